@@ -1,0 +1,1 @@
+//! The fuzz targets live in `fuzz_targets/`.

@@ -1,0 +1,12 @@
+//! What the tests, the benches and the fuzz targets of the workspace share: a virtual network
+//! with a virtual clock, the laws that every machine keeps, and one function per property.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code: a failed expectation is the report"
+)]
+
+pub mod link;
+pub mod net;
+pub mod props;

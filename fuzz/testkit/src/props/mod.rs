@@ -1,0 +1,12 @@
+//! One function per property; proptest, the corpus replay and the fuzz target call the same one.
+
+pub mod core;
+pub mod dtls;
+pub mod dtmf;
+pub mod ice;
+pub mod jitter;
+pub mod payload;
+pub mod rtcp;
+pub mod rtp;
+pub mod srtp;
+pub mod stun;

@@ -1,0 +1,1 @@
+//! Telephone-event sender and receiver without I/O: RFC 4733.

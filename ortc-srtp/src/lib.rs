@@ -1,0 +1,1 @@
+//! SRTP and SRTCP transforms that work in place: RFC 3711, 7714.
