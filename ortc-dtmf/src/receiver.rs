@@ -104,7 +104,7 @@ enum Announced {
 enum Relation {
     /// Same segment.
     Same,
-    /// The segment that follows it without a gap.
+    /// A segment that follows it without a gap.
     NextSegment,
     /// Another event, later.
     New,
@@ -282,14 +282,16 @@ fn relation<E: PartialEq>(
             Relation::Stale
         };
     }
-    // No gap and no end: the event goes on (RFC 4733 §2.5.2.3). Inside redundancy the segments
-    // are shorter, and that they adjoin is what tells (§2.5.2.3.1).
-    let adjoins = ahead == FULL_SEGMENT || ahead == u32::from(heard.length);
-    if adjoins && heard.event == event && heard.phase != Phase::Ended {
-        return Relation::NextSegment;
-    }
     if ahead < HALF {
-        return Relation::New;
+        // No gap and no end: the event goes on (RFC 4733 §2.5.2.3), full segments between them
+        // having been lost, perhaps. Inside redundancy the segments are shorter, and that they
+        // adjoin is what tells (§2.5.2.3.1).
+        let adjoins = ahead.is_multiple_of(FULL_SEGMENT) || ahead == u32::from(heard.length);
+        return if adjoins && heard.event == event && heard.phase != Phase::Ended {
+            Relation::NextSegment
+        } else {
+            Relation::New
+        };
     }
     // A straggler's timestamp is older than its packet by no more than one segment.
     let behind = u64::from(heard.segment.wrapping_sub(start));

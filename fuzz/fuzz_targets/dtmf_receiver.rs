@@ -1,0 +1,6 @@
+//! Fuzzes the telephone-event receiver.
+#![cfg_attr(fuzzing, no_main)]
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| ortc_testkit::props::dtmf::dtmf_receiver(data));
+#[cfg(not(fuzzing))]
+fn main() {}
