@@ -10,6 +10,10 @@ use ortc_dtmf::{
 
 /// Reading any payload is total, and writing what was read gives the payload back, but for the
 /// reserved bit.
+///
+/// # Panics
+///
+/// When the property does not hold.
 pub fn telephone_event(data: &[u8]) {
     let parsed = TelephoneEvent::parse(data);
     assert_eq!(parsed.is_ok(), data.len() >= TelephoneEvent::LEN);
@@ -38,6 +42,10 @@ pub fn telephone_event(data: &[u8]) {
 
 /// Whatever a stranger sends: each tone that begins ends before the next begins, what waits is
 /// bounded, no deadline stays in the past, and a network that doubles every packet changes nothing.
+///
+/// # Panics
+///
+/// When the property does not hold.
 pub fn dtmf_receiver(data: &[u8]) {
     let mut bytes = Bytes(data);
     let rate = bytes.clock_rate();
@@ -105,6 +113,10 @@ fn check_pairing(playing: &mut Option<Tone>, event: ReceiverEvent) {
 /// Whatever is inserted and however late the caller is: every tone that starts is reported from
 /// its marker to exactly three end packets, its reports grow, later segments adjoin, tones do not
 /// overlap and keep their gap, early calls do nothing, and it all comes to rest.
+///
+/// # Panics
+///
+/// When the property does not hold.
 pub fn dtmf_sender(data: &[u8]) {
     let mut bytes = Bytes(data);
     let mut sender = Sender::new(bytes.clock_rate()).unwrap();
@@ -223,6 +235,10 @@ impl Played {
 
 /// Loss, copies and reordering below the gap never change which tones arrive: each of which one
 /// packet survives arrives once and in order.
+///
+/// # Panics
+///
+/// When the property does not hold.
 pub fn tones_survive(data: &[u8]) {
     let mut bytes = Bytes(data);
     let rate = bytes.clock_rate();
