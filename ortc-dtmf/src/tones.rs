@@ -29,12 +29,12 @@ const KEYS: [char; 16] = [
     '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D',
 ];
 
-/// One DTMF tone: `0` to `9`, `*`, `#`, `A` to `D`.
+/// One DTMF tone: `0` to `9`, `*`, `#`, `A` to `D`; ordered by event code.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Tone(Key);
-
-/// A tone by its event code, always 0 to 15.
-type Key = u8;
+pub struct Tone {
+    event: EventCode,
+    key: char,
+}
 
 impl Tone {
     /// The tone of a key, `a` to `d` being `A` to `D`; `None` for any other character.
@@ -43,39 +43,37 @@ impl Tone {
         let key = key.to_ascii_uppercase();
         (0..)
             .zip(KEYS)
-            .find_map(|(code, known)| (known == key).then_some(Self(code)))
+            .find_map(|(code, known)| (known == key).then_some(EventCode(code)))
+            .map(|event| Self { event, key })
     }
 
     /// The key of this tone.
     #[must_use]
-    pub fn to_char(self) -> char {
-        KEYS.get(usize::from(self.0)).copied().unwrap_or('0')
+    pub const fn to_char(self) -> char {
+        self.key
     }
 
     /// The event code of this tone (RFC 4733 §3.2, table 3).
     #[must_use]
     pub const fn event(self) -> EventCode {
-        EventCode(self.0)
+        self.event
     }
 
-    pub(crate) const fn from_event(event: EventCode) -> Option<Self> {
-        if event.0 <= EventCode::D.0 {
-            Some(Self(event.0))
-        } else {
-            None
-        }
+    pub(crate) fn from_event(event: EventCode) -> Option<Self> {
+        let &key = KEYS.get(usize::from(event.0))?;
+        Some(Self { event, key })
     }
 }
 
 impl fmt::Debug for Tone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Tone({:?})", self.to_char())
+        write!(f, "Tone({:?})", self.key)
     }
 }
 
 impl fmt::Display for Tone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Write::write_char(f, self.to_char())
+        fmt::Write::write_char(f, self.key)
     }
 }
 

@@ -145,7 +145,7 @@ impl EventCode {
 
     /// The DTMF tone of this code; `None` for all other events.
     #[must_use]
-    pub const fn to_tone(self) -> Option<Tone> {
+    pub fn to_tone(self) -> Option<Tone> {
         Tone::from_event(self)
     }
 

@@ -2,7 +2,6 @@
 //! packet survives arrives once, and in order.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "test code: a failed expectation is the report"
 )]
 

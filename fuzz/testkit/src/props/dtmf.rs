@@ -128,7 +128,7 @@ pub fn dtmf_sender(data: &[u8]) {
                 let duration = MIN_DURATION + Duration::from_millis(u64::from(bytes.next()) * 23);
                 let gap = MIN_GAP + Duration::from_millis(u64::from(bytes.next()) / 2);
                 let tones: String = (0..bytes.next() % 6)
-                    .map(|_| char::from(bytes.next() % 128))
+                    .map(|_| char::from(KEYS[usize::from(bytes.next()) % KEYS.len()]))
                     .collect();
                 sender.insert(&tones, duration, gap, now).unwrap();
                 assert!(sender.tone_buffer().len() <= tones.len());
@@ -172,6 +172,9 @@ pub fn dtmf_sender(data: &[u8]) {
     assert_eq!(played.newest, Some(SenderEvent::BufferEmpty));
     played.check();
 }
+
+/// All that a keypad can give, and what it cannot.
+const KEYS: &[u8] = b"0123456789*#ABCDabcd,x ";
 
 /// What left a sender.
 #[derive(Default)]
