@@ -351,10 +351,7 @@ impl Sender {
     fn repeat(&mut self, resume_at: Instant, now: Instant) -> State {
         self.push_copies();
         if self.repeats.is_empty() {
-            // A late caller may have used up the gap: timestamps still show it.
-            State::Waiting {
-                until: resume_at.max(now),
-            }
+            State::Waiting { until: resume_at }
         } else {
             State::Ending {
                 next: now + UPDATE_INTERVAL,
@@ -367,7 +364,6 @@ impl Sender {
     /// all that it said.
     fn push_update(&mut self, packet: EventPacket) {
         if let Some(waiting) = self.packets.back_mut()
-            && !waiting.report.end
             && (waiting.started_at, waiting.offset) == (packet.started_at, packet.offset)
         {
             waiting.report = packet.report;
@@ -376,14 +372,12 @@ impl Sender {
         }
     }
 
-    /// The final packet of each segment and event leaves three times (RFC 4733 §2.5.1.4); only
-    /// the first packet of an event has the marker (§2.5.1.2).
+    /// The final packet of each segment and event leaves three times (RFC 4733 §2.5.1.4). The first
+    /// packet of an event, the one with the marker, is never a final one: it covers one update
+    /// interval, and tones and segments are longer.
     fn owe(&mut self, packet: EventPacket) {
         self.repeats.push(Repeat {
-            packet: EventPacket {
-                marker: false,
-                ..packet
-            },
+            packet,
             left: FINAL_REPORTS - 1,
         });
     }

@@ -316,6 +316,21 @@ fn flood_is_bounded_and_counted() {
     assert_eq!(ear.take().len(), 2);
 }
 
+/// Room for the end of a tone is kept, whatever else comes in between.
+#[test]
+fn other_events_leave_room_for_the_end_of_a_tone() {
+    let mut ear = Ear::new(8_000);
+    ear.hear(0, 0, 1, 0, 160);
+    for event in 0..100 {
+        ear.hear(10, event * 100, 77, 0, 50);
+    }
+    ear.hear(20, 0, 1, E, 320);
+    let heard = ear.take();
+    assert_eq!(heard.len(), MAX_RECEIVER_EVENTS);
+    assert_eq!(heard.last().unwrap(), "1 ended after 40");
+    assert_eq!(ear.receiver.dropped(), 38);
+}
+
 /// A packet that comes after the deadline finds the tone over, whether or not the driver was late.
 #[test]
 fn missed_timeout_is_made_up_by_the_next_packet() {

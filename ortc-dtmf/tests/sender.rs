@@ -308,6 +308,11 @@ fn six_seconds_at_48_khz_are_split_in_segments() {
         assert_eq!(full.count(), 3);
         assert!(reports.iter().all(|p| !p.report.end));
     }
+    // Full at 1365 ms, which the report of 1360 ms covers; copies at the update interval.
+    let full = |(_, p): &&(Instant, EventPacket)| p.offset == 0 && p.report.duration == 0xFFFF;
+    let left: Vec<_> = desk.sent.iter().filter(full).collect();
+    let left: Vec<_> = left.iter().map(|(at, _)| desk.ms(*at)).collect();
+    assert_eq!(left, [1_360, 1_380, 1_400]);
     let last = desk.segment(4 * 0xFFFF);
     let ends: Vec<_> = last.iter().filter(|p| p.report.end).collect();
     assert_eq!(ends.len(), 3);
