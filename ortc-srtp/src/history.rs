@@ -2,9 +2,7 @@
 
 use crate::cipher::Fingerprint;
 use crate::index::Index;
-use crate::replay::WINDOW;
-
-const LEN: usize = WINDOW as usize;
+use crate::replay::{WINDOW, WINDOW_LEN};
 
 /// The highest index sent and, for the last 1024, the start of each tag: 4 KiB per SSRC.
 ///
@@ -13,7 +11,7 @@ const LEN: usize = WINDOW as usize;
 pub(crate) struct History {
     highest: Index,
     /// By index modulo 1024; zero where nothing was sent.
-    sent: Box<[u32; LEN]>,
+    sent: Box<[u32; WINDOW_LEN]>,
 }
 
 /// What is known of an index before its packet is protected.
@@ -41,7 +39,7 @@ impl History {
     pub(crate) fn starting_with(index: Index, mark: Mark) -> Self {
         let mut history = Self {
             highest: index,
-            sent: Box::new([0; LEN]),
+            sent: Box::new([0; WINDOW_LEN]),
         };
         history.set(index.value(), mark.0);
         history

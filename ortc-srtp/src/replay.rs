@@ -2,10 +2,11 @@
 
 /// How far behind the newest index a packet may be. RFC 3711 asks for 64 at least; video at
 /// tens of megabits a second reorders and retransmits across hundreds.
-pub(crate) const WINDOW: u64 = 1024;
+pub(crate) const WINDOW_LEN: usize = 1024;
+pub(crate) const WINDOW: u64 = WINDOW_LEN as u64;
 
 const WORD: u64 = u64::BITS as u64;
-const WORDS: usize = (WINDOW / WORD) as usize;
+const WORDS: usize = WINDOW_LEN / u64::BITS as usize;
 
 /// A ring bitmap: index modulo 1024 is the bit, so that advancing by one clears one bit and
 /// moves nothing.
