@@ -130,6 +130,7 @@ fn packet(size: usize, seq: u16) -> Vec<u8> {
     packet
 }
 
+#[expect(clippy::large_enum_variant, reason = "as it is in the product")]
 enum Primitive {
     Cm {
         aes: Aes128Enc,
@@ -137,14 +138,14 @@ enum Primitive {
         outer: [u32; 5],
         tag_len: usize,
     },
-    Gcm(Box<LessSafeKey>),
+    Gcm(LessSafeKey),
 }
 
 impl Primitive {
     fn new(profile: Profile) -> Self {
         let gcm = |algorithm, len| {
             let key = UnboundKey::new(algorithm, &[0x42; 32][..len]).unwrap();
-            Self::Gcm(Box::new(LessSafeKey::new(key)))
+            Self::Gcm(LessSafeKey::new(key))
         };
         match profile {
             Profile::AeadAes128Gcm => gcm(&AES_128_GCM, 16),

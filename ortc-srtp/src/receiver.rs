@@ -22,8 +22,9 @@ use crate::sources::Sources;
 ///
 /// Nothing is allocated per packet; a new SSRC allocates once, 150 octets or so.
 ///
-/// The methods take one packet; a caller with many calls them in a row. Packets of different
-/// receivers share nothing, so that a later version can interleave them.
+/// The methods take one packet; a caller with many (`recvmmsg`, GRO) calls them in a row. A
+/// batch of them, of one receiver or of many, can be interleaved by a method beside these without
+/// a change to them.
 pub struct Receiver {
     profile: Profile,
     rtp: Cipher,

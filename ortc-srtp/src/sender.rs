@@ -35,7 +35,8 @@ const RTP_LIMIT: u64 = 1 << 48;
 /// The rollover counter of each SSRC starts at zero, belongs to that SSRC, and is estimated
 /// around the highest sequence number sent: packets may be protected in another order than
 /// theirs. Start a stream below 2^15, so that the first wrap cannot be mistaken by a receiver
-/// that missed the first packets.
+/// that missed the first packets, and never jump ahead by 2^15 or more: such a packet counts as
+/// an old one, here and at the receiver.
 ///
 /// One `Sender` per master key: two with the same key would both begin at zero.
 ///
@@ -44,8 +45,9 @@ const RTP_LIMIT: u64 = 1 << 48;
 /// Nothing is allocated per packet if the buffer has room for [`Profile::rtp_overhead`] more
 /// octets. Each SSRC keeps 4 KiB.
 ///
-/// The methods take one packet; a caller with many calls them in a row. Packets of different
-/// senders share nothing, so that a later version can interleave them.
+/// The methods take one packet; a caller with many calls them in a row. Packets depend on each
+/// other only through the index of their SSRC, so that a batch of them, of one sender or of many,
+/// can be interleaved by a method beside these without a change to them.
 pub struct Sender {
     profile: Profile,
     rtp: Cipher,
@@ -119,7 +121,6 @@ impl Sender {
         let Some(at) = self.streams.find(header.ssrc) else {
             return self.protect_first(buf, start, header);
         };
-        // One look-up more than needed in the type, none in the machine code that matters.
         let Some(history) = self.streams.get_mut(at) else {
             return Err(ProtectError::TooManySources);
         };

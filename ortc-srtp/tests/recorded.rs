@@ -95,9 +95,10 @@ impl Direction {
         assert_is_compound(&packet);
 
         // Some senders count from one, or over all SSRCs: go to the index that this one used.
-        let word_at = match self.profile {
-            Profile::Aes128CmHmacSha1_80 => len,
-            _ => wire.len() - 4,
+        let word_at = if self.profile == Profile::Aes128CmHmacSha1_80 {
+            len
+        } else {
+            wire.len() - 4
         };
         let word = u32::from_be_bytes(wire[word_at..word_at + 4].try_into().unwrap());
         let header: [u8; 8] = wire[..8].try_into().unwrap();

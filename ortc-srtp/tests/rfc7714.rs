@@ -165,9 +165,10 @@ fn unprotect_rtcp(profile: Profile, packet: &[u8]) -> Result<Vec<u8>, UnprotectE
 
 /// The tag of associated data without a plaintext.
 fn tag_alone(profile: Profile, iv: &str, aad: &[u8]) -> Vec<u8> {
-    let algorithm = match profile {
-        Profile::AeadAes128Gcm => &AES_128_GCM,
-        _ => &AES_256_GCM,
+    let algorithm = if profile == Profile::AeadAes128Gcm {
+        &AES_128_GCM
+    } else {
+        &AES_256_GCM
     };
     let key = UnboundKey::new(algorithm, &hex(KEY)[..profile.key_len()]).unwrap();
     let nonce = Nonce::assume_unique_for_key(hex(iv).try_into().unwrap());
