@@ -1,0 +1,214 @@
+//! The unprotecting side of one key.
+
+use core::fmt;
+
+use crate::cipher::Cipher;
+use crate::error::UnprotectError;
+use crate::index::{Index, IndexError};
+use crate::keys::{MasterKey, SessionKeys};
+use crate::profile::{ESRTCP_LEN, Profile};
+use crate::replay::{ReplayError, ReplayWindow};
+use crate::rtcp;
+use crate::rtp::{Header, HeaderError, MAX_ENCRYPTED};
+use crate::sender::DEFAULT_MAX_SOURCES;
+use crate::sources::Sources;
+
+/// Verifies and decrypts the packets of one direction, of any number of SSRCs.
+///
+/// Each SSRC has a rollover counter and a replay window of 1024 packets for RTP, and a replay
+/// window of 1024 for RTCP. They come into being with the SSRC's first authentic packet, move
+/// with authentic packets only, and stay for the life of the receiver: a stream that pauses
+/// while others send continues where it was.
+///
+/// Nothing is allocated per packet; a new SSRC allocates once, 150 octets or so.
+///
+/// The methods take one packet; a caller with many (`recvmmsg`, GRO) calls them in a row. A
+/// batch of them, of one receiver or of many, can be interleaved by a method beside these without
+/// a change to them.
+pub struct Receiver {
+    profile: Profile,
+    rtp: Cipher,
+    rtcp: Cipher,
+    streams: Sources<Stream>,
+    reports: Sources<ReplayWindow>,
+}
+
+struct Stream {
+    highest: Index,
+    window: ReplayWindow,
+}
+
+impl Receiver {
+    /// Derives the session keys and expands them, once.
+    ///
+    /// `hash_seed` keys the table of SSRCs, which the peer chooses: eight octets that nobody
+    /// can guess.
+    #[must_use]
+    pub fn new(master: &MasterKey, hash_seed: [u8; 8]) -> Self {
+        Self::with_session_keys(&SessionKeys::derive(master), hash_seed)
+    }
+
+    /// As [`new`](Self::new), with session keys that were derived elsewhere.
+    #[must_use]
+    pub fn with_session_keys(keys: &SessionKeys, hash_seed: [u8; 8]) -> Self {
+        Self {
+            profile: keys.profile(),
+            rtp: Cipher::for_rtp(&keys.rtp),
+            rtcp: Cipher::for_rtcp(&keys.rtcp),
+            streams: Sources::new(hash_seed, DEFAULT_MAX_SOURCES),
+            reports: Sources::new(hash_seed, DEFAULT_MAX_SOURCES),
+        }
+    }
+
+    /// The most SSRCs to know at a time, in RTP and in RTCP each. Default 1024, which bounds
+    /// what an authenticated peer can make the receiver store to about 300 KiB.
+    #[must_use]
+    pub fn max_sources(mut self, limit: usize) -> Self {
+        self.streams.set_limit(limit);
+        self.reports.set_limit(limit);
+        self
+    }
+
+    /// The profile of the key.
+    #[must_use]
+    pub const fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    /// Verifies and decrypts an RTP packet in place; returns the length of the plaintext packet,
+    /// which begins where the protected one did.
+    ///
+    /// # Errors
+    ///
+    /// [`UnprotectError`]: count it and drop the packet. The state is unchanged. So are the
+    /// octets, but for [`UnprotectError::Authentication`] with an AEAD profile: what lies behind
+    /// the header may then have been overwritten.
+    #[inline]
+    pub fn unprotect_rtp(&mut self, packet: &mut [u8]) -> Result<usize, UnprotectError> {
+        let plain_len = packet.len().checked_sub(self.rtp.tag_len());
+        let plain = plain_len.and_then(|len| packet.get(..len));
+        let plain = plain.ok_or(UnprotectError::Truncated)?;
+        let header = Header::parse(plain)?;
+        if plain.len() - header.len > MAX_ENCRYPTED {
+            return Err(UnprotectError::Malformed);
+        }
+
+        let Some(at) = self.streams.find(header.ssrc) else {
+            return self.unprotect_first(packet, header);
+        };
+        let Some(stream) = self.streams.get(at) else {
+            return Err(UnprotectError::TooManySources);
+        };
+        let index = stream.estimate(header.seq)?;
+        // Before the tag: a replay costs nothing to refuse (RFC 3711 §3.3, step 5).
+        stream.window.check(index.value())?;
+        let len = self.rtp.open_rtp(packet, header, index)?;
+        if let Some(stream) = self.streams.get_mut(at) {
+            stream.record(index);
+        }
+        Ok(len)
+    }
+
+    /// A packet of an SSRC that is not known, and stays unknown unless its tag is right.
+    #[cold]
+    fn unprotect_first(
+        &mut self,
+        packet: &mut [u8],
+        header: Header,
+    ) -> Result<usize, UnprotectError> {
+        if self.streams.is_full() {
+            return Err(UnprotectError::TooManySources);
+        }
+        let index = Index::first(header.seq);
+        let len = self.rtp.open_rtp(packet, header, index)?;
+        let stream = Stream {
+            highest: index,
+            window: ReplayWindow::starting_with(index.value()),
+        };
+        self.streams.insert(header.ssrc, stream);
+        Ok(len)
+    }
+
+    /// Verifies an RTCP packet, decrypts it in place unless it was sent unencrypted (E flag 0:
+    /// authenticated all the same), and returns the length of the plaintext packet.
+    ///
+    /// # Errors
+    ///
+    /// As [`unprotect_rtp`](Self::unprotect_rtp).
+    pub fn unprotect_rtcp(&mut self, packet: &mut [u8]) -> Result<usize, UnprotectError> {
+        let trailer = self.rtcp.tag_len() + ESRTCP_LEN;
+        let plain_len = packet.len().checked_sub(trailer);
+        let plain = plain_len.and_then(|len| packet.get(..len));
+        let plain = plain.ok_or(UnprotectError::Truncated)?;
+        let ssrc = rtcp::ssrc(plain)?;
+        if plain.len() - rtcp::HEADER_LEN > MAX_ENCRYPTED {
+            return Err(UnprotectError::Malformed);
+        }
+        let word = self.rtcp.esrtcp(packet);
+        let word = word.ok_or(UnprotectError::Truncated)?;
+        let index = u64::from(word.index());
+
+        let known = self.reports.find(ssrc);
+        match known.and_then(|at| self.reports.get(at)) {
+            Some(window) => window.check(index)?,
+            None if self.reports.is_full() => return Err(UnprotectError::TooManySources),
+            None => {}
+        }
+        let len = self.rtcp.open_rtcp(packet, ssrc, word)?;
+        match known.and_then(|at| self.reports.get_mut(at)) {
+            Some(window) => window.record(index),
+            None => self
+                .reports
+                .insert(ssrc, ReplayWindow::starting_with(index)),
+        }
+        Ok(len)
+    }
+}
+
+impl Stream {
+    /// The index that a packet has if it is authentic.
+    #[inline]
+    fn estimate(&self, seq: u16) -> Result<Index, UnprotectError> {
+        match self.highest.estimate(seq) {
+            Ok(index) => Ok(index),
+            // Nothing comes before the rollover counter's first round, so the sender has jumped
+            // ahead within it by more than half.
+            Err(IndexError::Negative) => Ok(Index::first(seq)),
+            Err(IndexError::Exhausted) => Err(UnprotectError::KeyExhausted),
+        }
+    }
+
+    #[inline]
+    fn record(&mut self, index: Index) {
+        self.window.record(index.value());
+        self.highest = self.highest.max(index);
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("profile", &self.profile)
+            .field("rtp_sources", &self.streams.len())
+            .field("rtcp_sources", &self.reports.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<HeaderError> for UnprotectError {
+    fn from(error: HeaderError) -> Self {
+        match error {
+            HeaderError::Truncated => Self::Truncated,
+            HeaderError::Version => Self::Malformed,
+        }
+    }
+}
+
+impl From<ReplayError> for UnprotectError {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::Seen => Self::Replay,
+            ReplayError::Behind => Self::TooOld,
+        }
+    }
+}
