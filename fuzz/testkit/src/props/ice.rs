@@ -1,1 +1,194 @@
-//! Properties of ice.
+//! Two ICE agents on the virtual network, and what holds whatever happens to them.
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "test code: a failed expectation is the report"
+)]
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::time::Instant;
+
+use ortc_ice::{Agent, Candidate, Config, Datagram, DropReason, Event, Path};
+
+use crate::net::{Machine, Net, NodeId};
+
+/// An agent on the virtual network, with what it said and when.
+#[derive(Debug)]
+pub struct Node {
+    /// The agent.
+    pub agent: Agent,
+    /// Its events so far.
+    pub events: Vec<(Instant, Event)>,
+    /// The datagrams that it dropped, with the reason.
+    pub drops: Vec<DropReason>,
+    /// When it first had a path for data.
+    pub usable_at: Option<Instant>,
+}
+
+impl Node {
+    /// An agent with these host candidates.
+    #[must_use]
+    pub fn new(config: Config, seed: u8, addresses: &[SocketAddr], now: Instant) -> Self {
+        let mut agent = Agent::new(config, [seed; 32], now);
+        for address in addresses {
+            agent
+                .add_local_candidate(Candidate::host(*address).unwrap(), now)
+                .unwrap();
+        }
+        Self {
+            agent,
+            events: Vec::new(),
+            drops: Vec::new(),
+            usable_at: None,
+        }
+    }
+
+    /// Takes out what the agent has to say; commands given outside the network need it after them.
+    pub fn drain(&mut self, now: Instant) {
+        while let Some(event) = self.agent.poll_event() {
+            self.events.push((now, event));
+        }
+        if self.usable_at.is_none() && self.agent.data_path().is_some() {
+            self.usable_at = Some(now);
+        }
+    }
+
+    /// Whether an event that satisfies this was seen.
+    pub fn saw(&self, is: impl Fn(&Event) -> bool) -> bool {
+        self.events.iter().any(|(_, event)| is(event))
+    }
+}
+
+impl Machine for Node {
+    fn handle_datagram(
+        &mut self,
+        local: SocketAddr,
+        remote: SocketAddr,
+        contents: &mut [u8],
+        now: Instant,
+    ) {
+        let path = Path::udp(local, remote);
+        let datagram = Datagram {
+            path,
+            contents,
+            ecn: Default::default(),
+        };
+        if let Err(reason) = self.agent.handle_datagram(datagram, now) {
+            self.drops.push(reason);
+        }
+        self.drain(now);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.agent.handle_timeout(now);
+        self.drain(now);
+    }
+
+    fn poll_transmit(
+        &mut self,
+        buf: &mut Vec<u8>,
+        now: Instant,
+    ) -> Option<(SocketAddr, SocketAddr)> {
+        let transmit = self.agent.poll_transmit(buf, now)?;
+        assert_eq!(buf.len(), transmit.len, "len counts what was appended");
+        Some((transmit.path.local, transmit.path.remote))
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.agent.poll_timeout().map(|timeout| timeout.at)
+    }
+}
+
+/// The address of candidate `index` of a side.
+#[must_use]
+pub fn address(side: u8, index: usize) -> SocketAddr {
+    let index = u8::try_from(index).unwrap();
+    SocketAddr::from(([10, side, index, 1], 5000))
+}
+
+/// A network with two agents that have this many host candidates each, on addresses of their own.
+#[must_use]
+pub fn two_agents(
+    seed: u64,
+    configs: [Config; 2],
+    candidates: [usize; 2],
+) -> (Net<Node>, NodeId, NodeId) {
+    let mut net = Net::new(seed);
+    let [first, second] = configs;
+    let [count_a, count_b] = candidates;
+    let byte = seed.to_le_bytes()[0];
+    let addresses_a: Vec<_> = (0..count_a).map(|index| address(1, index)).collect();
+    let addresses_b: Vec<_> = (0..count_b).map(|index| address(2, index)).collect();
+    let now = net.now();
+    let a = Node::new(first, byte.wrapping_mul(2), &addresses_a, now);
+    let b = Node::new(
+        second,
+        byte.wrapping_mul(2).wrapping_add(1),
+        &addresses_b,
+        now,
+    );
+    let a = net.add(a, &addresses_a);
+    let b = net.add(b, &addresses_b);
+    (net, a, b)
+}
+
+/// Tells `to` the credentials of `from`.
+pub fn signal_credentials(net: &mut Net<Node>, from: NodeId, to: NodeId) {
+    let now = net.now();
+    let credentials = net.node(from).agent.local_credentials().clone();
+    net.node_mut(to)
+        .agent
+        .set_remote_credentials(credentials, now)
+        .unwrap();
+    net.node_mut(to).drain(now);
+}
+
+/// Tells `to` these host candidates, as the agent `from` described them.
+pub fn signal_candidates(net: &mut Net<Node>, from: NodeId, to: NodeId, addresses: &[SocketAddr]) {
+    let now = net.now();
+    for address in addresses {
+        let ours = Candidate::host(*address).unwrap();
+        let described = net
+            .node_mut(from)
+            .agent
+            .add_local_candidate(ours, now)
+            .unwrap();
+        let theirs = Candidate::remote(
+            described.foundation(),
+            described.component(),
+            described.priority(),
+            described.address(),
+            described.kind(),
+            described.related_address(),
+        );
+        net.node_mut(to)
+            .agent
+            .add_remote_candidate(theirs.unwrap(), now)
+            .unwrap();
+    }
+    net.node_mut(to).drain(now);
+}
+
+/// Everything that signalling does, both ways, and `connect` on both sides at this instant.
+pub fn connect(net: &mut Net<Node>, a: NodeId, b: NodeId, candidates: [usize; 2]) {
+    let [count_a, count_b] = candidates;
+    let addresses_a: Vec<_> = (0..count_a).map(|index| address(1, index)).collect();
+    let addresses_b: Vec<_> = (0..count_b).map(|index| address(2, index)).collect();
+    signal_credentials(net, a, b);
+    signal_credentials(net, b, a);
+    signal_candidates(net, a, b, &addresses_a);
+    signal_candidates(net, b, a, &addresses_b);
+    let now = net.now();
+    for node in [a, b] {
+        net.node_mut(node).agent.connect(now).unwrap();
+        net.node_mut(node).drain(now);
+    }
+}
+
+/// Runs until both sides have a path for data; says whether they do.
+pub fn run_until_usable(net: &mut Net<Node>, a: NodeId, b: NodeId, patience: Duration) -> bool {
+    let end = net.now() + patience;
+    net.run_until(end, |net| {
+        net.node(a).agent.data_path().is_some() && net.node(b).agent.data_path().is_some()
+    })
+}

@@ -1,0 +1,402 @@
+//! The agent: its commands and its polls. What it does with a datagram is in `inbound`, with time
+//! in `checks`, with a valid pair in `selection`.
+
+mod candidates;
+mod checks;
+mod inbound;
+mod outbound;
+mod restart;
+mod selection;
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use thiserror::Error;
+
+use self::selection::Active;
+use crate::candidate::Candidate;
+use crate::checklist::Checklist;
+use crate::config::Config;
+use crate::credentials::Credentials;
+use crate::early::EarlyChecks;
+use crate::event::{Event, PathState};
+use crate::generation::Generation;
+use crate::outbox::Outbox;
+use crate::pair::PairId;
+use crate::path::{Path, Timeout, Timer};
+use crate::random::Random;
+use crate::role::Role;
+use crate::stats::{Counters, PairStats, Stats};
+use crate::transaction::Transactions;
+
+/// A full ICE agent for one data stream with one component (RFC 8445).
+///
+/// It is created with the local credentials, which signalling takes to the peer together with the
+/// candidates. Checks begin with [`connect`](Self::connect). Candidates of either side may come
+/// before or after it, and checks of the peer may come before everything.
+///
+/// Each call that takes `now` may queue output: afterwards poll [`poll_transmit`] and
+/// [`poll_event`] until both are empty, and sleep until [`poll_timeout`].
+///
+/// [`poll_transmit`]: Self::poll_transmit
+/// [`poll_event`]: Self::poll_event
+/// [`poll_timeout`]: Self::poll_timeout
+#[derive(Debug)]
+pub struct Agent {
+    config: Config,
+    random: Random,
+    now: Instant,
+    phase: Phase,
+    role: Role,
+    tie_breaker: u64,
+    generation: Generation,
+    /// The one before, so that the peer's checks on the old pair are still answered.
+    previous: Option<Generation>,
+    locals: Vec<Candidate>,
+    remotes: Vec<Candidate>,
+    remote_by_address: BTreeMap<SocketAddr, usize>,
+    foundations: u32,
+    checklist: Checklist,
+    transactions: Transactions,
+    outbox: Outbox,
+    early: EarlyChecks,
+    events: VecDeque<Event>,
+    active: Option<Active>,
+    /// The active pair of the generation before, in use until the new one has a valid pair.
+    retained: Option<Active>,
+    progress: Outlook,
+    next_slot: Instant,
+    /// Something waits for a slot.
+    pacing: bool,
+    patience_until: Instant,
+    remote_ended: bool,
+    /// When the last authenticated check of the peer arrived.
+    reached_at: Option<Instant>,
+    counters: Counters,
+}
+
+/// How far the agent's own life has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Before `connect`.
+    Idle,
+    Running,
+    Closed,
+}
+
+/// What the embedder was last told about connectivity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outlook {
+    Trying,
+    Connected,
+    Failed,
+}
+
+/// Why a command was refused; nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AgentError {
+    /// The agent is closed.
+    #[error("agent is closed")]
+    Closed,
+    /// `connect` needs the remote credentials: set them first.
+    #[error("remote credentials are not known")]
+    NoRemoteCredentials,
+    /// As many candidates as the configuration allows are known already.
+    #[error("too many candidates")]
+    TooManyCandidates,
+    /// Everything runs over component 1 (RFC 5761): leave candidates of others out.
+    #[error("component is not 1")]
+    Component,
+    /// Only host candidates can be added on the local side; the others are learned.
+    #[error("candidate is not a local host candidate")]
+    NotLocal,
+}
+
+impl Agent {
+    /// An agent that listens, answers early checks, and waits for commands.
+    ///
+    /// `seed` comes from the operating system's generator: credentials, transaction ids and
+    /// tie-breakers are drawn from it, and a seed used twice gives the same ones twice.
+    #[must_use]
+    pub fn new(config: Config, seed: [u8; 32], now: Instant) -> Self {
+        let mut random = Random::new(seed);
+        let drawn = Credentials::random(&mut random);
+        let local = config.local_credentials.clone().unwrap_or(drawn);
+        Self {
+            role: config.role.first(),
+            tie_breaker: random.tie_breaker(),
+            config,
+            random,
+            now,
+            phase: Phase::Idle,
+            generation: Generation::new(0, local),
+            previous: None,
+            locals: Vec::new(),
+            remotes: Vec::new(),
+            remote_by_address: BTreeMap::new(),
+            foundations: 0,
+            checklist: Checklist::default(),
+            transactions: Transactions::default(),
+            outbox: Outbox::default(),
+            early: EarlyChecks::default(),
+            events: VecDeque::new(),
+            active: None,
+            retained: None,
+            progress: Outlook::Trying,
+            next_slot: now,
+            pacing: false,
+            patience_until: now,
+            remote_ended: false,
+            reached_at: None,
+            counters: Counters::default(),
+        }
+    }
+
+    /// The credentials that the peer needs.
+    #[must_use]
+    pub const fn local_credentials(&self) -> &Credentials {
+        &self.generation.local
+    }
+
+    /// The peer's credentials of the current generation.
+    #[must_use]
+    pub fn remote_credentials(&self) -> Option<&Credentials> {
+        self.generation
+            .remote
+            .as_ref()
+            .map(|remote| &remote.credentials)
+    }
+
+    /// Sets the peer's credentials. After [`connect`](Self::connect), other credentials than before
+    /// are the peer's restart (RFC 8445 §9): its old candidates are forgotten, the pair in use stays
+    /// until a new one is valid. Call it before adding the candidates that belong to them.
+    ///
+    /// # Errors
+    ///
+    /// [`AgentError::Closed`].
+    pub fn set_remote_credentials(
+        &mut self,
+        credentials: Credentials,
+        now: Instant,
+    ) -> Result<(), AgentError> {
+        self.advance(now)?;
+        if self.remote_credentials() == Some(&credentials) {
+            return Ok(());
+        }
+        if self.phase == Phase::Running && self.generation.remote.is_some() {
+            self.begin_generation(self.generation.local.clone());
+        }
+        let first = self.generation.number == 0;
+        if first && self.phase == Phase::Idle {
+            self.role = self
+                .config
+                .role
+                .settle(&self.generation.local, &credentials);
+        }
+        self.generation.set_remote(credentials);
+        if self.phase == Phase::Running {
+            self.begin_checks();
+            self.pump();
+        }
+        Ok(())
+    }
+
+    /// Starts the checks (RFC 8445 §6.1). A second call changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`AgentError::NoRemoteCredentials`] before
+    /// [`set_remote_credentials`](Self::set_remote_credentials), [`AgentError::Closed`].
+    pub fn connect(&mut self, now: Instant) -> Result<(), AgentError> {
+        self.advance(now)?;
+        if self.phase == Phase::Running {
+            return Ok(());
+        }
+        if self.generation.remote.is_none() {
+            return Err(AgentError::NoRemoteCredentials);
+        }
+        self.phase = Phase::Running;
+        self.push_event(Event::RoleChanged(self.role));
+        self.begin_checks();
+        self.pump();
+        Ok(())
+    }
+
+    /// The role now; before the credentials have settled it, see
+    /// [`RolePolicy`](crate::RolePolicy).
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Whether the role is [`Role::Controlling`].
+    #[must_use]
+    pub fn is_controlling(&self) -> bool {
+        self.role == Role::Controlling
+    }
+
+    /// Does what is due; called early or again it does nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.advance(now).is_ok() {
+            self.pump();
+        }
+    }
+
+    /// Takes the oldest event.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) next; an instant already reached while
+    /// output is queued.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timeout> {
+        if self.phase == Phase::Closed {
+            return None;
+        }
+        if !self.outbox.is_empty() {
+            return Some(Timeout {
+                at: self.now,
+                timer: Timer::Output,
+            });
+        }
+        let pair = self.checklist.next_deadline().map(|at| (at, Timer::Pair));
+        let pacing = self.pacing.then_some((self.next_slot, Timer::Pacing));
+        let patience = self.failure_at().map(|at| (at, Timer::Patience));
+        let (at, timer) = [pacing, pair, patience].into_iter().flatten().min()?;
+        Some(Timeout { at, timer })
+    }
+
+    /// Tells the agent that something authenticated arrived over a path (SRTP, or DTLS after its
+    /// handshake). It costs a comparison, so call it for every packet: while they arrive, a path
+    /// whose checks stay unanswered is not suspected.
+    pub fn authenticated_traffic(&mut self, path: Path, now: Instant) {
+        self.now = self.now.max(now);
+        match &mut self.active {
+            Some(active) if active.path == path => active.heard_at = Some(self.now),
+            Some(_) | None => self.heard_elsewhere(&path),
+        }
+    }
+
+    /// The pair to send data on now: the nominated one, or the best valid one; after a restart the
+    /// old one until the new session has a valid pair. `None` while no pair is valid, and from the
+    /// moment when consent has expired (RFC 7675 §5.1).
+    #[must_use]
+    pub fn data_path(&self) -> Option<Path> {
+        self.active
+            .as_ref()
+            .or(self.retained.as_ref())
+            .map(|active| active.path)
+    }
+
+    /// How much a path has proved. Found in the ordered index of paths.
+    #[must_use]
+    pub fn path_state(&self, path: &Path) -> PathState {
+        if self
+            .retained
+            .as_ref()
+            .is_some_and(|active| active.path == *path)
+        {
+            return PathState::Valid;
+        }
+        match self
+            .checklist
+            .by_path(path)
+            .and_then(|id| self.checklist.get(id))
+        {
+            Some(pair) if pair.valid().is_some() => PathState::Valid,
+            Some(pair) if pair.check_received => PathState::CheckReceived,
+            Some(_) | None if self.early.has(path) => PathState::CheckReceived,
+            Some(_) | None => PathState::Unknown,
+        }
+    }
+
+    /// The pairs and the counters as they are now.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let active = self
+            .active
+            .as_ref()
+            .or(self.retained.as_ref())
+            .map(|active| active.id);
+        let pair = |(id, pair): (PairId, &crate::pair::Pair)| PairStats {
+            path: pair.path,
+            state: pair.pair_state(),
+            priority: pair.priority,
+            nominated: pair.valid().is_some_and(|valid| valid.nominated),
+            active: active == Some(id),
+            rtt: pair.rtt,
+        };
+        Stats {
+            pairs: self.checklist.iter().map(pair).collect(),
+            counters: self.counters.clone(),
+        }
+    }
+
+    /// Ends the agent: nothing is sent, answered or reported any more.
+    pub fn close(&mut self) {
+        self.phase = Phase::Closed;
+        self.outbox.clear();
+        self.events.clear();
+        self.early.clear();
+        let gone = self.checklist.retain_only(None);
+        self.transactions.remove_all(gone);
+        self.active = None;
+        self.retained = None;
+        self.pacing = false;
+    }
+
+    /// Time never runs backwards: an earlier `now` counts as the latest one seen.
+    fn advance(&mut self, now: Instant) -> Result<(), AgentError> {
+        self.now = self.now.max(now);
+        if self.phase == Phase::Closed {
+            Err(AgentError::Closed)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Queues an event. Of those that report a value only the latest matters, so that a peer that
+    /// keeps changing its mind cannot make the queue grow.
+    fn push_event(&mut self, event: Event) {
+        let kind = core::mem::discriminant(&event);
+        match event {
+            Event::ActivePair { .. } | Event::RoleChanged(_) | Event::PathSuspected(_) => {
+                self.events
+                    .retain(|queued| core::mem::discriminant(queued) != kind);
+            }
+            Event::Connected | Event::ConsentExpired | Event::Failed => {}
+        }
+        self.events.push_back(event);
+    }
+
+    /// Whether checks may be sent at all.
+    fn is_checking(&self) -> bool {
+        self.phase == Phase::Running && self.generation.remote.is_some()
+    }
+
+    /// When failure is declared, if nothing changes until then.
+    fn failure_at(&self) -> Option<Instant> {
+        if !self.is_checking()
+            || self.progress != Outlook::Trying
+            || self.active.is_some()
+            || self.retained.is_some()
+            || self.checklist.live() != 0
+        {
+            return None;
+        }
+        // DEVIATION(RFC 8863 §4): once the peer has no more candidates, and every pair has been
+        // checked to the end of its schedule, the rest of the patience timer is not waited for.
+        let over = self.remote_ended && self.checklist.len() != 0 && !self.config.is_strict();
+        let patience = if over { self.now } else { self.patience_until };
+        let reached = self.reached_at.map_or(patience, |at| at + REACHED);
+        Some(patience.max(reached))
+    }
+}
+
+/// A peer whose check arrived less than this ago still reaches us: its own consent checks come
+/// every 4 to 6 s (RFC 7675 §5.1), two of which may be lost.
+const REACHED: Duration = Duration::from_secs(15);

@@ -1,0 +1,114 @@
+//! What leaves: the octets of a check or an answer are made when they are polled.
+
+use std::time::Instant;
+
+use super::Agent;
+use crate::generation::Generation;
+use crate::outbox::{Answer, AnswerKind, Outgoing};
+use crate::path::{Ecn, Path, Transmit};
+use crate::role::Role;
+use crate::stun::{Class, ErrorCode, MessageBuilder, Method, TooLong, TransactionId};
+use crate::transaction::Transaction;
+
+impl Agent {
+    /// Appends the next datagram to `buf` and says where it goes; `None` when nothing is queued.
+    pub fn poll_transmit(&mut self, buf: &mut Vec<u8>, now: Instant) -> Option<Transmit> {
+        self.now = self.now.max(now);
+        loop {
+            let start = buf.len();
+            let outgoing = self.outbox.pop()?;
+            let path = match outgoing {
+                Outgoing::Check(id, transaction) => self.encode_check(buf, id, &transaction),
+                Outgoing::Answer(answer) => self.encode_answer(buf, &answer),
+            };
+            if let Some(path) = path {
+                let len = buf.len() - start;
+                return Some(Transmit {
+                    path,
+                    len,
+                    segment: None,
+                    ecn: Ecn::NotEct,
+                });
+            }
+            buf.truncate(start); // its credentials are gone: a restart came between
+        }
+    }
+
+    /// RFC 8445 §7.2.2.
+    fn encode_check(
+        &mut self,
+        buf: &mut Vec<u8>,
+        id: TransactionId,
+        transaction: &Transaction,
+    ) -> Option<Path> {
+        let now = self.now;
+        if let Some(known) = self.transactions.get_mut(id) {
+            known.sent_at = now;
+        }
+        let generation = self.generation(transaction.generation)?;
+        write_check(buf, id, transaction, generation).ok()??;
+        self.counters.requests_sent += 1;
+        Some(transaction.path)
+    }
+
+    fn encode_answer(&mut self, buf: &mut Vec<u8>, answer: &Answer) -> Option<Path> {
+        let generation = self.generation(answer.generation)?;
+        write_answer(buf, answer, generation).ok()?;
+        self.counters.responses_sent += 1;
+        Some(answer.path)
+    }
+
+    pub(super) fn generation(&self, number: u32) -> Option<&Generation> {
+        if self.generation.number == number {
+            return Some(&self.generation);
+        }
+        self.previous.as_ref().filter(|old| old.number == number)
+    }
+}
+
+fn write_check(
+    buf: &mut Vec<u8>,
+    id: TransactionId,
+    transaction: &Transaction,
+    generation: &Generation,
+) -> Result<Option<()>, TooLong> {
+    let Some(remote) = &generation.remote else {
+        return Ok(None);
+    };
+    let mut message = MessageBuilder::new(buf, Class::Request, Method::BINDING, id);
+    message.username(remote.credentials.ufrag(), generation.local.ufrag())?;
+    message.priority(transaction.priority);
+    match transaction.role {
+        Role::Controlling => message.controlling(transaction.tie_breaker),
+        Role::Controlled => message.controlled(transaction.tie_breaker),
+    };
+    if transaction.nominate {
+        message.use_candidate();
+    }
+    message.integrity(&remote.key).fingerprint();
+    Ok(Some(()))
+}
+
+/// Answers are authenticated by our own password (RFC 8489 §9.1.4).
+fn write_answer(
+    buf: &mut Vec<u8>,
+    answer: &Answer,
+    generation: &Generation,
+) -> Result<(), TooLong> {
+    let class = match answer.kind {
+        AnswerKind::Success => Class::Success,
+        AnswerKind::BadRequest | AnswerKind::RoleConflict | AnswerKind::Unknown(..) => Class::Error,
+    };
+    let mut message = MessageBuilder::new(buf, class, Method::BINDING, answer.id);
+    match answer.kind {
+        AnswerKind::Success => _ = message.xor_mapped_address(answer.path.remote),
+        AnswerKind::BadRequest => _ = message.error_code(ErrorCode::BAD_REQUEST)?,
+        AnswerKind::RoleConflict => _ = message.error_code(ErrorCode::ROLE_CONFLICT)?,
+        AnswerKind::Unknown(kinds, count) => {
+            message.error_code(ErrorCode::UNKNOWN_ATTRIBUTE)?;
+            message.unknown_attributes(kinds.get(..count).unwrap_or(&kinds))?;
+        }
+    }
+    message.integrity(&generation.local_key).fingerprint();
+    Ok(())
+}

@@ -1,0 +1,303 @@
+//! Which valid pair carries data: nomination (RFC 8445 §8), suspicion, the end of consent.
+//!
+//! The controlling side nominates the best valid pair as soon as there is one, by sending another
+//! check with USE-CANDIDATE, and nominates again whenever a better one becomes valid or the one in
+//! use is suspected and another answers.
+//!
+//! DEVIATION(RFC 8445 §8.1.1): nomination goes on for the life of the session, with plain
+//! USE-CANDIDATE, as browsers do. The RFC ends it with the first pair, and so gives up a better one
+//! that is found a moment later, and a path that breaks until both sides restart.
+
+use core::time::Duration;
+use std::time::Instant;
+
+use super::{Agent, Outlook};
+use crate::event::Event;
+use crate::pair::{Pair, PairId, PairState, Queue, Valid};
+use crate::path::Path;
+use crate::role::Role;
+
+/// The pair that carries data, where every packet finds it.
+#[derive(Clone, Debug)]
+pub(super) struct Active {
+    pub(super) id: PairId,
+    pub(super) path: Path,
+    /// When authenticated traffic last arrived.
+    pub(super) heard_at: Option<Instant>,
+}
+
+/// A pair that was suspected is not preferred to a working one again for this long.
+const DISTRUST: Duration = Duration::from_secs(10);
+
+/// A peer that nominates several pairs within this time means the best of them (the aggressive
+/// nomination of RFC 5245 §8.1.1.2), later it means the last.
+const AGGRESSIVE: Duration = Duration::from_millis(400);
+
+impl Agent {
+    /// Takes the other role (RFC 8445 §7.2.5.1, §7.3.1.1).
+    pub(super) fn switch_role(&mut self) {
+        self.role = self.role.opposite();
+        self.push_event(Event::RoleChanged(self.role));
+        self.reprioritize();
+        for id in self.checklist.ids() {
+            if let Some(pair) = self.checklist.get_mut(id) {
+                pair.nominate = false;
+            }
+        }
+        if let Some(active) = &self.active {
+            let id = active.id;
+            self.nominate(id);
+        }
+    }
+
+    /// The controlling side tells the peer to use the pair.
+    fn nominate(&mut self, id: PairId) {
+        if self.role != Role::Controlling {
+            return;
+        }
+        if let Some(pair) = self.checklist.get_mut(id) {
+            pair.nominate = true;
+            if let Some(valid) = pair.valid_mut() {
+                valid.nominated = false;
+                valid.awaiting = None;
+            }
+        }
+        self.checklist.queue(id, Queue::Triggered);
+    }
+
+    /// The controlled side follows USE-CANDIDATE (RFC 8445 §7.3.1.5); `fresh` when the peer's last
+    /// check on the pair did not carry it. A pair without a success of our own has to wait for it.
+    pub(super) fn follow_wish(&mut self, id: PairId, fresh: bool) {
+        if self.role != Role::Controlled {
+            return;
+        }
+        let now = self.now;
+        let Some(pair) = self.checklist.get_mut(id) else {
+            return;
+        };
+        let priority = pair.priority;
+        let Some(valid) = pair.valid_mut() else {
+            return;
+        };
+        valid.nominated = true;
+        let switch = match self
+            .active
+            .as_ref()
+            .and_then(|active| self.checklist.get(active.id))
+        {
+            None => true,
+            Some(current) => {
+                let older = current.wish.at.is_none_or(|at| now - at > AGGRESSIVE);
+                !current.valid().is_some_and(|valid| valid.nominated)
+                    || current.is_suspected()
+                    || priority > current.priority
+                    || (fresh && (older || !current.wish.now))
+            }
+        };
+        if switch {
+            self.activate(id);
+        }
+    }
+
+    /// Chooses the pair for data again after something changed.
+    pub(super) fn select(&mut self) {
+        if let Some(id) = self.choose() {
+            self.activate(id);
+        }
+    }
+
+    fn choose(&self) -> Option<PairId> {
+        let now = self.now;
+        let number = self.generation.number;
+        let valid = self.checklist.iter().filter_map(|(id, pair)| {
+            Some((id, pair, pair.valid()?)).filter(|_| pair.generation == number)
+        });
+        let by_wish = self.role == Role::Controlled;
+        let rank = |pair: &Pair, valid: &Valid| (by_wish && valid.nominated, pair.priority);
+        let current = self.active.as_ref().and_then(|active| {
+            let pair = self.checklist.get(active.id)?;
+            Some((active.id, pair, pair.valid()?))
+        });
+        let Some((current_id, current, current_valid)) = current else {
+            return valid
+                .max_by_key(|(_, pair, valid)| (!pair.is_suspected(), rank(pair, valid)))
+                .map(|(id, ..)| id);
+        };
+        if let Some(since) = current_valid.suspected_at {
+            // Only what has answered since then is known to be better.
+            return valid
+                .filter(|(_, pair, valid)| !pair.is_suspected() && valid.answered_at >= since)
+                .max_by_key(|(_, pair, valid)| rank(pair, valid))
+                .map_or(Some(current_id), |(id, ..)| Some(id));
+        }
+        if by_wish && current_valid.nominated {
+            return Some(current_id); // only the peer moves us
+        }
+        valid
+            .filter(|(_, pair, valid)| !pair.is_suspected() && valid.trust_at <= now)
+            .filter(|(_, pair, valid)| rank(pair, valid) > rank(current, current_valid))
+            .max_by_key(|(_, pair, valid)| rank(pair, valid))
+            .map_or(Some(current_id), |(id, ..)| Some(id))
+    }
+
+    fn activate(&mut self, id: PairId) {
+        if self.active.as_ref().is_some_and(|active| active.id == id) {
+            return;
+        }
+        let interval = self.regular_interval(true);
+        let Some(pair) = self.checklist.get_mut(id) else {
+            return;
+        };
+        let (path, heard_at, remote) = (pair.path, pair.heard_at, pair.remote);
+        let Some(valid) = pair.valid_mut() else {
+            return;
+        };
+        valid.next_at = valid.next_at.min(self.now + interval);
+        let (local, next_at) = (valid.local, valid.next_at.min(valid.consent_until));
+        if valid.awaiting.is_none() {
+            self.checklist.set_deadline(id, Some(next_at));
+        }
+        if let Some(old) = self.active.replace(Active { id, path, heard_at })
+            && let Some(old) = self.checklist.get_mut(old.id)
+        {
+            old.heard_at = old.heard_at.max(heard_at);
+            old.nominate = false;
+        }
+        self.release_retained();
+        self.nominate(id);
+        if self.progress != Outlook::Connected {
+            self.progress = Outlook::Connected;
+            self.push_event(Event::Connected);
+        }
+        if let (Some(ours), Some(theirs)) = (self.locals.get(local), self.remotes.get(remote)) {
+            let (local, remote) = (ours.clone(), theirs.clone());
+            tracing::debug!(?local, ?remote, "active pair");
+            self.push_event(Event::ActivePair {
+                local,
+                remote,
+                path,
+            });
+        }
+    }
+
+    /// The new session has a pair: that of the old one has done its service. The old credentials
+    /// stay for the peer, who may need it a little longer.
+    fn release_retained(&mut self) {
+        if let Some(retained) = self.retained.take() {
+            let gone = self.checklist.remove(retained.id);
+            self.transactions.remove_all(gone);
+        }
+    }
+
+    /// The pair in use is thought broken: all others are tried at once.
+    pub(super) fn suspect(&mut self, id: PairId) {
+        let now = self.now;
+        let Some(pair) = self.checklist.get_mut(id) else {
+            return;
+        };
+        let path = pair.path;
+        let Some(valid) = pair.valid_mut() else {
+            return;
+        };
+        valid.suspected_at = Some(now);
+        valid.trust_at = now + DISTRUST;
+        self.push_event(Event::PathSuspected(path));
+        self.try_others(id);
+    }
+
+    fn try_others(&mut self, id: PairId) {
+        let number = self.generation.number;
+        let mut others: Vec<_> = self
+            .checklist
+            .iter()
+            .filter(|(other, pair)| *other != id && pair.generation == number)
+            .map(|(other, pair)| (pair.priority, other, pair.pair_state()))
+            .collect();
+        others.sort_unstable_by(|a, b| b.cmp(a));
+        for (_, other, state) in others {
+            match state {
+                PairState::Succeeded => self.checklist.queue(other, Queue::Triggered),
+                PairState::Frozen | PairState::Failed => self.try_again(other),
+                PairState::Waiting | PairState::InProgress => {
+                    self.checklist.queue(other, Queue::Triggered);
+                }
+            }
+        }
+    }
+
+    /// Consent of a pair has expired (RFC 7675 §5.1).
+    ///
+    /// DEVIATION(RFC 7675 §5.1): a new check that succeeds gives consent again, with the same
+    /// credentials; the RFC asks for a restart, which the embedder may do as well.
+    pub(super) fn expire(&mut self, id: PairId) {
+        if self.is_retained(id) {
+            self.release_retained();
+            self.consent_lost();
+            return;
+        }
+        self.try_again(id);
+        if let Some(pair) = self.checklist.get_mut(id) {
+            pair.nominate = false;
+            pair.wish = Default::default();
+        }
+        if self.active.as_ref().is_some_and(|active| active.id == id) {
+            self.active = None;
+            self.select();
+            if self.active.is_none() {
+                self.consent_lost();
+                self.try_others(id);
+            }
+        }
+    }
+
+    fn consent_lost(&mut self) {
+        if self.active.is_none() && self.progress == Outlook::Connected {
+            self.progress = Outlook::Trying;
+            self.push_event(Event::ConsentExpired);
+        }
+    }
+
+    /// Whether data leaves on the pair.
+    pub(super) fn in_use(&self, id: PairId) -> bool {
+        self.active.as_ref().is_some_and(|active| active.id == id) || self.is_retained(id)
+    }
+
+    pub(super) fn is_retained(&self, id: PairId) -> bool {
+        self.retained
+            .as_ref()
+            .is_some_and(|retained| retained.id == id)
+    }
+
+    /// When authenticated traffic last came over a pair in use.
+    pub(super) fn traffic_at(&self, id: PairId) -> Option<Instant> {
+        let of = |active: &Option<Active>| {
+            active
+                .as_ref()
+                .filter(|active| active.id == id)
+                .and_then(|active| active.heard_at)
+        };
+        of(&self.active).max(of(&self.retained))
+    }
+
+    /// When anything authenticated last came over a pair.
+    pub(super) fn heard_at(&self, id: PairId) -> Option<Instant> {
+        self.traffic_at(id)
+            .max(self.checklist.get(id).and_then(|pair| pair.heard_at))
+    }
+
+    /// Authenticated traffic, or a check, on a path that is not the active one.
+    pub(super) fn heard_elsewhere(&mut self, path: &Path) {
+        let now = self.now;
+        if let Some(retained) = self
+            .retained
+            .as_mut()
+            .filter(|retained| retained.path == *path)
+        {
+            retained.heard_at = Some(now);
+        }
+        let id = self.checklist.by_path(path);
+        if let Some(pair) = id.and_then(|id| self.checklist.get_mut(id)) {
+            pair.heard_at = Some(now);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What an agent tells its embedder.
+
+use crate::candidate::Candidate;
+use crate::path::Path;
+use crate::role::Role;
+
+/// Something happened. Events keep their order, and none is ever dropped: there are as many as
+/// there are changes of state, which strangers cannot cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a change of pair is rare, and its candidates are what embedders ask for"
+)]
+pub enum Event {
+    /// Data may be sent: the first pair is valid, or one is valid again after
+    /// [`ConsentExpired`](Self::ConsentExpired) or [`Failed`](Self::Failed).
+    Connected,
+    /// The pair that data leaves on changed.
+    ActivePair {
+        /// Our end, as the peer sees it.
+        local: Candidate,
+        /// The peer's end.
+        remote: Candidate,
+        /// What to send on.
+        path: Path,
+    },
+    /// The role changed: it was settled by the credentials, or a conflict was repaired.
+    RoleChanged(Role),
+    /// The active pair answers nothing and nothing authenticated arrives; the other pairs are
+    /// being tried. It stays in use until one of them proves to work.
+    PathSuspected(Path),
+    /// Consent of the last pair expired (RFC 7675 §5.1): no data may be sent. Checks go on.
+    ConsentExpired,
+    /// Every pair failed and patience is over (RFC 8863). Another candidate, a check of the peer or
+    /// a restart may still bring [`Connected`](Self::Connected).
+    Failed,
+}
+
+/// How much a path has proved; the gate for DTLS and media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PathState {
+    /// Nothing authenticated was heard over it.
+    Unknown,
+    /// A check of the peer, authenticated by our password, came over it. Receive, do not send.
+    CheckReceived,
+    /// A check of our own was answered there, and consent lasts: send and receive.
+    Valid,
+}

@@ -1,0 +1,88 @@
+//! What waits to be polled: descriptions of fixed size, turned into octets when they leave.
+
+use std::collections::VecDeque;
+
+use crate::path::Path;
+use crate::stun::{AttributeType, TransactionId};
+use crate::transaction::Transaction;
+
+/// Answers that wait at most; a request beyond them is dropped.
+const ANSWERS_MAX: usize = 64;
+/// Checks that wait at most; the pacer stops there.
+const CHECKS_MAX: usize = 64;
+/// Unknown attributes that one answer lists at most.
+pub(crate) const UNKNOWN_MAX: usize = 8;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Outgoing {
+    Check(TransactionId, Transaction),
+    Answer(Answer),
+}
+
+/// The answer to a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answer {
+    pub(crate) path: Path,
+    pub(crate) id: TransactionId,
+    pub(crate) generation: u32,
+    pub(crate) kind: AnswerKind,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum AnswerKind {
+    Success,
+    BadRequest,
+    RoleConflict,
+    /// The attributes, and how many of the places are used.
+    Unknown([AttributeType; UNKNOWN_MAX], usize),
+}
+
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    queue: VecDeque<Outgoing>,
+    answers: usize,
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self {
+            queue: VecDeque::with_capacity(8),
+            answers: 0,
+        }
+    }
+}
+
+impl Outbox {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(crate) const fn takes_answer(&self) -> bool {
+        self.answers < ANSWERS_MAX
+    }
+
+    pub(crate) fn takes_check(&self) -> bool {
+        self.queue.len() - self.answers < CHECKS_MAX
+    }
+
+    pub(crate) fn push_answer(&mut self, answer: Answer) {
+        self.answers += 1;
+        self.queue.push_back(Outgoing::Answer(answer));
+    }
+
+    pub(crate) fn push_check(&mut self, id: TransactionId, transaction: Transaction) {
+        self.queue.push_back(Outgoing::Check(id, transaction));
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Outgoing> {
+        let next = self.queue.pop_front()?;
+        if matches!(next, Outgoing::Answer(_)) {
+            self.answers -= 1;
+        }
+        Some(next)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}

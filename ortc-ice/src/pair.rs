@@ -1,0 +1,204 @@
+//! One pair of candidates: its state, and what each state has to remember.
+
+use core::time::Duration;
+use std::time::Instant;
+
+use crate::path::Path;
+use crate::role::Role;
+use crate::stun::TransactionId;
+
+/// The state of a pair (RFC 8445 §6.1.2.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PairState {
+    /// Held back for another pair of the same foundation.
+    Frozen,
+    /// To be checked.
+    Waiting,
+    /// Checked, not answered yet.
+    InProgress,
+    /// Answered, and consent lasts.
+    Succeeded,
+    /// Given up.
+    Failed,
+}
+
+/// Names a pair for the life of an agent; never used again, so that it cannot go stale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct PairId(pub(crate) u32);
+
+/// A state with what belongs to it.
+#[derive(Clone, Debug)]
+pub(crate) enum State {
+    Frozen,
+    Waiting,
+    InProgress(Progress),
+    Succeeded(Valid),
+    Failed,
+}
+
+/// An unanswered series of checks.
+#[derive(Clone, Debug)]
+pub(crate) struct Progress {
+    /// When the series began; moved on when the peer proves that it still reaches us.
+    pub(crate) since: Instant,
+    /// When the last check left.
+    pub(crate) sent_at: Instant,
+    pub(crate) sent: u32,
+    /// What is due at the pair's deadline.
+    pub(crate) give_up: bool,
+}
+
+/// A valid pair (RFC 8445 §7.2.5.3.2) and its consent (RFC 7675).
+#[derive(Clone, Debug)]
+pub(crate) struct Valid {
+    /// Index of the local candidate that the peer sees: the pair's own, or a peer-reflexive one.
+    pub(crate) local: usize,
+    /// When the last answer arrived.
+    pub(crate) answered_at: Instant,
+    /// When consent ends unless another answer comes.
+    pub(crate) consent_until: Instant,
+    /// When the next regular check is due.
+    pub(crate) next_at: Instant,
+    /// The regular time, while `next_at` is an earlier one at which silence is looked for.
+    pub(crate) watch_until: Option<Instant>,
+    /// A check that is not answered yet.
+    pub(crate) awaiting: Option<Awaiting>,
+    /// The peer has confirmed our nomination, or has nominated it itself.
+    pub(crate) nominated: bool,
+    /// Since when it is thought broken.
+    pub(crate) suspected_at: Option<Instant>,
+    /// Not preferred to a pair that works before this instant.
+    pub(crate) trust_at: Instant,
+}
+
+/// An unanswered check on a valid pair.
+#[derive(Clone, Debug)]
+pub(crate) struct Awaiting {
+    /// When the first one left.
+    pub(crate) since: Instant,
+    /// How many left since then.
+    pub(crate) sent: u32,
+    /// When the next one leaves.
+    pub(crate) retry_at: Instant,
+}
+
+/// Which queue of the check list holds the pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Queue {
+    Triggered,
+    Repeat,
+}
+
+/// The peer's wish to use the pair, from USE-CANDIDATE in its checks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wish {
+    /// The last check carried it.
+    pub(crate) now: bool,
+    /// When the last one that carried it arrived.
+    pub(crate) at: Option<Instant>,
+}
+
+/// A pair of the check list.
+#[derive(Clone, Debug)]
+pub(crate) struct Pair {
+    pub(crate) path: Path,
+    /// Index of the local candidate.
+    pub(crate) local: usize,
+    /// Index of the remote candidate; of a retained pair, in a table that is gone.
+    pub(crate) remote: usize,
+    pub(crate) priority: u64,
+    /// The number of the generation of credentials that it is checked with.
+    pub(crate) generation: u32,
+    /// The foundations of both candidates (RFC 8445 §6.1.2.6), as numbers.
+    pub(crate) foundation: (usize, usize),
+    pub(crate) state: State,
+    pub(crate) queue: Option<Queue>,
+    pub(crate) deadline: Option<Instant>,
+    /// A check of the peer, authenticated, came over it.
+    pub(crate) check_received: bool,
+    /// When anything authenticated last came over it.
+    pub(crate) heard_at: Option<Instant>,
+    /// We are controlling and want it: its checks carry USE-CANDIDATE.
+    pub(crate) nominate: bool,
+    pub(crate) wish: Wish,
+    pub(crate) rtt: Option<Duration>,
+    pub(crate) last_role: Option<Role>,
+    /// Outstanding transactions, oldest first.
+    pub(crate) outstanding: Vec<TransactionId>,
+}
+
+impl Pair {
+    pub(crate) fn new(path: Path, local: usize, remote: usize, generation: u32) -> Self {
+        Self {
+            path,
+            local,
+            remote,
+            priority: 0,
+            generation,
+            foundation: (0, 0),
+            state: State::Frozen,
+            queue: None,
+            deadline: None,
+            check_received: false,
+            heard_at: None,
+            nominate: false,
+            wish: Wish::default(),
+            rtt: None,
+            last_role: None,
+            outstanding: Vec::new(),
+        }
+    }
+
+    pub(crate) const fn pair_state(&self) -> PairState {
+        match self.state {
+            State::Frozen => PairState::Frozen,
+            State::Waiting => PairState::Waiting,
+            State::InProgress(_) => PairState::InProgress,
+            State::Succeeded(_) => PairState::Succeeded,
+            State::Failed => PairState::Failed,
+        }
+    }
+
+    pub(crate) const fn valid(&self) -> Option<&Valid> {
+        match &self.state {
+            State::Succeeded(valid) => Some(valid),
+            State::Frozen | State::Waiting | State::InProgress(_) | State::Failed => None,
+        }
+    }
+
+    pub(crate) const fn valid_mut(&mut self) -> Option<&mut Valid> {
+        match &mut self.state {
+            State::Succeeded(valid) => Some(valid),
+            State::Frozen | State::Waiting | State::InProgress(_) | State::Failed => None,
+        }
+    }
+
+    pub(crate) fn is_suspected(&self) -> bool {
+        self.valid()
+            .is_some_and(|valid| valid.suspected_at.is_some())
+    }
+}
+
+/// RFC 8445 §6.1.2.3: `G` is the priority of the controlling side's candidate.
+pub(crate) fn priority(role: Role, local: u32, remote: u32) -> u64 {
+    let (g, d) = match role {
+        Role::Controlling => (local, remote),
+        Role::Controlled => (remote, local),
+    };
+    (u64::from(g.min(d)) << 32) + 2 * u64::from(g.max(d)) + u64::from(g > d)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_sides_compute_the_same_priority() {
+        for (local, remote) in [(1, 2), (2, 1), (7, 7), (u32::MAX >> 1, 1)] {
+            let here = priority(Role::Controlling, local, remote);
+            assert_eq!(here, priority(Role::Controlled, remote, local));
+        }
+        assert_eq!(priority(Role::Controlling, 3, 2), (2 << 32) + 6 + 1);
+        assert_eq!(priority(Role::Controlled, 3, 2), (2 << 32) + 6);
+    }
+}

@@ -1,0 +1,194 @@
+//! The builder: it appends one message to a buffer, correct after every step.
+
+use core::net::SocketAddr;
+
+use thiserror::Error;
+
+use super::attribute::encode_xor_address;
+use super::integrity::TAG_LEN;
+use super::message::message_type;
+use super::{
+    ATTRIBUTE_HEADER_LEN, AttributeType, Class, ErrorCode, HEADER_LEN, IntegrityKey, MAGIC_COOKIE,
+    Method, TransactionId, fingerprint,
+};
+
+/// A message cannot hold this attribute: its length field counts 65,535 octets (RFC 8489 §5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("attribute does not fit the message")]
+pub struct TooLong;
+
+/// Room that is kept for what has to be appended last: MESSAGE-INTEGRITY, FINGERPRINT and the
+/// attributes of fixed length, of which a message needs a few.
+const RESERVE: usize = 1024;
+
+/// Appends one STUN message to a buffer.
+///
+/// After each step the octets are a complete message. The order is the caller's; integrity covers
+/// what was appended before it, and the fingerprint comes last.
+#[derive(Debug)]
+pub struct MessageBuilder<'a> {
+    out: &'a mut Vec<u8>,
+    start: usize,
+}
+
+impl<'a> MessageBuilder<'a> {
+    /// Begins a message at the end of `out`.
+    pub fn new(out: &'a mut Vec<u8>, class: Class, method: Method, id: TransactionId) -> Self {
+        let start = out.len();
+        out.reserve(192); // a check with everything in it, so that a fresh buffer grows once
+        out.extend_from_slice(&message_type(class, method).to_be_bytes());
+        out.extend_from_slice(&[0, 0]);
+        out.extend_from_slice(&MAGIC_COOKIE.to_be_bytes());
+        out.extend_from_slice(&id.0);
+        Self { out, start }
+    }
+
+    /// Appends any attribute, padded with zeros.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLong`] when the message would outgrow its length field; nothing is appended then.
+    pub fn attribute(&mut self, kind: AttributeType, value: &[u8]) -> Result<&mut Self, TooLong> {
+        self.parts(kind, &[value])
+    }
+
+    /// Appends USERNAME for an ICE check: the peer's fragment, a colon, ours (RFC 8445 §7.2.2).
+    ///
+    /// # Errors
+    ///
+    /// [`TooLong`] when the message would outgrow its length field; nothing is appended then.
+    pub fn username(&mut self, remote: &str, local: &str) -> Result<&mut Self, TooLong> {
+        let parts = [remote.as_bytes(), b":", local.as_bytes()];
+        self.parts(AttributeType::USERNAME, &parts)
+    }
+
+    /// Appends PRIORITY.
+    pub fn priority(&mut self, priority: u32) -> &mut Self {
+        self.fixed(AttributeType::PRIORITY, &priority.to_be_bytes())
+    }
+
+    /// Appends ICE-CONTROLLING with this tie-breaker.
+    pub fn controlling(&mut self, tie_breaker: u64) -> &mut Self {
+        self.fixed(AttributeType::ICE_CONTROLLING, &tie_breaker.to_be_bytes())
+    }
+
+    /// Appends ICE-CONTROLLED with this tie-breaker.
+    pub fn controlled(&mut self, tie_breaker: u64) -> &mut Self {
+        self.fixed(AttributeType::ICE_CONTROLLED, &tie_breaker.to_be_bytes())
+    }
+
+    /// Appends USE-CANDIDATE.
+    pub fn use_candidate(&mut self) -> &mut Self {
+        self.fixed(AttributeType::USE_CANDIDATE, &[])
+    }
+
+    /// Appends XOR-MAPPED-ADDRESS.
+    pub fn xor_mapped_address(&mut self, address: SocketAddr) -> &mut Self {
+        let (value, len) = encode_xor_address(address, self.id());
+        let value = value.get(..len).unwrap_or(&value);
+        self.fixed(AttributeType::XOR_MAPPED_ADDRESS, value)
+    }
+
+    /// Appends ERROR-CODE.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLong`] when the reason does not fit; nothing is appended then.
+    pub fn error_code(&mut self, error: ErrorCode<'_>) -> Result<&mut Self, TooLong> {
+        let class = u8::try_from(error.code / 100).map_err(|_| TooLong)?;
+        let number = u8::try_from(error.code % 100).map_err(|_| TooLong)?;
+        self.parts(
+            AttributeType::ERROR_CODE,
+            &[&[0, 0, class, number], error.reason],
+        )
+    }
+
+    /// Appends UNKNOWN-ATTRIBUTES (RFC 8489 §14.13).
+    ///
+    /// # Errors
+    ///
+    /// [`TooLong`] when there are too many; nothing is appended then.
+    pub fn unknown_attributes(&mut self, kinds: &[AttributeType]) -> Result<&mut Self, TooLong> {
+        self.check(2 * kinds.len())?;
+        let length = u16::try_from(2 * kinds.len()).map_err(|_| TooLong)?;
+        self.open(AttributeType::UNKNOWN_ATTRIBUTES, length);
+        for kind in kinds {
+            self.out.extend_from_slice(&kind.0.to_be_bytes());
+        }
+        self.close();
+        Ok(self)
+    }
+
+    /// Appends MESSAGE-INTEGRITY over everything before it.
+    pub fn integrity(&mut self, key: &IntegrityKey) -> &mut Self {
+        let length = self.body_len() + ATTRIBUTE_HEADER_LEN + TAG_LEN;
+        let length = u16::try_from(length).unwrap_or(u16::MAX);
+        let before = self.out.get(self.start..).unwrap_or_default();
+        let tag = key.tag(before, length);
+        self.fixed(AttributeType::MESSAGE_INTEGRITY, &tag)
+    }
+
+    /// Appends FINGERPRINT over everything before it.
+    pub fn fingerprint(&mut self) -> &mut Self {
+        self.set_length(self.body_len() + ATTRIBUTE_HEADER_LEN + 4);
+        let crc = fingerprint::of(self.out.get(self.start..).unwrap_or_default());
+        self.fixed(AttributeType::FINGERPRINT, &crc.to_be_bytes())
+    }
+
+    fn id(&self) -> TransactionId {
+        let id = self.out.get(self.start + 8..).and_then(<[u8]>::first_chunk);
+        TransactionId(id.copied().unwrap_or_default())
+    }
+
+    fn body_len(&self) -> usize {
+        self.out.len() - self.start - HEADER_LEN
+    }
+
+    /// Refuses what would leave no room for the attributes of fixed length.
+    fn check(&self, value: usize) -> Result<(), TooLong> {
+        let most = usize::from(u16::MAX) - RESERVE;
+        let needed = self
+            .body_len()
+            .saturating_add(value)
+            .saturating_add(ATTRIBUTE_HEADER_LEN);
+        if needed > most { Err(TooLong) } else { Ok(()) }
+    }
+
+    fn parts(&mut self, kind: AttributeType, parts: &[&[u8]]) -> Result<&mut Self, TooLong> {
+        let length = parts.iter().map(|part| part.len()).sum();
+        self.check(length)?;
+        self.open(kind, u16::try_from(length).map_err(|_| TooLong)?);
+        for part in parts {
+            self.out.extend_from_slice(part);
+        }
+        self.close();
+        Ok(self)
+    }
+
+    /// An attribute of at most 20 octets, for which `check` kept room.
+    fn fixed(&mut self, kind: AttributeType, value: &[u8]) -> &mut Self {
+        self.open(kind, u16::try_from(value.len()).unwrap_or(0));
+        self.out.extend_from_slice(value);
+        self.close();
+        self
+    }
+
+    fn open(&mut self, kind: AttributeType, length: u16) {
+        self.out.extend_from_slice(&kind.0.to_be_bytes());
+        self.out.extend_from_slice(&length.to_be_bytes());
+    }
+
+    /// Pads to four octets and counts the attribute in the header.
+    fn close(&mut self) {
+        let padded = self.body_len().next_multiple_of(4);
+        self.out.resize(self.start + HEADER_LEN + padded, 0);
+        self.set_length(padded);
+    }
+
+    fn set_length(&mut self, length: usize) {
+        let [high, low] = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
+        if let Some([_, _, to_high, to_low, ..]) = self.out.get_mut(self.start..) {
+            (*to_high, *to_low) = (high, low);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! MESSAGE-INTEGRITY (RFC 8489 §14.5): HMAC-SHA1 (RFC 2104) from a key schedule that is kept.
+
+use core::fmt;
+
+use sha1::block_api::compress;
+use sha1::{Digest, Sha1};
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// Octets of an HMAC-SHA1.
+pub(super) const TAG_LEN: usize = 20;
+
+/// Octets of one block of SHA-1.
+const BLOCK: usize = 64;
+
+/// The initial state of SHA-1 (FIPS 180-4 §5.3.1).
+const INITIAL: [u32; 5] = [
+    0x6745_2301,
+    0xefcd_ab89,
+    0x98ba_dcfe,
+    0x1032_5476,
+    0xc3d2_e1f0,
+];
+
+/// A key for MESSAGE-INTEGRITY, expanded once: the state of SHA-1 after the inner and the outer
+/// padded key. A message then costs its own blocks and one more.
+///
+/// A short-term password (RFC 8489 §9.1.1) and the 16 octets of a long-term key (§9.2.2) are both
+/// keys. The states are erased on drop.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct IntegrityKey {
+    inner: [u32; 5],
+    outer: [u32; 5],
+}
+
+impl IntegrityKey {
+    /// Expands a key of any length; longer than 64 octets it is hashed first (RFC 2104 §2).
+    #[must_use]
+    pub fn new(key: &[u8]) -> Self {
+        let mut block = [0_u8; BLOCK];
+        if key.len() > BLOCK {
+            let digest = Sha1::digest(key);
+            for (to, from) in block.iter_mut().zip(digest.iter()) {
+                *to = *from;
+            }
+        } else {
+            for (to, from) in block.iter_mut().zip(key) {
+                *to = *from;
+            }
+        }
+        let (mut inner, mut outer) = (INITIAL, INITIAL);
+        let mut padded = block.map(|octet| octet ^ 0x36);
+        compress(&mut inner, &[padded]);
+        padded = block.map(|octet| octet ^ 0x5c);
+        compress(&mut outer, &[padded]);
+        padded.zeroize();
+        block.zeroize();
+        Self { inner, outer }
+    }
+
+    /// The tag of a message: `before` is everything in front of the attribute, and `length` what
+    /// the header's length field has to say while it is computed (it ends with the attribute).
+    pub(super) fn tag(&self, before: &[u8], length: u16) -> [u8; TAG_LEN] {
+        let mut state = self.inner;
+        let (blocks, rest) = before.as_chunks::<BLOCK>();
+        let mut last = [0_u8; 2 * BLOCK];
+        let mut rest_len = 0;
+        for (to, from) in last.iter_mut().zip(rest) {
+            *to = *from;
+            rest_len += 1;
+        }
+        match blocks.split_first() {
+            Some((first, more)) => {
+                let mut first = *first;
+                patch_length(&mut first, length);
+                compress(&mut state, &[first]);
+                compress(&mut state, more);
+            }
+            None => patch_length(&mut last, length),
+        }
+        finish(&mut state, &mut last, rest_len, BLOCK + before.len());
+
+        let mut outer = self.outer;
+        let mut block = [0_u8; 2 * BLOCK];
+        for (to, from) in block.iter_mut().zip(octets(state)) {
+            *to = from;
+        }
+        finish(&mut outer, &mut block, TAG_LEN, BLOCK + TAG_LEN);
+        octets(outer)
+    }
+
+    /// Compares in constant time.
+    pub(super) fn verify(&self, before: &[u8], length: u16, tag: &[u8]) -> bool {
+        self.tag(before, length).as_slice().ct_eq(tag).into()
+    }
+}
+
+impl fmt::Debug for IntegrityKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IntegrityKey(..)")
+    }
+}
+
+/// Overwrites the length field of the STUN header at the start of `bytes`.
+fn patch_length(bytes: &mut [u8], length: u16) {
+    let [high, low] = length.to_be_bytes();
+    if let [_, _, to_high, to_low, ..] = bytes {
+        (*to_high, *to_low) = (high, low);
+    }
+}
+
+/// The padding of SHA-1 and its last one or two blocks; `used` octets of `last` are message, and
+/// `total` octets have been hashed including them.
+fn finish(state: &mut [u32; 5], last: &mut [u8; 2 * BLOCK], used: usize, total: usize) {
+    if let Some(marker) = last.get_mut(used) {
+        *marker = 0x80;
+    }
+    let two = used + 9 > BLOCK;
+    let bits = (total as u64 * 8).to_be_bytes();
+    let end = if two { 2 * BLOCK } else { BLOCK };
+    if let Some(to) = last.get_mut(end - 8..end) {
+        to.copy_from_slice(&bits);
+    }
+    let (blocks, _) = last.as_chunks::<BLOCK>();
+    compress(
+        state,
+        blocks.get(..if two { 2 } else { 1 }).unwrap_or(blocks),
+    );
+}
+
+fn octets(state: [u32; 5]) -> [u8; TAG_LEN] {
+    let mut tag = [0; TAG_LEN];
+    let (words, _) = tag.as_chunks_mut::<4>();
+    for (to, word) in words.iter_mut().zip(state) {
+        *to = word.to_be_bytes();
+    }
+    tag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 2104 by its formula, for every length around the block boundaries.
+    #[test]
+    fn the_kept_key_schedule_agrees_with_the_formula() {
+        for key_len in [0_u16, 1, 16, 22, 63, 64, 65, 200] {
+            let key: Vec<u8> = (0..key_len).map(|i| (i * 7 + 1).to_be_bytes()[1]).collect();
+            let cached = IntegrityKey::new(&key);
+            for len in 20..300_u16 {
+                let mut text: Vec<u8> = (0..len).map(|i| (i * 13).to_be_bytes()[1]).collect();
+                let [high, low] = 0x1234_u16.to_be_bytes();
+                let tag = cached.tag(&text, 0x1234);
+                (text[2], text[3]) = (high, low);
+                assert_eq!(tag.as_slice(), formula(&key, &text), "{key_len} {len}");
+            }
+        }
+    }
+
+    fn formula(key: &[u8], text: &[u8]) -> Vec<u8> {
+        let key = if key.len() > BLOCK {
+            Sha1::digest(key).to_vec()
+        } else {
+            key.to_vec()
+        };
+        let pad = |with: u8| -> Vec<u8> {
+            let octet = |i: usize| key.get(i).copied().unwrap_or(0) ^ with;
+            (0..BLOCK).map(octet).collect()
+        };
+        let inner = Sha1::digest([pad(0x36), text.to_vec()].concat());
+        Sha1::digest([pad(0x5c), inner.to_vec()].concat()).to_vec()
+    }
+}

@@ -1,0 +1,39 @@
+//! STUN (RFC 8489): a borrowed view of a message, a builder, and the two integrity checks.
+//!
+//! ```
+//! use ortc_ice::stun::{Class, IntegrityKey, Message, MessageBuilder, Method, TransactionId};
+//!
+//! let key = IntegrityKey::new(b"VOkJxbRl1RmTxUk/WvJxBt");
+//! let mut datagram = Vec::new();
+//! let mut builder =
+//!     MessageBuilder::new(&mut datagram, Class::Request, Method::BINDING, TransactionId([7; 12]));
+//! builder.username("evtj", "h6vY")?;
+//! builder.priority(0x6e00_01ff);
+//! builder.integrity(&key);
+//! builder.fingerprint();
+//!
+//! let message = Message::parse(&datagram)?;
+//! assert_eq!(message.split_username(), Some(("evtj", "h6vY")));
+//! assert!(message.verify_fingerprint() && message.verify_integrity(&key));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod attribute;
+mod builder;
+mod fingerprint;
+mod integrity;
+mod message;
+
+pub use self::attribute::{Attribute, AttributeType, Attributes, ErrorCode};
+pub use self::builder::{MessageBuilder, TooLong};
+pub use self::integrity::IntegrityKey;
+pub use self::message::{Class, Message, Method, ParseError, TransactionId, is_stun};
+
+/// The magic cookie (RFC 8489 §5).
+pub const MAGIC_COOKIE: u32 = 0x2112_A442;
+
+/// Octets of the header (RFC 8489 §5).
+pub const HEADER_LEN: usize = 20;
+
+/// Octets of the length field that every attribute begins with (RFC 8489 §14).
+const ATTRIBUTE_HEADER_LEN: usize = 4;
