@@ -238,6 +238,21 @@ fn reports_count_from_zero_for_each_source() {
     }
 }
 
+/// RFC 5764 §4.1.2: one tag cut to 32 bits in SRTP, not in SRTCP, and nothing else.
+#[test]
+fn the_profile_of_32_bits_cuts_the_rtp_tag_only() {
+    let (mut long, _) = pair(Profile::Aes128CmHmacSha1_80);
+    let (mut short, _) = pair(Profile::Aes128CmHmacSha1_32);
+    let plain = rtp(A, 1, b"payload");
+    let wire = long.seal(&plain);
+    assert_eq!(short.seal(&plain), wire[..wire.len() - 6]);
+
+    let (mut one, mut other) = (rtcp(A), rtcp(A));
+    long.0.protect_rtcp(&mut one, 0).unwrap();
+    short.0.protect_rtcp(&mut other, 0).unwrap();
+    assert_eq!(one, other);
+}
+
 #[test]
 fn sources_are_bounded_on_both_sides() {
     let master = master(Profile::AeadAes128Gcm);
