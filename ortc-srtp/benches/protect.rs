@@ -40,6 +40,48 @@ fn benches(c: &mut Criterion) {
         }
         group.finish();
     }
+    many_sources(c);
+}
+
+/// Packets of 64 SSRCs in turn, so that the one of the packet before never helps: against
+/// `AeadAes128Gcm/unprotect/100`, the price of the table.
+fn many_sources(c: &mut Criterion) {
+    const SOURCES: u8 = 64;
+    let master = master(Profile::AeadAes128Gcm);
+    let mut sender = Sender::new(&master, SEED);
+    let mut round = |seq| -> Vec<Vec<u8>> {
+        (0..SOURCES)
+            .map(|source| {
+                let mut buf = packet(100, seq);
+                buf[11] = source;
+                sender.protect_rtp(&mut buf, 0).unwrap();
+                buf
+            })
+            .collect()
+    };
+    let first = round(0);
+    let sealed: Vec<Vec<u8>> = (1..=4).flat_map(&mut round).collect();
+    let mut group = c.benchmark_group("64 sources");
+    group.throughput(Throughput::Elements(BATCH.into()));
+    group.bench_function(BenchmarkId::new("unprotect", 100), |b| {
+        b.iter_batched_ref(
+            || {
+                let mut receiver = Receiver::new(&master, SEED);
+                for packet in &first {
+                    receiver.unprotect_rtp(&mut packet.clone()).unwrap();
+                }
+                (receiver, sealed.clone())
+            },
+            |(receiver, packets)| {
+                for packet in packets {
+                    let len = receiver.unprotect_rtp(black_box(packet)).unwrap();
+                    black_box(len);
+                }
+            },
+            BatchSize::LargeInput,
+        );
+    });
+    group.finish();
 }
 
 fn protect(group: &mut BenchmarkGroup<'_, WallTime>, profile: Profile, size: usize) {

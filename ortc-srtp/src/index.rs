@@ -3,8 +3,8 @@
 /// Half of the sequence number space.
 const HALF: u16 = 1 << 15;
 
-/// `i = 2^16 * ROC + SEQ`. Ordered as the number is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// `i = 2^16 * ROC + SEQ`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Index {
     pub(crate) roc: u32,
     pub(crate) seq: u16,
@@ -24,6 +24,16 @@ impl Index {
     /// (RFC 3711 §3.3.1).
     pub(crate) const fn first(seq: u16) -> Self {
         Self { roc: 0, seq }
+    }
+
+    /// The inverse of [`value`](Self::value), for numbers below 2^48.
+    #[inline]
+    pub(crate) const fn from_value(value: u64) -> Self {
+        let [_, _, r0, r1, r2, r3, s0, s1] = value.to_be_bytes();
+        Self {
+            roc: u32::from_be_bytes([r0, r1, r2, r3]),
+            seq: u16::from_be_bytes([s0, s1]),
+        }
     }
 
     #[inline]
@@ -74,5 +84,6 @@ mod tests {
         let last = at(u32::MAX, 65_535);
         assert_eq!(last.estimate(0), Err(IndexError::Exhausted));
         assert_eq!(last.value(), (1 << 48) - 1);
+        assert_eq!(Index::from_value(last.value()), last);
     }
 }

@@ -23,6 +23,10 @@ const LABEL_SHIFT: u32 = 48;
 
 /// Fills `out` with the key of that label. The generator runs AES with the length of the master
 /// key: AES-CM with 128 bits, AES-256-CM with 256 (RFC 7714 §11).
+#[expect(
+    clippy::expect_used,
+    reason = "a master key has the length of its profile, 16 or 32 octets"
+)]
 pub(crate) fn derive(master: &MasterKey, label: Label, out: &mut [u8]) {
     let salt = master
         .padded_salt()
@@ -34,7 +38,8 @@ pub(crate) fn derive(master: &MasterKey, label: Label, out: &mut [u8]) {
     out.fill(0);
     if let Ok(key) = <&[u8; 16]>::try_from(master.key()) {
         key_stream::apply(&Aes128Enc::new(key.into()), first_block, out);
-    } else if let Ok(key) = <&[u8; 32]>::try_from(master.key()) {
+    } else {
+        let key: &[u8; 32] = master.key().try_into().expect("16 octets or 32");
         key_stream::apply(&Aes256Enc::new(key.into()), first_block, out);
     }
 }

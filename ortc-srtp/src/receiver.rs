@@ -29,13 +29,9 @@ pub struct Receiver {
     profile: Profile,
     rtp: Cipher,
     rtcp: Cipher,
-    streams: Sources<Stream>,
+    /// The highest index of the window is the stream's rollover counter and sequence number.
+    streams: Sources<ReplayWindow>,
     reports: Sources<ReplayWindow>,
-}
-
-struct Stream {
-    highest: Index,
-    window: ReplayWindow,
 }
 
 impl Receiver {
@@ -96,15 +92,15 @@ impl Receiver {
         let Some(at) = self.streams.find(header.ssrc) else {
             return self.unprotect_first(packet, header);
         };
-        let Some(stream) = self.streams.get(at) else {
+        let Some(window) = self.streams.get(at) else {
             return Err(UnprotectError::TooManySources);
         };
-        let index = stream.estimate(header.seq)?;
+        let index = estimate(window, header.seq)?;
         // Before the tag: a replay costs nothing to refuse (RFC 3711 §3.3, step 5).
-        stream.window.check(index.value())?;
+        window.check(index.value())?;
         let len = self.rtp.open_rtp(packet, header, index)?;
-        if let Some(stream) = self.streams.get_mut(at) {
-            stream.record(index);
+        if let Some(window) = self.streams.get_mut(at) {
+            window.record(index.value());
         }
         Ok(len)
     }
@@ -121,11 +117,8 @@ impl Receiver {
         }
         let index = Index::first(header.seq);
         let len = self.rtp.open_rtp(packet, header, index)?;
-        let stream = Stream {
-            highest: index,
-            window: ReplayWindow::starting_with(index.value()),
-        };
-        self.streams.insert(header.ssrc, stream);
+        let window = ReplayWindow::starting_with(index.value());
+        self.streams.insert(header.ssrc, window);
         Ok(len)
     }
 
@@ -165,23 +158,15 @@ impl Receiver {
     }
 }
 
-impl Stream {
-    /// The index that a packet has if it is authentic.
-    #[inline]
-    fn estimate(&self, seq: u16) -> Result<Index, UnprotectError> {
-        match self.highest.estimate(seq) {
-            Ok(index) => Ok(index),
-            // Nothing comes before the rollover counter's first round, so the sender has jumped
-            // ahead within it by more than half.
-            Err(IndexError::Negative) => Ok(Index::first(seq)),
-            Err(IndexError::Exhausted) => Err(UnprotectError::KeyExhausted),
-        }
-    }
-
-    #[inline]
-    fn record(&mut self, index: Index) {
-        self.window.record(index.value());
-        self.highest = self.highest.max(index);
+/// The index that a packet of the window's stream has if it is authentic.
+#[inline]
+fn estimate(window: &ReplayWindow, seq: u16) -> Result<Index, UnprotectError> {
+    match Index::from_value(window.highest()).estimate(seq) {
+        Ok(index) => Ok(index),
+        // Nothing comes before the rollover counter's first round, so the sender has jumped
+        // ahead within it by more than half.
+        Err(IndexError::Negative) => Ok(Index::first(seq)),
+        Err(IndexError::Exhausted) => Err(UnprotectError::KeyExhausted),
     }
 }
 

@@ -33,6 +33,11 @@ impl ReplayWindow {
         window
     }
 
+    #[inline]
+    pub(crate) const fn highest(&self) -> u64 {
+        self.highest
+    }
+
     /// Whether an index is new. Changes nothing: the packet is not authenticated yet.
     #[inline]
     pub(crate) fn check(&self, index: u64) -> Result<(), ReplayError> {
@@ -120,5 +125,30 @@ mod tests {
         window.record(1 << 47);
         assert_eq!(window.check((1 << 47) - 1), Ok(()));
         assert_eq!(window.check(5_701), Err(ReplayError::Behind));
+    }
+
+    /// Bits that were set a round ago mean nothing for the indices skipped now.
+    #[test]
+    fn skipped_indices_are_new_after_a_gap_of_any_length() {
+        for gap in [1, 2, 63, 64, 65, 500, 1022, 1023, 1024, 1025, 3000] {
+            let mut window = ReplayWindow::starting_with(0);
+            (1..=5_000).for_each(|index| window.record(index));
+            let highest = 5_000 + gap;
+            window.record(highest);
+            for index in 0..=highest {
+                let expected = if index + WINDOW <= highest {
+                    Err(ReplayError::Behind)
+                } else if index <= 5_000 || index == highest {
+                    Err(ReplayError::Seen)
+                } else {
+                    Ok(())
+                };
+                assert_eq!(
+                    window.check(index),
+                    expected,
+                    "{index} after a gap of {gap}"
+                );
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What the transform has to know of an RTCP packet (RFC 3550 §6.1, RFC 3711 §3.4).
 
+use crate::rtp::HeaderError;
+
 /// The part of a compound packet that is not encrypted: its first word and the sender's SSRC.
 pub(crate) const HEADER_LEN: usize = 8;
 
@@ -11,8 +13,7 @@ const E_FLAG: u32 = 1 << 31;
 pub(crate) const INDEX_LIMIT: u32 = 1 << 31;
 
 /// The sender's SSRC of a packet of version 2 that is not too short to have one.
-pub(crate) fn ssrc(packet: &[u8]) -> Result<u32, crate::rtp::HeaderError> {
-    use crate::rtp::HeaderError;
+pub(crate) fn ssrc(packet: &[u8]) -> Result<u32, HeaderError> {
     let Some(&[first, _, _, _, ssrc @ ..]) = packet.first_chunk::<HEADER_LEN>() else {
         return Err(HeaderError::Truncated);
     };

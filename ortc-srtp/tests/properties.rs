@@ -1,8 +1,4 @@
 //! The properties that fuzzing explores, over random scripts and over the committed corpus.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a corpus that cannot be read is a failed test"
-)]
 
 use std::path::Path;
 

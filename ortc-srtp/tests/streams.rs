@@ -1,7 +1,10 @@
 //! Streams in good faith: rollover, order, several sources, retransmission.
 #![expect(clippy::unwrap_used, reason = "test helpers")]
 
-use ortc_srtp::{MasterKey, Profile, ProtectError, Receiver, Sender, UnprotectError};
+use ortc_srtp::{
+    KeyError, MasterKey, Profile, ProtectError, Receiver, Sender, SessionKey, SessionKeys,
+    UnprotectError,
+};
 
 const A: u32 = 0xaaaa_0000;
 const B: u32 = 0xbbbb_0000;
@@ -166,6 +169,24 @@ fn a_packet_too_old_to_be_compared_is_refused() {
     assert_eq!(refused, Err(ProtectError::TooOld));
 }
 
+/// The sender's memory is a ring: what was sent a round ago is not taken for what is sent now.
+#[test]
+fn packets_skipped_at_first_may_follow_after_a_gap_of_any_length() {
+    for gap in [2, 3, 500, 1023, 1024, 1025, 3000] {
+        let (mut sender, mut receiver) = pair(Profile::AeadAes128Gcm);
+        for seq in 0..2_000 {
+            sender.seal(&rtp(A, seq, b"payload"));
+        }
+        let newest = 1_999 + gap;
+        let wire = sender.seal(&rtp(A, newest, b"payload"));
+        assert!(receiver.open(&wire).is_ok());
+        for seq in 2_000.max(newest - 1023)..newest {
+            let plain = rtp(A, seq, b"another");
+            assert_eq!(receiver.open(&sender.seal(&plain)), Ok(plain), "{seq}");
+        }
+    }
+}
+
 #[test]
 fn what_lies_before_the_packet_in_the_buffer_stays() {
     let (mut sender, mut receiver) = pair(Profile::AeadAes128Gcm);
@@ -215,6 +236,21 @@ fn reports_count_from_zero_for_each_source() {
             assert_eq!(wire[..len], plain);
         }
     }
+}
+
+/// RFC 5764 §4.1.2: one tag cut to 32 bits in SRTP, not in SRTCP, and nothing else.
+#[test]
+fn the_profile_of_32_bits_cuts_the_rtp_tag_only() {
+    let (mut long, _) = pair(Profile::Aes128CmHmacSha1_80);
+    let (mut short, _) = pair(Profile::Aes128CmHmacSha1_32);
+    let plain = rtp(A, 1, b"payload");
+    let wire = long.seal(&plain);
+    assert_eq!(short.seal(&plain), wire[..wire.len() - 6]);
+
+    let (mut one, mut other) = (rtcp(A), rtcp(A));
+    long.0.protect_rtcp(&mut one, 0).unwrap();
+    short.0.protect_rtcp(&mut other, 0).unwrap();
+    assert_eq!(one, other);
 }
 
 #[test]
@@ -269,13 +305,47 @@ fn everything_can_move_between_threads_and_tells_no_key() {
     is_send_and_sync::<MasterKey>();
 
     let master = master(Profile::AeadAes128Gcm);
-    let keys = ortc_srtp::SessionKeys::derive(&master);
+    let keys = SessionKeys::derive(&master);
     let (sender, receiver) = pair(Profile::AeadAes128Gcm);
     let said = format!("{master:?} {keys:?} {:?} {:?}", sender.0, receiver.0);
     assert!(said.contains("AeadAes128Gcm"));
     for secret in [&[0x42_u8; 2][..], &keys.rtp().encryption_key()[..2]] {
         assert!(!said.contains(&format!("{}, {}", secret[0], secret[1])));
     }
+}
+
+#[test]
+fn key_material_of_another_length_is_refused() {
+    for profile in Profile::ALL {
+        let octets = [7; 40];
+        let (key, salt) = (&octets[..profile.key_len()], &octets[..profile.salt_len()]);
+        let auth = &octets[..profile.auth_key_len()];
+        assert!(MasterKey::new(profile, key, salt).is_ok());
+        for len in (0..40).filter(|&len| len != profile.key_len()) {
+            let refused = MasterKey::new(profile, &octets[..len], salt).unwrap_err();
+            assert!(matches!(refused, KeyError::Key { have, .. } if have == len));
+        }
+        for len in (0..40).filter(|&len| len != profile.salt_len()) {
+            let refused = MasterKey::new(profile, key, &octets[..len]).unwrap_err();
+            assert!(matches!(refused, KeyError::Salt { have, .. } if have == len));
+        }
+        assert!(SessionKey::new(profile, key, salt, auth).is_ok());
+        for len in (0..40).filter(|&len| len != profile.auth_key_len()) {
+            let refused = SessionKey::new(profile, key, salt, &octets[..len]).unwrap_err();
+            assert!(matches!(refused, KeyError::AuthenticationKey { have, .. } if have == len));
+        }
+    }
+}
+
+#[test]
+fn session_keys_of_two_profiles_do_not_join() {
+    let key = |profile| SessionKey::new(profile, &[1; 16], &[2; 14], &[3; 20]).unwrap();
+    let (long, short) = (
+        key(Profile::Aes128CmHmacSha1_80),
+        key(Profile::Aes128CmHmacSha1_32),
+    );
+    assert!(SessionKeys::from_parts(long.clone(), short).is_none());
+    assert!(SessionKeys::from_parts(long.clone(), long).is_some());
 }
 
 #[test]
