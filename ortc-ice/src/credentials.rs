@@ -80,6 +80,13 @@ impl Credentials {
         }
     }
 
+    /// Random credentials from 32 octets of entropy, of the lengths that an agent makes for itself:
+    /// for several agents that share one description.
+    #[must_use]
+    pub fn generate(seed: [u8; 32]) -> Self {
+        Self::random(&mut Random::new(seed))
+    }
+
     /// The username fragment.
     #[must_use]
     pub fn ufrag(&self) -> &str {

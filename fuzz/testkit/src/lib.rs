@@ -7,6 +7,7 @@
     reason = "test code: a failed expectation is the report"
 )]
 
+pub mod call;
 pub mod link;
 pub mod net;
 pub mod props;

@@ -314,6 +314,11 @@ impl Agent {
         }
     }
 
+    /// Addresses of the remote candidates known so far, signalled or learned from checks.
+    pub fn remote_addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.remote_by_address.keys().copied()
+    }
+
     /// The pairs and the counters as they are now.
     #[must_use]
     pub fn stats(&self) -> Stats {

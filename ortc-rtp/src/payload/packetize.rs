@@ -24,7 +24,8 @@ impl Prefix {
     };
 
     /// Builds a prefix of `N` octets; more than [`Prefix::CAPACITY`] does not compile.
-    pub(super) fn new<const N: usize>(head: [u8; N]) -> Self {
+    #[must_use]
+    pub fn new<const N: usize>(head: [u8; N]) -> Self {
         const { assert!(N <= Self::CAPACITY) };
         let mut prefix = Self::EMPTY;
         for octet in head {

@@ -258,6 +258,16 @@ impl NackGenerator {
         self.given_up
     }
 
+    /// Forgets what is missing below this number: the buffer has given it up, and what would still
+    /// come is too late.
+    pub fn forget_before(&mut self, extended: u64) {
+        while self.missing.front().is_some_and(|missing| missing.extended < extended) {
+            self.missing.pop_front();
+            self.given_up += 1;
+        }
+        self.due = self.earliest();
+    }
+
     /// Forgets all that is missing, after a key frame made it useless or the source restarted.
     pub fn clear(&mut self) {
         self.missing.clear();

@@ -128,6 +128,12 @@ impl SendStream {
         sequence
     }
 
+    /// Leaves numbers out before the next packet, so that a gap of a forwarded source stays one.
+    #[inline]
+    pub const fn skip(&mut self, packets: u16) {
+        self.next_sequence = self.next_sequence.wrapping_add(packets);
+    }
+
     /// Counts a packet; `timestamp` as it stood in it, `payload_len` without padding.
     ///
     /// Reports relate the clock to the first packet of each timestamp: the others of a frame, or of

@@ -1,0 +1,322 @@
+//! What the embedder's loop calls: datagrams and time in; datagrams, events and the next deadline
+//! out.
+
+use std::time::Instant;
+
+use ortc_dtls::Event as DtlsEvent;
+use ortc_ice::{Datagram, Event as IceEvent, Path, Transmit};
+use rand_core::Rng;
+
+use crate::demux::{Layer, layer};
+use crate::stats::DropReason;
+use crate::timer::TimerKey;
+use crate::transport::{RoleConflict, SrtpContexts};
+
+use super::super::description::RTCIceCandidateDescription;
+use super::super::event::{ActivePair, DisconnectReason, Event, TapDirection, Timeout, Timer};
+use super::{Expectation, RTCConnection, State};
+
+impl RTCConnection {
+    /// Takes a datagram from the socket bound to `path.local`; its octets are decrypted in place.
+    /// Whatever it is, the worst it can do is to be counted in [`stats`](Self::stats).
+    #[inline]
+    pub fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Instant) {
+        let now = self.advance(now);
+        self.traffic.datagrams_received += 1;
+        self.traffic.octets_received += u64::try_from(datagram.contents.len()).unwrap_or_default();
+        if self.open().is_err() {
+            return self.output.drops.count(DropReason::Closed);
+        }
+        match layer(datagram.contents) {
+            Some(Layer::Rtp) => self.handle_srtp(datagram, Layer::Rtp, now),
+            Some(Layer::Rtcp) => self.handle_srtp(datagram, Layer::Rtcp, now),
+            Some(Layer::Stun) => {
+                if self.transport.ice.handle_datagram(datagram, now).is_err() {
+                    self.output.drops.count(DropReason::Stun);
+                }
+                self.pump(now);
+            }
+            Some(Layer::Dtls) => {
+                match self.transport.handle_dtls(&datagram.path, datagram.contents, now) {
+                    Ok(()) => self.pump(now),
+                    Err(reason) => self.output.drops.count(reason),
+                }
+            }
+            None => self.output.drops.count(DropReason::UnknownProtocol),
+        }
+    }
+
+    fn handle_srtp(&mut self, datagram: Datagram<'_>, layer: Layer, now: Instant) {
+        let Some(srtp) = &mut self.transport.srtp else {
+            if let Err(reason) = self.transport.hold_media(&datagram.path, datagram.contents) {
+                self.output.drops.count(reason);
+            }
+            return;
+        };
+        let unprotected = match layer {
+            Layer::Rtcp => srtp.receiver.unprotect_rtcp(datagram.contents),
+            Layer::Rtp | Layer::Stun | Layer::Dtls => srtp.receiver.unprotect_rtp(datagram.contents),
+        };
+        let packet = match unprotected {
+            Ok(len) => datagram.contents.get(..len).unwrap_or_default(),
+            Err(error) => return self.output.drops.count(error.into()),
+        };
+        self.transport.ice.authenticated_traffic(datagram.path, now);
+        if self.output.tap.is_some() {
+            self.output.tap(TapDirection::Received, packet, now);
+        }
+        match layer {
+            Layer::Rtcp => self.media.handle_rtcp(packet, &mut self.output, now),
+            Layer::Rtp | Layer::Stun | Layer::Dtls => {
+                self.media.handle_rtp(packet, &mut self.output, now);
+            }
+        }
+    }
+
+    /// Does what is due. Early and repeated calls do nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.advance(now);
+        if self.open().is_err() {
+            return;
+        }
+        if self.transport.ice.poll_timeout().is_some_and(|timeout| timeout.at <= now) {
+            self.transport.ice.handle_timeout(now);
+        }
+        let has_path = self.transport.ice.data_path().is_some();
+        if let Some(running) = self.transport.running_mut()
+            && has_path
+        {
+            if running.endpoint.poll_timeout().is_some_and(|at| at <= now) {
+                running.endpoint.handle_timeout(now);
+            }
+            if let Err(RoleConflict) = running.handle_role_timeout(now) {
+                return self.fail(DisconnectReason::DtlsRoleConflict);
+            }
+        }
+        self.media.handle_timeout(&mut self.output, now);
+        self.pump(now);
+    }
+
+    /// Appends the next datagram to `buf` and says where it goes; `None` when nothing waits.
+    /// Call it until then after each of the other calls, or when [`Timer::Output`] is due.
+    #[inline]
+    pub fn poll_transmit(&mut self, buf: &mut Vec<u8>, now: Instant) -> Option<Transmit> {
+        let now = self.advance(now);
+        let start = buf.len();
+        let transmit = self.next_transmit(buf, start, now)?;
+        self.traffic.datagrams_sent += 1;
+        self.traffic.octets_sent += u64::try_from(transmit.len).unwrap_or_default();
+        Some(transmit)
+    }
+
+    fn next_transmit(&mut self, buf: &mut Vec<u8>, start: usize, now: Instant) -> Option<Transmit> {
+        let path = match self.state {
+            State::Closed => return None,
+            State::Closing(path) => path,
+            State::New | State::Connecting | State::Connected | State::Interrupted => {
+                if let Some(transmit) = self.transport.ice.poll_transmit(buf, now) {
+                    return Some(transmit);
+                }
+                self.transport.ice.data_path()
+            }
+        };
+        if let Some(path) = path
+            && self.write_secured(buf, now)
+        {
+            return Some(Transmit {
+                path,
+                len: buf.len() - start,
+                segment: None,
+                ecn: ortc_ice::Ecn::default(),
+            });
+        }
+        if matches!(self.state, State::Closing(_)) {
+            self.state = State::Closed;
+        }
+        None
+    }
+
+    /// RTCP and media first when closing, so that BYE leaves before close_notify ends the keys'
+    /// welcome; the handshake first otherwise.
+    fn write_secured(&mut self, buf: &mut Vec<u8>, now: Instant) -> bool {
+        if matches!(self.state, State::Closing(_)) {
+            return self.write_media(buf, now) || self.write_dtls(buf, now);
+        }
+        self.write_dtls(buf, now) || self.write_media(buf, now)
+    }
+
+    fn write_dtls(&mut self, buf: &mut Vec<u8>, now: Instant) -> bool {
+        let running = self.transport.running_mut();
+        running.is_some_and(|running| running.endpoint.poll_transmit(buf, now).is_some())
+    }
+
+    fn write_media(&mut self, buf: &mut Vec<u8>, now: Instant) -> bool {
+        match &mut self.transport.srtp {
+            Some(srtp) => self.media.poll_packet(buf, &mut srtp.sender, &mut self.output, now),
+            None => false,
+        }
+    }
+
+    /// The next event.
+    #[inline]
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.output.events.pop()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) next, at the latest; already reached
+    /// when output waits, `None` when nothing will ever be due.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timeout> {
+        let due = Timeout { at: self.now, timer: Timer::Output };
+        let path = match self.state {
+            State::Closed => return None,
+            // Whatever is left leaves now, or there is nothing left.
+            State::Closing(_) => return Some(due),
+            State::New | State::Connecting | State::Connected | State::Interrupted => {
+                self.transport.ice.data_path()
+            }
+        };
+        if path.is_some() && self.transport.srtp.is_some() && !self.media.outbox.is_empty() {
+            return Some(due);
+        }
+        let ice = self.transport.ice.poll_timeout().map(|timeout| (timeout.at, Timer::Ice));
+        // Without a path nothing of DTLS can leave, so none of it is due.
+        let running = self.transport.running().filter(|_| path.is_some());
+        let dtls = running.and_then(|running| {
+            running.endpoint.poll_timeout().into_iter().chain(running.role_timeout()).min()
+        });
+        let media = self.media.timers.next().map(|(at, key)| {
+            let timer = match key {
+                TimerKey::Reports => Timer::Rtcp,
+                TimerKey::Receive(_) => Timer::Receive,
+                TimerKey::Tones(_) => Timer::Dtmf,
+            };
+            (at, timer)
+        });
+        [ice, dtls.map(|at| (at, Timer::Dtls)), media]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|(at, timer)| Timeout { at, timer })
+    }
+
+    /// Moves what the layers have to say until they are quiet. A step answers at most once to each
+    /// layer, and no layer answers itself, so it ends.
+    pub(super) fn pump(&mut self, now: Instant) {
+        loop {
+            let mut quiet = true;
+            while let Some(event) = self.transport.ice.poll_event() {
+                quiet = false;
+                self.on_ice(event, now);
+            }
+            while let Some(event) = self.next_dtls_event() {
+                quiet = false;
+                self.on_dtls(event, now);
+            }
+            if quiet || self.open().is_err() {
+                return;
+            }
+        }
+    }
+
+    fn next_dtls_event(&mut self) -> Option<DtlsEvent> {
+        self.transport.running_mut()?.endpoint.poll_event()
+    }
+
+    fn on_ice(&mut self, event: IceEvent, now: Instant) {
+        match event {
+            IceEvent::ActivePair { local, remote, path } => {
+                self.claim_path(path);
+                self.output.events.push(Event::ActiveCandidate(Box::new(ActivePair {
+                    local: RTCIceCandidateDescription::from_candidate(&local),
+                    remote: RTCIceCandidateDescription::from_candidate(&remote),
+                })));
+            }
+            IceEvent::Connected => {
+                self.transport.pair_is_valid(now);
+                if self.state == State::Interrupted {
+                    self.state = State::Connected;
+                    self.output.events.push(Event::Connected);
+                }
+            }
+            IceEvent::ConsentExpired => {
+                if self.state == State::Connected {
+                    self.state = State::Interrupted;
+                    self.media.outbox.clear_media();
+                    let reason = DisconnectReason::ConsentExpired;
+                    self.output.events.push(Event::Disconnected(reason));
+                }
+            }
+            IceEvent::Failed => self.fail(DisconnectReason::IceFailed),
+            IceEvent::RoleChanged(role) => tracing::debug!(?role, "ICE role"),
+            IceEvent::PathSuspected(_) => tracing::debug!("the active path is suspected"),
+            _ => {}
+        }
+    }
+
+    fn on_dtls(&mut self, event: DtlsEvent, now: Instant) {
+        match event {
+            DtlsEvent::Connected => {
+                self.come_up();
+                self.expectation = Expectation::Settled;
+                self.install_keys(now);
+            }
+            DtlsEvent::Unverified => {
+                self.come_up();
+                if let Some(fingerprint) = self.remote.dtls.fingerprint.clone() {
+                    self.expectation = Expectation::Asked;
+                    self.output.events.push(Event::Unverified(fingerprint));
+                }
+            }
+            // `Connected` follows.
+            DtlsEvent::Verified => self.expectation = Expectation::Settled,
+            DtlsEvent::ApplicationData(data) => self.output.media(Event::ApplicationData(data)),
+            DtlsEvent::KeyLog(line) => self.output.events.push(Event::KeyLog(line)),
+            DtlsEvent::Closed(reason) => self.fail(DisconnectReason::Dtls(reason)),
+            _ => {}
+        }
+    }
+
+    /// The handshake is done.
+    fn come_up(&mut self) {
+        self.remote.dtls.fingerprint = self.peer_fingerprints();
+        if self.state == State::Connecting {
+            self.state = State::Connected;
+            self.output.events.push(Event::Connected);
+        }
+    }
+
+    /// The peer is who it should be: SRTP begins, and what was held is opened.
+    fn install_keys(&mut self, now: Instant) {
+        let Some(running) = self.transport.running() else { return };
+        let (role, keying) = (running.role, running.endpoint.srtp_keying());
+        let mut seeds = [[0; 8]; 2];
+        seeds.iter_mut().for_each(|seed| self.rng.fill_bytes(seed));
+        let contexts = keying.ok().and_then(|keying| SrtpContexts::new(&keying, role, seeds));
+        let Some(contexts) = contexts else {
+            // A peer without use_srtp can still exchange application data.
+            tracing::debug!("no SRTP profile was negotiated");
+            return;
+        };
+        self.media.srtp_overhead = contexts.profile.rtp_overhead();
+        self.transport.srtp = Some(Box::new(contexts));
+        let with_tones = self.media.senders.iter().filter(|(_, track)| track.tones.is_some());
+        for slot in with_tones.map(|(slot, _)| slot).collect::<Vec<_>>() {
+            self.media.pump_tones(slot, &mut self.output, now);
+        }
+        self.media.reports.arm(&mut self.media.timers);
+        let path = self.transport.ice.data_path();
+        let held = self.transport.early_media.take();
+        for (mut datagram, path) in held.into_iter().zip(core::iter::repeat(path)) {
+            let Some(path) = path else { return };
+            if let Some(layer) = layer(&datagram) {
+                let datagram = Datagram { path, contents: &mut datagram, ecn: Default::default() };
+                self.handle_srtp(datagram, layer, now);
+            }
+        }
+    }
+
+    fn claim_path(&mut self, path: Path) {
+        self.tell_socket(super::super::socket::SocketChange::Path(path));
+    }
+}

@@ -1,0 +1,247 @@
+//! What this side receives: described tracks and the streams that they form.
+
+use std::time::Instant;
+
+use ortc_rtp::repair::{NackConfig, NackGenerator};
+use ortc_rtp::stream::ReceiveStream;
+use ortc_rtp::wire::RtpPacket;
+
+use crate::media::{
+    Control, MAX_TRACKS, Payloads, Presence, ReceiveTrack, ReceivedStream,
+};
+use crate::timer::Armed;
+
+use super::super::codec::RTCCodec;
+use super::super::description::{RTCMediaAttributes, RTCTrackDescription};
+use super::super::dtmf_handler::RTCDTMFHandler;
+use super::super::error::ConnectionError;
+use super::super::event::{Event, ReceiveMode};
+use super::super::stream::{MediaStream, MediaStreamTrack};
+use super::RTCConnection;
+use super::sending::check_payload_types;
+
+impl RTCConnection {
+    /// Makes ready to receive a track in frame mode (draft `receiveTrack`): RTP of its SSRC with
+    /// any of the listed codecs. For a known SSRC it updates the track.
+    ///
+    /// Fires [`Event::AddStream`] once for each msid not seen before, and
+    /// [`Event::AddDtmfHandler`] for audio with a `dtmf` codec. Packets that came before the
+    /// description come out now.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::NoSupportedCodec`] when the connection supports none of the codecs,
+    /// [`ConnectionError::Description`] for values that cannot be,
+    /// [`ConnectionError::SsrcCollision`], [`ConnectionError::KindChanged`],
+    /// [`ConnectionError::TooMany`]; nothing has changed then.
+    #[doc(alias = "receiveTrack")]
+    pub fn receive_track(
+        &mut self,
+        description: &RTCTrackDescription,
+        now: Instant,
+    ) -> Result<MediaStreamTrack, ConnectionError> {
+        self.receive_track_as(description, ReceiveMode::Frames, now)
+    }
+
+    /// [`receive_track`](Self::receive_track) with a choice of how the packets come out.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive_track`](Self::receive_track).
+    pub fn receive_track_as(
+        &mut self,
+        description: &RTCTrackDescription,
+        mode: ReceiveMode,
+        now: Instant,
+    ) -> Result<MediaStreamTrack, ConnectionError> {
+        self.open()?;
+        let now = self.advance(now);
+        let ssrc = description.ssrc()?;
+        check_payload_types(description.codecs.iter().map(|codec| codec.payload_id))?;
+        let capabilities = &self.media.settings.capabilities;
+        let kind = description.kind;
+        let supported = |codec: &&RTCCodec| !codec.is_dtmf() && capabilities.supports(kind, codec);
+        if !description.codecs.iter().any(|codec| supported(&codec)) {
+            return Err(ConnectionError::NoSupportedCodec { kind });
+        }
+        if self.media.send_routes.get(ssrc).is_some() {
+            return Err(ConnectionError::SsrcCollision { ssrc });
+        }
+        let known = self.media.receivers.iter().find(|(_, track)| track.ssrc == ssrc);
+        let known = known.map(|(slot, track)| (slot, track.track.kind()));
+        let slot = match known {
+            Some((_, other)) if other != kind => return Err(ConnectionError::KindChanged { ssrc }),
+            Some((slot, _)) => {
+                self.update_receiver(slot, description, mode);
+                slot
+            }
+            None => self.insert_receiver(ssrc, description, mode)?,
+        };
+        let Some(track) = self.media.receivers.get(slot) else {
+            return Err(ConnectionError::UnknownTrack);
+        };
+        let (track, has_tones) = (track.track.clone(), track.payloads.has_tones());
+        let had_tones = known.is_some() && self.tone_handlers.contains(&slot);
+        self.join_streams(&track, &description.msid);
+        if has_tones && !had_tones {
+            self.tone_handlers.insert(slot);
+            let handler = RTCDTMFHandler::receiving(slot, ssrc);
+            self.output.events.push(Event::AddDtmfHandler(handler));
+        }
+        self.release_unknown(slot, ssrc, now);
+        self.retune_all_tones();
+        self.media.reports.arm(&mut self.media.timers);
+        Ok(track)
+    }
+
+    fn insert_receiver(
+        &mut self,
+        ssrc: u32,
+        description: &RTCTrackDescription,
+        mode: ReceiveMode,
+    ) -> Result<u32, ConnectionError> {
+        if self.media.receivers.len() >= MAX_TRACKS {
+            return Err(ConnectionError::TooMany { what: "the number of receiving tracks", limit: MAX_TRACKS });
+        }
+        let payloads = Payloads::new(description.codecs.clone());
+        let id = format!("remote-{ssrc}");
+        let label = format!("remote {}", description.kind);
+        let slot = self.media.receivers.insert(ReceiveTrack {
+            track: MediaStreamTrack::new(description.kind, id, label),
+            msid: description.msid.clone(),
+            ssrc,
+            wire_ssrc: ssrc,
+            media_attributes: description.media_attributes.clone(),
+            rtp_ext_headers: description.rtp_ext_headers.clone(),
+            stream: ReceiveStream::new(ssrc, payloads.first_clock_rate()),
+            payloads,
+            mode,
+            presence: Presence::NeverHeard,
+            current: None,
+            buffer: None,
+            nack: NackGenerator::new(NackConfig::default()),
+            nack_queued: false,
+            tones: None,
+            in_report: false,
+            last_rtp: None,
+            armed: Armed::default(),
+            counters: Default::default(),
+        });
+        self.media.receive_routes.insert(ssrc, slot);
+        Ok(slot)
+    }
+
+    fn update_receiver(&mut self, slot: u32, description: &RTCTrackDescription, mode: ReceiveMode) {
+        let Some(track) = self.media.receivers.get_mut(slot) else { return };
+        track.msid.clone_from(&description.msid);
+        track.media_attributes.clone_from(&description.media_attributes);
+        track.rtp_ext_headers.clone_from(&description.rtp_ext_headers);
+        track.payloads = Payloads::new(description.codecs.clone());
+        // The next packet says anew what it is, and a buffer of the old mode goes with it.
+        track.current = None;
+        if track.mode != mode {
+            track.mode = mode;
+            track.buffer = None;
+        }
+    }
+
+    /// Puts the track into the streams that its msid names, and takes it out of others.
+    fn join_streams(&mut self, track: &MediaStreamTrack, msid: &[String]) {
+        self.media.streams.iter_mut().for_each(|known| {
+            if !msid.iter().any(|id| id == known.stream.id()) {
+                known.stream.remove(track);
+            }
+        });
+        for id in msid {
+            let known = self.media.streams.iter_mut().find(|known| known.stream.id() == id);
+            match known {
+                Some(known) if known.stream.tracks().contains(track) => {}
+                Some(known) => known.stream.push(track.clone()),
+                None => {
+                    let mut stream = MediaStream::new(id.as_str());
+                    stream.push(track.clone());
+                    self.output.events.push(Event::AddStream(stream.clone()));
+                    let presence = Presence::NeverHeard;
+                    self.media.streams.push(ReceivedStream { stream, presence });
+                }
+            }
+        }
+    }
+
+    /// Hands on the packets that waited for this description: those of its SSRC, and those of a
+    /// source that its header extensions bind.
+    fn release_unknown(&mut self, slot: u32, ssrc: u32, now: Instant) {
+        let waiting: Vec<u32> = self.media.unknown.ssrcs().collect();
+        let bound = waiting.into_iter().find(|candidate| {
+            let Some(track) = self.media.receivers.get(slot) else { return false };
+            *candidate == ssrc
+                || self.media.unknown.first(*candidate).is_some_and(|packet| {
+                    RtpPacket::parse(packet).is_ok_and(|view| {
+                        self.media.settings.extension_ids.binds(&track.rtp_ext_headers, &view)
+                    })
+                })
+        });
+        for (packet, _) in bound.map(|source| self.media.unknown.take(source)).unwrap_or_default() {
+            self.media.handle_rtp(&packet, &mut self.output, now);
+        }
+    }
+
+    /// Stops receiving a track, our extension: its packets are unknown from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::UnknownTrack`] when the SSRC was never described.
+    pub fn stop_receiving(&mut self, ssrc: u32, now: Instant) -> Result<(), ConnectionError> {
+        self.open()?;
+        self.advance(now);
+        let found = self.media.receivers.iter().find(|(_, track)| track.ssrc == ssrc);
+        let slot = found.map(|(slot, _)| slot).ok_or(ConnectionError::UnknownTrack)?;
+        if let Some(track) = self.media.receivers.remove(slot) {
+            self.media.receive_routes.remove(track.wire_ssrc);
+            self.media.streams.iter_mut().for_each(|known| known.stream.remove(&track.track));
+            self.media.streams.retain(|known| !known.stream.tracks().is_empty());
+        }
+        self.tone_handlers.remove(&slot);
+        self.media.reports.heard.retain(|heard| *heard != slot);
+        Ok(())
+    }
+
+    /// The streams that are received (draft `getReceivingStreams`), as described so far.
+    #[doc(alias = "getReceivingStreams")]
+    #[must_use]
+    pub fn get_receiving_streams(&self) -> Vec<MediaStream> {
+        self.media.streams.iter().map(|known| known.stream.clone()).collect()
+    }
+
+    /// What the peer wishes of a video track that this side sends: the attributes of the track
+    /// that it describes under this SSRC.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::UnknownTrack`] when the SSRC was never described.
+    pub fn remote_media_attributes(&self, ssrc: u32) -> Result<&[RTCMediaAttributes], ConnectionError> {
+        let found = self.media.receivers.iter().find(|(_, track)| track.ssrc == ssrc);
+        Ok(&found.ok_or(ConnectionError::UnknownTrack)?.1.media_attributes)
+    }
+
+    /// Asks the peer for a key frame of a receiving track (RFC 4585 §6.3.1).
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::UnknownTrack`] when the SSRC was never described.
+    pub fn request_key_frame(&mut self, ssrc: u32, now: Instant) -> Result<(), ConnectionError> {
+        self.open()?;
+        self.advance(now);
+        let found = self.media.receivers.iter().find(|(_, track)| track.ssrc == ssrc);
+        let slot = found.map(|(slot, _)| slot).ok_or(ConnectionError::UnknownTrack)?;
+        let Some(track) = self.media.receivers.get_mut(slot) else {
+            return Err(ConnectionError::UnknownTrack);
+        };
+        track.counters.key_frame_requests += 1;
+        let control = Control::Pli { ssrc: track.wire_ssrc };
+        if !self.media.outbox.control.contains(&control) {
+            self.media.outbox.push_control(control);
+        }
+        Ok(())
+    }
+}

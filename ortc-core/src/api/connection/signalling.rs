@@ -1,0 +1,327 @@
+//! What the two sides tell each other before media: candidates, credentials, fingerprints.
+
+use core::net::SocketAddr;
+use std::time::Instant;
+
+use ortc_dtls::Fingerprint;
+use ortc_ice::{Candidate, Credentials};
+use rand_core::Rng;
+
+use crate::media::Control;
+
+use super::super::description::RTCIceCandidateDescription;
+use super::super::error::{ConnectionError, DescriptionError, DtlsError};
+use super::super::event::{DisconnectReason, Event};
+use super::super::options::LocalCandidates;
+use super::super::side::RTCIceConnectionInfo;
+use super::super::socket::{RTCSocket, SocketChange, SocketUpdate};
+use super::{Applied, Expectation, Link, RTCConnection, State};
+
+/// Local addresses that one connection gathers from.
+const MAX_ADDRESSES: usize = 64;
+
+impl RTCConnection {
+    /// Adds an address that the embedder has bound a UDP socket to; `update` gathers from it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::LocalAddress`] when it is listed, unspecified or multicast,
+    /// [`ConnectionError::TooMany`] beyond 64.
+    pub fn add_local_address(&mut self, address: SocketAddr) -> Result<(), ConnectionError> {
+        self.open()?;
+        self.list_address(address)
+    }
+
+    /// Takes an address off the list, so that `update` does not gather from it.
+    pub fn remove_local_address(&mut self, address: SocketAddr) {
+        self.gathering.addresses.retain(|known| *known != address);
+    }
+
+    pub(super) fn list_address(&mut self, address: SocketAddr) -> Result<(), ConnectionError> {
+        let ip = address.ip();
+        let usable = !ip.is_unspecified() && !ip.is_multicast() && address.port() != 0;
+        if !usable || self.gathering.addresses.contains(&address) {
+            return Err(ConnectionError::LocalAddress);
+        }
+        if self.gathering.addresses.len() == MAX_ADDRESSES {
+            return Err(ConnectionError::TooMany { what: "the list of addresses", limit: MAX_ADDRESSES });
+        }
+        self.gathering.addresses.push(address);
+        Ok(())
+    }
+
+    /// Gathers again from the addresses that are listed now (draft `update`), for when interfaces
+    /// have changed. Credentials stay, a working path stays until a better one is valid.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::Closed`].
+    pub fn update(&mut self, now: Instant) -> Result<(), ConnectionError> {
+        self.open()?;
+        self.advance(now);
+        let listed = &self.gathering.addresses;
+        self.gathering.candidates.retain(|(candidate, _)| {
+            candidate.socket_address().is_ok_and(|address| listed.contains(&address))
+        });
+        self.gather()
+    }
+
+    pub(super) fn gather(&mut self) -> Result<(), ConnectionError> {
+        let addresses = self.gathering.addresses.clone();
+        for (preference, address) in (0..=u16::MAX).rev().zip(addresses) {
+            let candidate = Candidate::host(address)
+                .map_err(DescriptionError::Candidate)?
+                .with_local_preference(preference);
+            let description = RTCIceCandidateDescription::from_candidate(&candidate);
+            let known = self.gathering.candidates.iter().any(|(known, _)| *known == description);
+            if !known {
+                self.gathering.candidates.push((description.clone(), Applied::No));
+            }
+            if self.gathering.policy == LocalCandidates::AtOnce {
+                self.set_local_candidate(&description, self.now)?;
+            }
+            self.output.events.push(Event::Candidate(description));
+        }
+        self.output.events.push(Event::EndOfCandidates);
+        Ok(())
+    }
+
+    /// Applies a candidate that [`Event::Candidate`] told of (draft `setLocalCandidate`): from now
+    /// on it takes part in checks.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::UnknownLocalCandidate`] when it was not discovered here,
+    /// [`ConnectionError::Ice`] when the agent holds as many as it may.
+    #[doc(alias = "setLocalCandidate")]
+    pub fn set_local_candidate(
+        &mut self,
+        candidate: &RTCIceCandidateDescription,
+        now: Instant,
+    ) -> Result<(), ConnectionError> {
+        self.open()?;
+        let now = self.advance(now);
+        let found = self.gathering.candidates.iter_mut().find(|(known, _)| known == candidate);
+        let (known, applied) = found.ok_or(ConnectionError::UnknownLocalCandidate)?;
+        if *applied == Applied::No {
+            self.transport.ice.add_local_candidate(known.to_candidate()?, now)?;
+            *applied = Applied::Yes;
+        }
+        self.pump(now);
+        self.claim_paths();
+        Ok(())
+    }
+
+    /// Adds a candidate of the peer (draft `setRemoteCandidate`), before or after `connect`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::Description`] when it cannot be read or used, [`ConnectionError::Ice`]
+    /// when the agent holds as many as it may.
+    #[doc(alias = "setRemoteCandidate")]
+    pub fn set_remote_candidate(
+        &mut self,
+        candidate: &RTCIceCandidateDescription,
+        now: Instant,
+    ) -> Result<(), ConnectionError> {
+        self.open()?;
+        let now = self.advance(now);
+        let address = candidate.socket_address()?;
+        self.transport.ice.add_remote_candidate(candidate.to_candidate()?, now)?;
+        self.pump(now);
+        self.claim_paths_to(address);
+        Ok(())
+    }
+
+    /// Says that the peer has no more candidates (RFC 8838 §9): if no pair works, the failure is
+    /// known sooner. Without it the timer of RFC 8863 decides.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::Closed`].
+    pub fn end_of_remote_candidates(&mut self, now: Instant) -> Result<(), ConnectionError> {
+        self.open()?;
+        let now = self.advance(now);
+        self.transport.ice.end_of_remote_candidates(now);
+        self.pump(now);
+        Ok(())
+    }
+
+    /// Sets the peer's ICE information (draft `remote.ice`). Before `connect` it may be set again;
+    /// after it, other credentials are the peer's restart (RFC 8445 §9).
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::Description`] for credentials that break RFC 8839 §5.4.
+    pub fn set_remote_ice(
+        &mut self,
+        ice: RTCIceConnectionInfo,
+        now: Instant,
+    ) -> Result<(), ConnectionError> {
+        self.open()?;
+        let now = self.advance(now);
+        let credentials = Credentials::new(ice.username_frag.as_str(), ice.password.as_str())
+            .map_err(DescriptionError::Credentials)?;
+        self.transport.ice.set_remote_credentials(credentials, now)?;
+        self.tell_socket(SocketChange::RemoteUfrag(ice.username_frag.clone()));
+        self.remote.ice = Some(ice);
+        self.pump(now);
+        Ok(())
+    }
+
+    /// Says whose certificate the peer must have, by any hash of RFC 8122, before, during or after
+    /// the handshake. A mismatch ends the connection with no key exported.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::Dtls`] when another expectation was set before.
+    pub fn set_remote_fingerprint(
+        &mut self,
+        fingerprint: Fingerprint,
+        now: Instant,
+    ) -> Result<(), ConnectionError> {
+        self.open()?;
+        let now = self.advance(now);
+        self.transport.expect(fingerprint).map_err(DtlsError)?;
+        self.expectation = Expectation::Settled;
+        self.pump(now);
+        Ok(())
+    }
+
+    /// Takes the fingerprint that the peer showed: media begins to flow.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::NothingToAccept`] unless [`Event::Unverified`] was told.
+    pub fn accept_remote_fingerprint(&mut self, now: Instant) -> Result<(), ConnectionError> {
+        self.open()?;
+        let now = self.advance(now);
+        let Some(running) = self.transport.running_mut() else {
+            return Err(ConnectionError::NothingToAccept);
+        };
+        if self.expectation != Expectation::Asked {
+            return Err(ConnectionError::NothingToAccept);
+        }
+        running.endpoint.accept_peer().map_err(|_| ConnectionError::NothingToAccept)?;
+        self.expectation = Expectation::Settled;
+        self.pump(now);
+        Ok(())
+    }
+
+    /// Starts to connect (draft `connect`). Candidates that come later are considered too.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::NoRemoteIce`] before `set_remote_ice`,
+    /// [`ConnectionError::AlreadyConnecting`] the second time.
+    pub fn connect(&mut self, now: Instant) -> Result<(), ConnectionError> {
+        self.open()?;
+        if self.state != State::New {
+            return Err(ConnectionError::AlreadyConnecting);
+        }
+        if self.remote.ice.is_none() {
+            return Err(ConnectionError::NoRemoteIce);
+        }
+        let now = self.advance(now);
+        self.transport.ice.connect(now)?;
+        self.state = State::Connecting;
+        self.pump(now);
+        Ok(())
+    }
+
+    /// Restarts ICE (RFC 8445 §9), our extension: signal the new credentials and the candidates.
+    /// The old path and DTLS stay until a new pair is valid.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::Closed`].
+    pub fn restart_ice(&mut self, now: Instant) -> Result<RTCIceConnectionInfo, ConnectionError> {
+        self.open()?;
+        let now = self.advance(now);
+        let credentials = self.transport.ice.restart(now);
+        let ice = RTCIceConnectionInfo {
+            username_frag: credentials.ufrag().to_owned(),
+            password: credentials.password().to_owned(),
+        };
+        self.local.ice = Some(ice.clone());
+        self.tell_socket(SocketChange::Credentials(credentials));
+        self.pump(now);
+        Ok(ice)
+    }
+
+    /// Closes the connection (draft `close`): RTCP BYE and close_notify are queued, one last event
+    /// is told; then there is no deadline and everything that comes is ignored. A second call does
+    /// nothing.
+    pub fn close(&mut self, now: Instant) {
+        if self.open().is_err() {
+            return;
+        }
+        let now = self.advance(now);
+        let path = self.transport.ice.data_path();
+        self.finish(State::Closing(path), DisconnectReason::Closed);
+        self.media.outbox.control.clear();
+        let sent = self.media.senders.iter().filter(|(_, track)| track.stream.has_sent());
+        let goodbyes: Vec<u32> = sent.map(|(_, track)| track.ssrc).collect();
+        for ssrc in goodbyes {
+            self.media.outbox.push_control(Control::Bye { ssrc });
+        }
+        if let Some(running) = self.transport.running_mut() {
+            running.endpoint.close(now);
+        }
+        self.transport.ice.close();
+    }
+
+    /// Hands out the local socket (draft `getLocalSocket`), so that other connections can share
+    /// it: make them with [`RTCSocket::fork`] or [`RTCSocket::admit`]. From then on the embedder
+    /// asks the socket where each datagram belongs.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::SocketTaken`] when it was handed out before, or came from the options.
+    #[doc(alias = "getLocalSocket")]
+    pub fn get_local_socket(&mut self) -> Result<RTCSocket, ConnectionError> {
+        self.open()?;
+        if self.link.is_some() {
+            return Err(ConnectionError::SocketTaken);
+        }
+        let mut seed = [0; 32];
+        self.rng.fill_bytes(&mut seed);
+        let credentials = self.transport.ice.local_credentials().clone();
+        let addresses = self.gathering.addresses.clone();
+        let (socket, id) = RTCSocket::of(addresses, self.certificate.clone(), credentials, seed);
+        self.link = Some(Link { id, updates: std::collections::VecDeque::new() });
+        if let Some(ice) = &self.remote.ice {
+            let ufrag = ice.username_frag.clone();
+            self.tell_socket(SocketChange::RemoteUfrag(ufrag));
+        }
+        self.claim_paths();
+        Ok(socket)
+    }
+
+    /// The next thing that the shared socket must know; carry it to [`RTCSocket::handle_update`].
+    pub fn poll_socket_update(&mut self) -> Option<SocketUpdate> {
+        self.link.as_mut()?.updates.pop_front()
+    }
+
+    /// Tells the shared socket of the paths between the applied and the remote candidates.
+    fn claim_paths(&mut self) {
+        if self.link.is_some() {
+            let remotes: Vec<SocketAddr> = self.transport.ice.remote_addresses().collect();
+            for remote in remotes {
+                self.claim_paths_to(remote);
+            }
+        }
+    }
+
+    fn claim_paths_to(&mut self, remote: SocketAddr) {
+        if self.link.is_none() {
+            return;
+        }
+        let applied = self.gathering.candidates.iter().filter(|(_, applied)| *applied == Applied::Yes);
+        let locals: Vec<SocketAddr> =
+            applied.filter_map(|(candidate, _)| candidate.socket_address().ok()).collect();
+        for local in locals.into_iter().filter(|local| local.is_ipv4() == remote.is_ipv4()) {
+            self.tell_socket(SocketChange::Path(ortc_ice::Path::udp(local, remote)));
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What travels over the application's own signalling: candidates and tracks, as JSON in the
+//! member names of the draft.
+
+use core::net::{IpAddr, SocketAddr};
+use std::collections::BTreeMap;
+
+use ortc_ice::{Candidate, CandidateKind};
+use serde::{Deserialize, Serialize};
+
+use super::codec::RTCCodec;
+use super::error::DescriptionError;
+use super::stream::MediaKind;
+
+/// An ICE candidate (draft §2.3.9).
+#[doc(alias = "RtcIceCandidateDescription")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RTCIceCandidateDescription {
+    /// Groups candidates of one kind, base and server (RFC 8445 §5.1.1.3); 1 to 32 ice-chars.
+    pub foundation: String,
+    /// Component; 1, since RTP and RTCP share it (RFC 5761).
+    pub component: u16,
+    /// Transport: `udp`.
+    pub transport: String,
+    /// Priority (RFC 8445 §5.1.2).
+    pub priority: u32,
+    /// IP address in its textual form.
+    pub connection_address: String,
+    /// Port.
+    pub connection_port: u16,
+    /// `host`, `srflx`, `prflx` or `relay`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Address that the candidate was derived from, for diagnosis.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rel_address: Option<String>,
+    /// Port that belongs to `rel_address`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rel_port: Option<u16>,
+}
+
+impl RTCIceCandidateDescription {
+    pub(crate) fn from_candidate(candidate: &Candidate) -> Self {
+        let address = candidate.address();
+        let related = candidate.related_address();
+        Self {
+            foundation: candidate.foundation().to_owned(),
+            component: candidate.component(),
+            transport: "udp".to_owned(),
+            priority: candidate.priority(),
+            connection_address: address.ip().to_string(),
+            connection_port: address.port(),
+            kind: kind_name(candidate.kind()).to_owned(),
+            rel_address: related.map(|related| related.ip().to_string()),
+            rel_port: related.map(|related| related.port()),
+        }
+    }
+
+    /// The transport address.
+    ///
+    /// # Errors
+    ///
+    /// [`DescriptionError::Address`] when it is not an IP address: resolve a name first.
+    pub fn socket_address(&self) -> Result<SocketAddr, DescriptionError> {
+        Ok(SocketAddr::new(parse_ip(&self.connection_address)?, self.connection_port))
+    }
+
+    pub(crate) fn to_candidate(&self) -> Result<Candidate, DescriptionError> {
+        if !self.transport.eq_ignore_ascii_case("udp") {
+            return Err(DescriptionError::Transport(self.transport.clone()));
+        }
+        let kind = parse_kind(&self.kind)?;
+        let related = match (&self.rel_address, self.rel_port) {
+            (Some(address), Some(port)) => Some(SocketAddr::new(parse_ip(address)?, port)),
+            (None, _) | (_, None) => None,
+        };
+        Candidate::remote(
+            &self.foundation,
+            self.component,
+            self.priority,
+            self.socket_address()?,
+            kind,
+            related,
+        )
+        .map_err(DescriptionError::Candidate)
+    }
+}
+
+fn parse_ip(text: &str) -> Result<IpAddr, DescriptionError> {
+    text.parse().map_err(|_| DescriptionError::Address(text.to_owned()))
+}
+
+const KINDS: [(&str, CandidateKind); 4] = [
+    ("host", CandidateKind::Host),
+    ("srflx", CandidateKind::ServerReflexive),
+    ("prflx", CandidateKind::PeerReflexive),
+    ("relay", CandidateKind::Relayed),
+];
+
+fn parse_kind(name: &str) -> Result<CandidateKind, DescriptionError> {
+    KINDS
+        .into_iter()
+        .find_map(|(known, kind)| (known == name).then_some(kind))
+        .ok_or_else(|| DescriptionError::CandidateType(name.to_owned()))
+}
+
+fn kind_name(kind: CandidateKind) -> &'static str {
+    KINDS.into_iter().find_map(|(name, known)| (known == kind).then_some(name)).unwrap_or("host")
+}
+
+/// Header extension names (URIs) with their values, as the draft's `rtpExtHeaders` object.
+pub type RtpExtHeaders = BTreeMap<String, String>;
+
+/// What a track is (draft §3.3.3).
+#[doc(alias = "RtcTrackDescription")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RTCTrackDescription {
+    /// Audio or video.
+    pub kind: MediaKind,
+    /// Synchronisation source, an unsigned 32-bit number in decimal.
+    pub ssrc: String,
+    /// Identifiers of the streams that the track belongs to.
+    #[serde(default)]
+    pub msid: Vec<String>,
+    /// Codecs: the sender uses the first that it supports, the receiver is ready for each.
+    pub codecs: Vec<RTCCodec>,
+    /// Wishes about the media.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub media_attributes: Vec<RTCMediaAttributes>,
+    /// Header extensions by URI with their values; `urn:ietf:params:rtp-hdrext:sdes:mid` and
+    /// `…:rtp-stream-id` bind an SSRC to this track.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rtp_ext_headers: RtpExtHeaders,
+}
+
+impl RTCTrackDescription {
+    /// The SSRC as a number.
+    ///
+    /// # Errors
+    ///
+    /// [`DescriptionError::Ssrc`] unless it is a decimal number below 2^32.
+    pub fn ssrc(&self) -> Result<u32, DescriptionError> {
+        let digits = !self.ssrc.is_empty() && self.ssrc.bytes().all(|byte| byte.is_ascii_digit());
+        let number = if digits { self.ssrc.parse().ok() } else { None };
+        number.ok_or_else(|| DescriptionError::Ssrc(self.ssrc.clone()))
+    }
+}
+
+/// Wishes of the receiver about video (draft §3.3.5). They travel and are reported; this stack
+/// scales nothing.
+#[doc(alias = "RtcMediaAttributes")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RTCMediaAttributes {
+    /// Largest width in pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video_max_width: Option<u32>,
+    /// Largest height in pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video_max_height: Option<u32>,
+}

@@ -1,0 +1,40 @@
+//! Every name of the draft, spelled as there.
+
+pub(crate) mod capabilities;
+pub(crate) mod codec;
+pub(crate) mod connection;
+pub(crate) mod description;
+pub(crate) mod dtmf_handler;
+pub(crate) mod error;
+pub(crate) mod event;
+pub(crate) mod ice_server;
+pub(crate) mod options;
+pub(crate) mod side;
+pub(crate) mod socket;
+pub(crate) mod stream;
+pub(crate) mod track;
+
+pub use capabilities::{RTCCapabilities, get_rtc_capabilities, get_rtc_codec};
+pub use codec::{RTCCodec, RTCCodecParam};
+pub use connection::{Autostart, DtmfContainer, RTCConnection, RTCTrackFilter};
+pub use description::{
+    RTCIceCandidateDescription, RTCMediaAttributes, RTCTrackDescription, RtpExtHeaders,
+};
+pub use dtmf_handler::RTCDTMFHandler;
+pub use error::{ConnectionError, DescriptionError, DtlsError, SendError};
+pub use event::{
+    ActivePair, DisconnectReason, Event, Frame, ReceiveMode, ReceivedFrame, ReceivedGap,
+    ReceivedRtp, RtpToSend, TapDirection, TapPacket, Timeout, Timer, UnknownTrack,
+};
+pub use ice_server::{RTCIceServer, ServerScheme, ServerTransport, ServerUri};
+pub use options::{
+    DEFAULT_MTU, DtlsRole, LocalCandidates, RTCConnectionOptions, RtcpForm,
+};
+pub use side::{
+    CertificateFingerprint, RTCConnectionSide, RTCDtlsConnectionInfo, RTCIceConnectionInfo,
+};
+pub use socket::{
+    ConnectionId, MAX_CONNECTIONS, MAX_HELD_CHECKS, Pending, RTCSocket, Route, SharedSocket, SocketError, SocketOptions, SocketUpdate,
+};
+pub use stream::{MediaKind, MediaStream, MediaStreamTrack};
+pub use track::RTCTrack;

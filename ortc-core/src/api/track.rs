@@ -1,0 +1,197 @@
+//! RTCTrack: the handle of one sending track (draft §3).
+
+use std::time::Instant;
+
+use super::codec::RTCCodec;
+use super::connection::RTCConnection;
+use super::description::{RTCMediaAttributes, RTCTrackDescription, RtpExtHeaders};
+use super::error::ConnectionError;
+use super::stream::{MediaKind, MediaStreamTrack};
+
+/// The sending side of one MediaStreamTrack (draft §3).
+///
+/// A small value that names the track on its connection; it can be kept, copied and sent to other
+/// threads. Its methods take the connection, because that owns the state. Every method fails with
+/// [`ConnectionError::UnknownTrack`] once the track was removed, and on another connection.
+#[doc(alias = "RtcTrack")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RTCTrack {
+    pub(crate) slot: u32,
+    pub(crate) ssrc: u32,
+}
+
+impl RTCTrack {
+    /// The associated MediaStreamTrack (draft `source`).
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::UnknownTrack`].
+    pub fn source(self, connection: &RTCConnection) -> Result<&MediaStreamTrack, ConnectionError> {
+        Ok(&connection.sender(self)?.source)
+    }
+
+    /// Audio or video (draft `kind`).
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::UnknownTrack`].
+    pub fn kind(self, connection: &RTCConnection) -> Result<MediaKind, ConnectionError> {
+        Ok(connection.sender(self)?.kind())
+    }
+
+    /// Synchronisation source that its packets carry (draft `ssrc`).
+    #[must_use]
+    pub fn ssrc(self) -> u32 {
+        self.ssrc
+    }
+
+    /// Ids of the streams that it belongs to (draft `msid`).
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::UnknownTrack`].
+    pub fn msid(self, connection: &RTCConnection) -> Result<&[String], ConnectionError> {
+        Ok(&connection.sender(self)?.msid)
+    }
+
+    /// Its codecs, in order of preference (draft `codecs`).
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::UnknownTrack`].
+    pub fn codecs(self, connection: &RTCConnection) -> Result<&[RTCCodec], ConnectionError> {
+        Ok(&connection.sender(self)?.codecs)
+    }
+
+    /// The codec in use: the first of the list that the connection supports.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::UnknownTrack`].
+    pub fn codec(self, connection: &RTCConnection) -> Result<&RTCCodec, ConnectionError> {
+        Ok(&connection.sender(self)?.active.codec)
+    }
+
+    /// Wishes about the media (draft `mediaAttributes`).
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::UnknownTrack`].
+    #[doc(alias = "mediaAttributes")]
+    pub fn media_attributes(
+        self,
+        connection: &RTCConnection,
+    ) -> Result<&[RTCMediaAttributes], ConnectionError> {
+        Ok(&connection.sender(self)?.media_attributes)
+    }
+
+    /// Header extensions with their values (draft `rtpExtHeaders`).
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::UnknownTrack`].
+    #[doc(alias = "rtpExtHeaders")]
+    pub fn rtp_ext_headers(
+        self,
+        connection: &RTCConnection,
+    ) -> Result<&RtpExtHeaders, ConnectionError> {
+        Ok(&connection.sender(self)?.rtp_ext_headers)
+    }
+
+    /// Sets the streams that it belongs to; the next description has them.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::UnknownTrack`].
+    pub fn set_msid(
+        self,
+        connection: &mut RTCConnection,
+        msid: Vec<String>,
+    ) -> Result<(), ConnectionError> {
+        connection.sender_mut(self)?.msid = msid;
+        Ok(())
+    }
+
+    /// Sets the codec list. The first supported codec is used from the next frame on, on the same
+    /// SSRC; [`Event::SendCodec`](super::Event::SendCodec) tells when it changes.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::NoSupportedCodec`] when none of them is, and
+    /// [`ConnectionError::Description`] for payload types that cannot be; the track is as it was.
+    pub fn set_codecs(
+        self,
+        connection: &mut RTCConnection,
+        codecs: Vec<RTCCodec>,
+    ) -> Result<(), ConnectionError> {
+        connection.set_codecs(self, codecs)
+    }
+
+    /// Sets the wishes about the media; the next description has them.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::UnknownTrack`].
+    pub fn set_media_attributes(
+        self,
+        connection: &mut RTCConnection,
+        media_attributes: Vec<RTCMediaAttributes>,
+    ) -> Result<(), ConnectionError> {
+        connection.sender_mut(self)?.media_attributes = media_attributes;
+        Ok(())
+    }
+
+    /// Sets header extensions with their values: the next description has them, and the next
+    /// packets until the peer reports on the SSRC.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::UnknownTrack`].
+    pub fn set_rtp_ext_headers(
+        self,
+        connection: &mut RTCConnection,
+        rtp_ext_headers: RtpExtHeaders,
+    ) -> Result<(), ConnectionError> {
+        connection.set_rtp_ext_headers(self, rtp_ext_headers)
+    }
+
+    /// Describes the track for the peer (draft `getDescription`).
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::UnknownTrack`].
+    #[doc(alias = "getDescription")]
+    pub fn get_description(
+        self,
+        connection: &RTCConnection,
+    ) -> Result<RTCTrackDescription, ConnectionError> {
+        Ok(connection.sender(self)?.description())
+    }
+
+    /// Starts sending, at once if connected, else when it is (draft `start`).
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::UnknownTrack`].
+    pub fn start(self, connection: &mut RTCConnection) -> Result<(), ConnectionError> {
+        connection.start_track(self)
+    }
+
+    /// Stops sending, silently: the SSRC stays, `start` goes on (draft `stop`).
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::UnknownTrack`].
+    pub fn stop(self, connection: &mut RTCConnection) -> Result<(), ConnectionError> {
+        connection.stop_track(self)
+    }
+
+    /// Removes the track from the connection; the peer is told by RTCP BYE (draft `remove`).
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::UnknownTrack`].
+    pub fn remove(self, connection: &mut RTCConnection, now: Instant) -> Result<(), ConnectionError> {
+        connection.remove_track(self, now)
+    }
+}

@@ -1,0 +1,318 @@
+//! The way of one authenticated RTP packet: SSRC to track, payload type to codec, then out as a
+//! packet, a frame or a tone.
+
+use std::time::Instant;
+
+use ortc_rtp::jitter::{self, PushError, ReorderBuffer};
+use ortc_rtp::payload::Format;
+use ortc_rtp::stream::{Order, ReceiveStream};
+use ortc_rtp::wire::RtpPacket;
+
+use crate::api::codec::CodecKind;
+use crate::api::{
+    Event, MediaKind, RTCDTMFHandler, ReceiveMode, ReceivedFrame, ReceivedGap, ReceivedRtp,
+    UnknownTrack,
+};
+use crate::stats::DropReason;
+
+use super::outbox::Control;
+use super::receive::Meaning;
+use super::unknown::Parked;
+use super::{Media, Output, Presence, ReceiveTones, ReceiveTrack};
+
+impl Media {
+    /// Takes one decrypted packet. `packet` is borrowed: what is kept is copied once.
+    pub(crate) fn handle_rtp(&mut self, packet: &[u8], out: &mut Output, now: Instant) {
+        let Ok(view) = RtpPacket::parse(packet) else {
+            out.drops.count(DropReason::Malformed);
+            return;
+        };
+        let slot = match self.receive_routes.get(view.ssrc()) {
+            Some(slot) => slot,
+            None => match self.bind_by_extension(&view) {
+                Some(slot) => slot,
+                None => return self.park(&view, packet, out, now),
+            },
+        };
+        self.receive(slot, &view, packet, out, now);
+    }
+
+    fn park(&mut self, view: &RtpPacket<'_>, packet: &[u8], out: &mut Output, now: Instant) {
+        match self.unknown.park(view.ssrc(), packet, now) {
+            Parked::First => out.events.push(Event::UnknownTrack(Box::new(UnknownTrack {
+                ssrc: view.ssrc(),
+                payload_type: view.payload_type(),
+                rtp_ext_headers: self.settings.extension_ids.decode(view),
+            }))),
+            Parked::Kept => {}
+            Parked::Full => out.drops.count(DropReason::UnknownTrackFull),
+        }
+    }
+
+    /// A new SSRC that carries the identification of a described track which has not been heard
+    /// on its own SSRC: the track is bound to it.
+    fn bind_by_extension(&mut self, view: &RtpPacket<'_>) -> Option<u32> {
+        view.extension()?;
+        let ids = &self.settings.extension_ids;
+        let (slot, _) = self.receivers.iter().find(|(_, track)| {
+            track.presence == Presence::NeverHeard && ids.binds(&track.rtp_ext_headers, view)
+        })?;
+        let track = self.receivers.get_mut(slot)?;
+        self.receive_routes.remove(track.wire_ssrc);
+        track.wire_ssrc = view.ssrc();
+        track.stream = ReceiveStream::new(view.ssrc(), track.payloads.first_clock_rate());
+        self.receive_routes.insert(view.ssrc(), slot);
+        Some(slot)
+    }
+
+    pub(super) fn receive(
+        &mut self,
+        slot: u32,
+        view: &RtpPacket<'_>,
+        packet: &[u8],
+        out: &mut Output,
+        now: Instant,
+    ) {
+        let Some(track) = self.receivers.get_mut(slot) else { return };
+        let meaning = track.payloads.meaning(view.payload_type());
+        // Tones run on their own clock, which says nothing about the jitter of the audio.
+        let timestamp = match meaning {
+            Meaning::Codec(_) => Some(view.timestamp()),
+            Meaning::Tones { .. } => None,
+            Meaning::NotListed => return out.drops.count(DropReason::UnknownPayloadType),
+        };
+        let octets = view.payload().len();
+        let reception = track.stream.on_rtp(view.sequence(), timestamp, octets, now);
+        match reception.order {
+            Order::First | Order::InOrder | Order::Gap(_) | Order::Reordered => {}
+            Order::Restart => track.nack.clear(),
+            Order::Duplicate | Order::Suspect => return out.drops.count(DropReason::Late),
+        }
+        if !track.in_report {
+            track.in_report = true;
+            self.reports.heard.push(slot);
+        }
+        track.last_rtp = Some(now);
+        track.nack.on_packet(reception.extended, now);
+        let arrival = track.presence != Presence::Connected;
+        if arrival {
+            self.arrived(slot, out);
+        }
+        let Some(track) = self.receivers.get_mut(slot) else { return };
+        match meaning {
+            Meaning::Codec(kind) => {
+                if track.current != Some(view.payload_type()) {
+                    let waits = (self.settings.audio_wait, self.settings.video_wait);
+                    track.change_codec(view.payload_type(), kind, waits, out, now);
+                }
+                match (track.mode, &mut track.buffer) {
+                    (ReceiveMode::Frames, Some(buffer)) => {
+                        let pushed = buffer.push(
+                            jitter::Packet {
+                                extended: reception.extended,
+                                timestamp: view.timestamp(),
+                                marker: view.marker(),
+                                payload: self.pool.copy(view.payload()),
+                            },
+                            now,
+                        );
+                        if let Err(error) = pushed {
+                            out.drops.count(reason(error));
+                        }
+                        track.drain(out, now);
+                    }
+                    (ReceiveMode::Frames, None) | (ReceiveMode::Raw, _) => {
+                        let start = view.header_len();
+                        let end = start + octets;
+                        let (Ok(start), Ok(end)) = (u16::try_from(start), u16::try_from(end)) else {
+                            return out.drops.count(DropReason::Malformed);
+                        };
+                        out.media(Event::Rtp(ReceivedRtp {
+                            ssrc: track.ssrc,
+                            sequence: reception.extended,
+                            timestamp: view.timestamp(),
+                            payload_type: view.payload_type(),
+                            marker: view.marker(),
+                            arrived: now,
+                            packet: self.pool.copy(packet),
+                            payload: (start, end),
+                        }));
+                    }
+                }
+            }
+            Meaning::Tones { clock_rate } => {
+                if let Some(buffer) = &mut track.buffer {
+                    buffer.skip(reception.extended, now);
+                    track.drain(out, now);
+                }
+                track.tones_arrived(slot, clock_rate, view, out, now);
+            }
+            Meaning::NotListed => {}
+        }
+        let deadline = track.deadline(self.settings.rtp_timeout);
+        self.timers.arm(crate::timer::TimerKey::Receive(slot), &mut track.armed, deadline);
+    }
+
+    /// First RTP of a track, or first after it was disconnected: the stream is told first.
+    fn arrived(&mut self, slot: u32, out: &mut Output) {
+        let Some(track) = self.receivers.get_mut(slot) else { return };
+        track.presence = Presence::Connected;
+        for known in &mut self.streams {
+            let has = known.stream.tracks().contains(&track.track);
+            if has && known.presence != Presence::Connected {
+                known.presence = Presence::Connected;
+                out.media(Event::StreamConnected(known.stream.clone()));
+            }
+        }
+        out.media(Event::TrackConnected(track.track.clone()));
+    }
+
+    /// BYE or silence.
+    pub(super) fn departed(&mut self, slot: u32, out: &mut Output) {
+        let Some(track) = self.receivers.get_mut(slot) else { return };
+        if track.presence != Presence::Connected {
+            return;
+        }
+        track.presence = Presence::Disconnected;
+        let gone = track.track.clone();
+        out.media(Event::TrackDisconnected(gone.clone()));
+        for known in &mut self.streams {
+            let others = self.receivers.iter().any(|(_, other)| {
+                other.presence == Presence::Connected && known.stream.tracks().contains(&other.track)
+            });
+            if known.stream.tracks().contains(&gone) && !others {
+                known.presence = Presence::Disconnected;
+                out.media(Event::StreamDisconnected(known.stream.clone()));
+            }
+        }
+    }
+
+    pub(super) fn receive_due(&mut self, slot: u32, at: Instant, out: &mut Output, now: Instant) {
+        let Some(track) = self.receivers.get_mut(slot) else { return };
+        if !track.armed.fired(at) {
+            return;
+        }
+        if let Some(buffer) = &mut track.buffer {
+            buffer.handle_timeout(now);
+        }
+        track.drain(out, now);
+        if let Some(tones) = &mut track.tones {
+            tones.receiver.handle_timeout(now);
+        }
+        track.tones_heard(slot, out);
+        track.nack.handle_timeout(now);
+        let requested = track.nack.poll_timeout().is_some_and(|due| due <= now);
+        if requested && !track.nack_queued {
+            track.nack_queued = self.outbox.push_control(Control::Nack { slot });
+            if !track.nack_queued {
+                out.drops.count(DropReason::FeedbackFull);
+            }
+        }
+        let silent = track.last_rtp.is_some_and(|last| now >= last + self.settings.rtp_timeout);
+        if silent {
+            self.departed(slot, out);
+        }
+        self.arm_receive(slot);
+    }
+}
+
+fn reason(error: PushError) -> DropReason {
+    match error {
+        PushError::Late | PushError::Duplicate | PushError::Full => DropReason::Late,
+        _ => DropReason::MalformedPayload,
+    }
+}
+
+impl ReceiveTrack {
+    fn change_codec(
+        &mut self,
+        payload_type: u8,
+        kind: CodecKind,
+        (audio_wait, video_wait): (core::time::Duration, core::time::Duration),
+        out: &mut Output,
+        now: Instant,
+    ) {
+        let format = match kind {
+            CodecKind::Media(format) => Some(format),
+            CodecKind::Dtmf | CodecKind::Opaque => None,
+        };
+        let same = self.current.is_some_and(|old| self.payloads.meaning(old) == Meaning::Codec(kind));
+        self.current = Some(payload_type);
+        if self.mode == ReceiveMode::Frames && !(same && self.buffer.is_some()) {
+            self.drain(out, now);
+            self.buffer = format.map(|format| {
+                let wait = match self.track.kind() {
+                    MediaKind::Audio => audio_wait,
+                    MediaKind::Video => video_wait,
+                };
+                new_buffer(format, wait)
+            });
+        }
+        if let Some(codec) = self.payloads.codec(payload_type) {
+            if let Some(rate) = codec.effective_clock_rate() {
+                self.stream.set_clock_rate(rate);
+            }
+            out.media(Event::ReceiveCodec { ssrc: self.ssrc, codec: codec.clone() });
+        }
+    }
+
+    /// Moves what the buffer has finished to the application.
+    fn drain(&mut self, out: &mut Output, now: Instant) {
+        let Some(buffer) = &mut self.buffer else { return };
+        while let Some(output) = buffer.poll(now) {
+            match output {
+                jitter::Output::Frame(frame) => {
+                    self.counters.frames += 1;
+                    self.counters.key_frames += u64::from(frame.key_frame);
+                    out.media(Event::Frame(ReceivedFrame {
+                        ssrc: self.ssrc,
+                        payload_type: self.current.unwrap_or_default(),
+                        timestamp: frame.timestamp,
+                        payload: frame.payload,
+                        key_frame: frame.key_frame,
+                        after_gap: frame.after_gap,
+                        arrived: now,
+                    }));
+                }
+                jitter::Output::Gap { first, packets } => {
+                    self.counters.gap_packets += packets;
+                    self.nack.forget_before(first + packets);
+                    out.media(Event::Gap(ReceivedGap { ssrc: self.ssrc, first, packets }));
+                }
+            }
+        }
+    }
+
+    fn tones_arrived(
+        &mut self,
+        slot: u32,
+        clock_rate: u32,
+        view: &RtpPacket<'_>,
+        out: &mut Output,
+        now: Instant,
+    ) {
+        if self.tones.as_ref().is_none_or(|tones| tones.clock_rate != clock_rate) {
+            self.tones = ReceiveTones::new(clock_rate);
+        }
+        let Some(tones) = &mut self.tones else { return };
+        if tones.receiver.handle_packet(view.timestamp(), view.payload(), now).is_err() {
+            out.drops.count(DropReason::MalformedPayload);
+        }
+        self.tones_heard(slot, out);
+    }
+
+    fn tones_heard(&mut self, slot: u32, out: &mut Output) {
+        let Some(tones) = &mut self.tones else { return };
+        while let Some(event) = tones.receiver.poll_event() {
+            if let ortc_dtmf::ReceiverEvent::Tone { tone, .. } = event {
+                let handler = RTCDTMFHandler::receiving(slot, self.ssrc);
+                out.media(Event::Dtmf { handler, tone: tone.to_char() });
+            }
+        }
+    }
+
+}
+
+fn new_buffer(format: Format, wait: core::time::Duration) -> ReorderBuffer {
+    ReorderBuffer::new(format, jitter::Config { max_wait: wait, ..jitter::Config::new(format) })
+}

@@ -1,0 +1,87 @@
+//! What is ready to leave: the one list that `poll_transmit` looks at, however many streams exist.
+
+use std::collections::VecDeque;
+
+use ortc_rtp::payload::Segment;
+
+/// Media packets that may wait.
+pub(crate) const MAX_PACKETS: usize = 4_096;
+/// Octets of media that may wait.
+pub(crate) const MAX_OCTETS: usize = 4 << 20;
+/// Feedback and retransmissions that may wait.
+pub(crate) const MAX_CONTROL: usize = 1_024;
+
+/// An RTP packet that lacks its sequence number and its protection.
+#[derive(Debug)]
+pub(crate) struct QueuedRtp {
+    pub(crate) slot: u32,
+    /// The track that it was made for: a slot can be given to another since.
+    pub(crate) ssrc: u32,
+    pub(crate) timestamp: u32,
+    pub(crate) payload_type: u8,
+    pub(crate) skip: u16,
+    pub(crate) cargo: Cargo,
+    pub(crate) payload: Segment,
+}
+
+/// What an RTP packet carries, and with it whether it identifies its stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cargo {
+    Media,
+    /// Telephone events carry no header extensions: receivers route them by SSRC.
+    Tones,
+}
+
+/// RTCP, and RTP sent again: written when it leaves, from the state of that moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Control {
+    Report,
+    Bye { ssrc: u32 },
+    Nack { slot: u32 },
+    Pli { ssrc: u32 },
+    Resend { slot: u32, ssrc: u32, sequence: u16 },
+}
+
+/// Control first: it is small and late control is worthless.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    pub(crate) control: VecDeque<Control>,
+    media: VecDeque<QueuedRtp>,
+    octets: usize,
+}
+
+impl Outbox {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.control.is_empty() && self.media.is_empty()
+    }
+
+    /// Queues control; says no when the bound is reached.
+    pub(crate) fn push_control(&mut self, control: Control) -> bool {
+        let fits = self.control.len() < MAX_CONTROL;
+        if fits {
+            self.control.push_back(control);
+        }
+        fits
+    }
+
+    /// Whether so much media fits.
+    pub(crate) fn has_room(&self, packets: usize, octets: usize) -> bool {
+        self.media.len() + packets <= MAX_PACKETS && self.octets + octets <= MAX_OCTETS
+    }
+
+    pub(crate) fn push_media(&mut self, packet: QueuedRtp) {
+        self.octets += packet.payload.len();
+        self.media.push_back(packet);
+    }
+
+    pub(crate) fn pop_media(&mut self) -> Option<QueuedRtp> {
+        let packet = self.media.pop_front()?;
+        self.octets -= packet.payload.len();
+        Some(packet)
+    }
+
+    pub(crate) fn clear_media(&mut self) {
+        self.media.clear();
+        self.octets = 0;
+    }
+}

@@ -1,0 +1,298 @@
+//! The way of one packet out: a frame to segments, then header, payload and protection in the
+//! caller's buffer.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use ortc_rtp::payload::{Prefix, Segment};
+use ortc_rtp::wire::{ExtensionElements, Header};
+use ortc_srtp::Sender;
+
+use crate::api::{Event, Frame, RTCDTMFHandler, RTCTrack, RtpToSend, SendError, TapDirection};
+use crate::stats::DropReason;
+use crate::timer::TimerKey;
+
+use super::outbox::{Cargo, Control, QueuedRtp};
+use super::send::{SentPacket, Wanted};
+use super::{Media, Output, SendTrack, Sending};
+
+/// Fixed RTP header (RFC 3550 §5.1).
+const HEADER: usize = Header::LEN;
+
+impl Media {
+    /// Octets of payload that fit one packet of this track.
+    fn room(&self, track: &SendTrack) -> usize {
+        self.settings.mtu.saturating_sub(HEADER + track.extension.len() + self.srtp_overhead)
+    }
+
+    fn sendable(&self, handle: RTCTrack) -> Result<&SendTrack, SendError> {
+        let track = self.senders.get(handle.slot).filter(|track| track.ssrc == handle.ssrc);
+        let track = track.ok_or(SendError::UnknownTrack)?;
+        match track.sending {
+            Sending::Started => Ok(track),
+            Sending::Stopped => Err(SendError::NotStarted),
+        }
+    }
+
+    /// Packetizes a frame and queues its packets, all or none.
+    pub(crate) fn send_frame(
+        &mut self,
+        handle: RTCTrack,
+        frame: &Frame,
+        now: Instant,
+    ) -> Result<(), SendError> {
+        let room = self.room(self.sendable(handle)?);
+        let Some(track) = self.senders.get_mut(handle.slot) else { return Err(SendError::UnknownTrack) };
+        let packetizer = track.active.packetizer.as_mut().ok_or(SendError::NotPacketizable)?;
+        self.segments.clear();
+        packetizer.packetize(&frame.payload, room, &mut self.segments)?;
+        let octets = self.segments.iter().map(Segment::len).sum();
+        if !self.outbox.has_room(self.segments.len(), octets) {
+            self.segments.clear();
+            return Err(SendError::QueueFull);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "timestamps are modulo 2^32")]
+        let timestamp = track.clock.offset.wrapping_add(frame.time as u32);
+        track.clock.note(timestamp, now);
+        let payload_type = track.active.codec.payload_id;
+        for (index, mut payload) in self.segments.drain(..).enumerate() {
+            // Video formats set the marker themselves; for audio it opens a talk spurt.
+            payload.marker |= frame.talk_spurt && index == 0 && track.source.kind() == crate::api::MediaKind::Audio;
+            self.outbox.push_media(QueuedRtp {
+                slot: handle.slot,
+                ssrc: handle.ssrc,
+                timestamp,
+                payload_type,
+                skip: 0,
+                cargo: Cargo::Media,
+                payload,
+            });
+        }
+        Ok(())
+    }
+
+    /// Queues one packet of a track in raw RTP mode.
+    pub(crate) fn send_rtp(
+        &mut self,
+        handle: RTCTrack,
+        packet: RtpToSend,
+        now: Instant,
+    ) -> Result<(), SendError> {
+        let limit = self.room(self.sendable(handle)?);
+        let size = packet.payload.len();
+        if !is_payload_type(packet.payload_type) {
+            return Err(SendError::PayloadType(packet.payload_type));
+        }
+        if size > limit {
+            return Err(SendError::TooLarge { size, limit });
+        }
+        if !self.outbox.has_room(1, size) {
+            return Err(SendError::QueueFull);
+        }
+        if let Some(track) = self.senders.get_mut(handle.slot) {
+            track.clock.note(packet.timestamp, now);
+        }
+        self.outbox.push_media(QueuedRtp {
+            slot: handle.slot,
+            ssrc: handle.ssrc,
+            timestamp: packet.timestamp,
+            payload_type: packet.payload_type,
+            skip: packet.skip,
+            cargo: Cargo::Media,
+            payload: Segment {
+                prefix: Prefix::EMPTY,
+                body: packet.payload,
+                marker: packet.marker,
+            },
+        });
+        Ok(())
+    }
+
+    /// Queues the telephone-event packets that are due, and sets the next deadline.
+    pub(crate) fn pump_tones(&mut self, slot: u32, out: &mut Output, now: Instant) {
+        let Some(track) = self.senders.get_mut(slot) else { return };
+        let ssrc = track.ssrc;
+        let audio_rate = track.active.clock_rate;
+        let Some(tones) = &mut track.tones else { return };
+        let rate = tones.sender.clock_rate();
+        while let Some(packet) = tones.sender.poll_packet(now) {
+            // The payload type may report on a clock of its own; timestamps stay on the audio's.
+            let offset = u64::from(packet.offset) * u64::from(audio_rate) / u64::from(rate.max(1));
+            #[expect(clippy::cast_possible_truncation, reason = "timestamps are modulo 2^32")]
+            let timestamp = track.clock.at(packet.started_at, audio_rate).wrapping_add(offset as u32);
+            if track.sending == Sending::Stopped || !self.outbox.has_room(1, 4) {
+                continue;
+            }
+            self.outbox.push_media(QueuedRtp {
+                slot,
+                ssrc,
+                timestamp,
+                payload_type: tones.payload_type,
+                skip: 0,
+                cargo: Cargo::Tones,
+                payload: Segment {
+                    prefix: Prefix::new(packet.report.to_bytes()),
+                    body: Bytes::new(),
+                    marker: packet.marker,
+                },
+            });
+        }
+        while let Some(event) = tones.sender.poll_event() {
+            if let ortc_dtmf::SenderEvent::ToneStarted(tone) = event {
+                let handler = RTCDTMFHandler::sending(slot, ssrc);
+                out.events.push(Event::ToneStarted { handler, tone: tone.to_char() });
+            }
+        }
+        let deadline = tones.sender.poll_timeout();
+        self.timers.arm(TimerKey::Tones(slot), &mut tones.armed, deadline);
+    }
+
+    pub(super) fn tones_due(&mut self, slot: u32, at: Instant, out: &mut Output, now: Instant) {
+        let tones = self.senders.get_mut(slot).and_then(|track| track.tones.as_mut());
+        if let Some(tones) = tones
+            && tones.armed.fired(at)
+        {
+            tones.sender.handle_timeout(now);
+            self.pump_tones(slot, out, now);
+        }
+    }
+
+    /// Appends the next protected packet; `false` when nothing waits.
+    pub(crate) fn poll_packet(
+        &mut self,
+        buf: &mut Vec<u8>,
+        srtp: &mut Sender,
+        out: &mut Output,
+        now: Instant,
+    ) -> bool {
+        let start = buf.len();
+        while let Some(control) = self.outbox.control.pop_front() {
+            let protected = match control {
+                Control::Resend { slot, ssrc, sequence } => {
+                    self.write_again(slot, ssrc, sequence, buf, now)
+                        && protect_rtp(buf, start, srtp, out, now)
+                }
+                Control::Report | Control::Bye { .. } | Control::Nack { .. } | Control::Pli { .. } => {
+                    self.write_rtcp(control, buf, now) && protect_rtcp(buf, start, srtp, out, now)
+                }
+            };
+            if protected {
+                self.reports.on_sent(control, buf.len() - start);
+                return true;
+            }
+            buf.truncate(start);
+        }
+        while let Some(packet) = self.outbox.pop_media() {
+            if self.write(packet, buf, now) && protect_rtp(buf, start, srtp, out, now) {
+                return true;
+            }
+            buf.truncate(start);
+        }
+        false
+    }
+
+    /// Gives a packet its sequence number and writes it.
+    fn write(&mut self, packet: QueuedRtp, buf: &mut Vec<u8>, now: Instant) -> bool {
+        let Some(track) = self.senders.get_mut(packet.slot) else { return false };
+        if track.ssrc != packet.ssrc || track.sending == Sending::Stopped {
+            return false;
+        }
+        track.stream.skip(packet.skip);
+        let header = Header {
+            marker: packet.payload.marker,
+            payload_type: packet.payload_type,
+            sequence: track.stream.next_sequence(),
+            timestamp: packet.timestamp,
+            ssrc: track.ssrc,
+        };
+        let extended = packet.cargo == Cargo::Media && track.extension.is_sent();
+        write_packet(&header, extended.then_some(&track.extension.elements), &packet.payload, buf);
+        track.stream.on_sent(packet.timestamp, packet.payload.len(), now);
+        self.reports.media_sent(packet.slot, &mut track.in_report, &mut self.timers, now);
+        let edition = extended.then_some(track.extension.edition);
+        track.history.insert(header.sequence, SentPacket { header, edition, payload: packet.payload }, now);
+        true
+    }
+
+    /// Writes a packet of the history again, to the octet.
+    fn write_again(
+        &mut self,
+        slot: u32,
+        ssrc: u32,
+        sequence: u16,
+        buf: &mut Vec<u8>,
+        now: Instant,
+    ) -> bool {
+        let Some(track) = self.senders.get_mut(slot).filter(|track| track.ssrc == ssrc) else {
+            return false;
+        };
+        let Some(sent) = track.history.get(sequence, now, self.rtt) else { return false };
+        let elements = match sent.edition {
+            None => None,
+            Some(edition) if edition == track.extension.edition => Some(&track.extension.elements),
+            // The application changed the extension since: other octets must not have this number.
+            Some(_) => return false,
+        };
+        write_packet(&sent.header, elements, &sent.payload, buf);
+        track.stream.on_resent(sent.payload.len());
+        true
+    }
+
+    /// A report about one of our streams came: the peer knows it, so identification can end.
+    pub(super) fn reported(track: &mut SendTrack) {
+        track.extension.wanted = Wanted::NoLonger;
+    }
+}
+
+/// Payload types that RTCP multiplexing leaves to RTP (RFC 5761 §4).
+pub(crate) fn is_payload_type(payload_type: u8) -> bool {
+    matches!(payload_type, 0..=63 | 96..=127)
+}
+
+fn write_packet(
+    header: &Header,
+    elements: Option<&ExtensionElements>,
+    payload: &Segment,
+    buf: &mut Vec<u8>,
+) {
+    match elements {
+        Some(elements) => header.encode_with(buf, &[], elements),
+        None => header.encode(buf),
+    }
+    buf.extend_from_slice(&payload.prefix);
+    buf.extend_from_slice(&payload.body);
+}
+
+fn protect_rtp(
+    buf: &mut Vec<u8>,
+    start: usize,
+    srtp: &mut Sender,
+    out: &mut Output,
+    now: Instant,
+) -> bool {
+    if out.tap.is_some() {
+        out.tap(TapDirection::Sent, buf.get(start..).unwrap_or_default(), now);
+    }
+    let protected = srtp.protect_rtp(buf, start);
+    if protected.is_err() {
+        out.drops.count(DropReason::KeyExhausted);
+    }
+    protected.is_ok()
+}
+
+fn protect_rtcp(
+    buf: &mut Vec<u8>,
+    start: usize,
+    srtp: &mut Sender,
+    out: &mut Output,
+    now: Instant,
+) -> bool {
+    if out.tap.is_some() {
+        out.tap(TapDirection::Sent, buf.get(start..).unwrap_or_default(), now);
+    }
+    let protected = srtp.protect_rtcp(buf, start);
+    if protected.is_err() {
+        out.drops.count(DropReason::KeyExhausted);
+    }
+    protected.is_ok()
+}

@@ -1,0 +1,184 @@
+//! One sending track: what the application set, and the stream that it makes on the wire.
+
+use core::time::Duration;
+use std::time::Instant;
+
+use ortc_rtp::payload::{Format, Packetizer, Segment};
+use ortc_rtp::repair::SendHistory;
+use ortc_rtp::stream::SendStream;
+use ortc_rtp::wire::{ExtensionElements, Header};
+
+use crate::api::{
+    MediaKind, MediaStreamTrack, RTCCapabilities, RTCCodec, RTCMediaAttributes, RTCTrackDescription,
+    RtpExtHeaders,
+};
+use crate::api::codec::CodecKind;
+
+use super::tones::SendTones;
+
+/// A sending track of the connection.
+#[derive(Debug)]
+pub(crate) struct SendTrack {
+    pub(crate) source: MediaStreamTrack,
+    /// Id of the stream that it was added with.
+    pub(crate) stream_id: String,
+    pub(crate) ssrc: u32,
+    pub(crate) msid: Vec<String>,
+    pub(crate) codecs: Vec<RTCCodec>,
+    pub(crate) media_attributes: Vec<RTCMediaAttributes>,
+    pub(crate) rtp_ext_headers: RtpExtHeaders,
+    pub(crate) sending: Sending,
+    /// The codec in use: the first supported one of the list.
+    pub(crate) active: ActiveCodec,
+    pub(crate) stream: SendStream,
+    pub(crate) extension: SendExtension,
+    pub(crate) history: SendHistory<SentPacket>,
+    pub(crate) tones: Option<SendTones>,
+    /// Where the media clock stood when a frame last came, so that tones land on the same clock.
+    pub(crate) clock: MediaClock,
+    /// Whether the next report speaks of it.
+    pub(crate) in_report: bool,
+    pub(crate) last_fir: Option<u8>,
+    pub(crate) key_frame_requests: u64,
+}
+
+/// Whether a track sends (draft §3.3.2.2, §3.3.2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sending {
+    Stopped,
+    Started,
+}
+
+/// The chosen codec and the packetizer for it; `None` where only raw RTP can carry it.
+#[derive(Debug)]
+pub(crate) struct ActiveCodec {
+    pub(crate) codec: RTCCodec,
+    pub(crate) clock_rate: u32,
+    pub(crate) packetizer: Option<Packetizer>,
+}
+
+/// RTP clock of codecs that nobody gave one and no payload format implies: video's.
+const OPAQUE_CLOCK_RATE: u32 = 90_000;
+
+impl ActiveCodec {
+    /// The first supported codec of the list (draft §3.3.1), tones aside.
+    pub(crate) fn choose(
+        kind: MediaKind,
+        codecs: &[RTCCodec],
+        supported: &RTCCapabilities,
+        picture_id_seed: u64,
+    ) -> Option<Self> {
+        let usable = |codec: &&RTCCodec| !codec.is_dtmf() && supported.supports(kind, codec);
+        let codec = codecs.iter().find(usable)?;
+        let packetizer = match codec.kind() {
+            CodecKind::Media(format) => Some(Packetizer::new(format, picture_id_seed)),
+            CodecKind::Dtmf | CodecKind::Opaque => None,
+        };
+        let clock_rate = codec.effective_clock_rate().unwrap_or(OPAQUE_CLOCK_RATE);
+        Some(Self { codec: codec.clone(), clock_rate, packetizer })
+    }
+
+    pub(crate) fn format(&self) -> Option<Format> {
+        match self.codec.kind() {
+            CodecKind::Media(format) => Some(format),
+            CodecKind::Dtmf | CodecKind::Opaque => None,
+        }
+    }
+}
+
+/// The header extensions that say which track an SSRC is. They leave with each packet until the
+/// peer's first report about the SSRC shows that it has made the connection; then they would only
+/// cost octets.
+#[derive(Debug)]
+pub(crate) struct SendExtension {
+    pub(crate) elements: ExtensionElements,
+    pub(crate) wanted: Wanted,
+    /// Counts changes of the elements: a packet sent with others cannot be repeated to the octet.
+    pub(crate) edition: u32,
+}
+
+/// Whether the peer still needs the identification extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    UntilReported,
+    NoLonger,
+}
+
+impl SendExtension {
+    pub(crate) fn new(elements: ExtensionElements) -> Self {
+        Self { elements, wanted: Wanted::UntilReported, edition: 0 }
+    }
+
+    pub(crate) fn replace(&mut self, elements: ExtensionElements) {
+        *self = Self { elements, wanted: Wanted::UntilReported, edition: self.edition.wrapping_add(1) };
+    }
+
+    pub(crate) fn is_sent(&self) -> bool {
+        self.wanted == Wanted::UntilReported && !self.elements.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        if self.is_sent() { self.elements.as_bytes().len() } else { 0 }
+    }
+}
+
+/// RTP time of the last frame and when it was handed in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MediaClock {
+    /// Random start of the timestamps (RFC 3550 §5.1).
+    pub(crate) offset: u32,
+    last: (u32, Instant),
+}
+
+impl MediaClock {
+    pub(crate) fn new(offset: u32, now: Instant) -> Self {
+        Self { offset, last: (offset, now) }
+    }
+
+    pub(crate) fn note(&mut self, timestamp: u32, now: Instant) {
+        self.last = (timestamp, now);
+    }
+
+    /// RTP timestamp at an instant, by the last frame's.
+    pub(crate) fn at(&self, instant: Instant, rate: u32) -> u32 {
+        let (timestamp, then) = self.last;
+        match instant.checked_duration_since(then) {
+            Some(later) => timestamp.wrapping_add(units(later, rate)),
+            None => timestamp.wrapping_sub(units(then - instant, rate)),
+        }
+    }
+}
+
+/// A span in units of a clock, modulo 2^32.
+#[expect(clippy::cast_possible_truncation, reason = "timestamps are modulo 2^32 (RFC 3550 §5.1)")]
+fn units(span: Duration, rate: u32) -> u32 {
+    (span.as_nanos() * u128::from(rate) / 1_000_000_000) as u32
+}
+
+/// A packet kept for retransmission, its payload shared. The same sequence number must always mean
+/// the same octets, or SRTP would use one nonce for two packets: the header is kept as it was sent,
+/// and `edition` tells whether the extension still is.
+#[derive(Clone, Debug)]
+pub(crate) struct SentPacket {
+    pub(crate) header: Header,
+    /// Edition of the extension that it carried; `None` without.
+    pub(crate) edition: Option<u32>,
+    pub(crate) payload: Segment,
+}
+
+impl SendTrack {
+    pub(crate) fn kind(&self) -> MediaKind {
+        self.source.kind()
+    }
+
+    pub(crate) fn description(&self) -> RTCTrackDescription {
+        RTCTrackDescription {
+            kind: self.kind(),
+            ssrc: self.ssrc.to_string(),
+            msid: self.msid.clone(),
+            codecs: self.codecs.clone(),
+            media_attributes: self.media_attributes.clone(),
+            rtp_ext_headers: self.rtp_ext_headers.clone(),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Tones beside audio: on the audio's SSRC and clock, with a payload type of their own.
+
+use std::time::Instant;
+
+use ortc_dtmf::{Receiver, Sender};
+
+use crate::api::RTCCodec;
+use crate::timer::Armed;
+
+/// The sending side of one audio track.
+#[derive(Debug)]
+pub(crate) struct SendTones {
+    pub(crate) sender: Sender,
+    pub(crate) payload_type: u8,
+    pub(crate) armed: Armed,
+}
+
+/// The receiving side of one audio track. Each payload type of tones may run on a clock of its own.
+#[derive(Debug)]
+pub(crate) struct ReceiveTones {
+    pub(crate) receiver: Receiver,
+    pub(crate) clock_rate: u32,
+}
+
+impl ReceiveTones {
+    pub(crate) fn new(clock_rate: u32) -> Option<Self> {
+        Some(Self { receiver: Receiver::new(clock_rate).ok()?, clock_rate })
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.receiver.poll_timeout()
+    }
+}
+
+/// The `dtmf` codec that tones are sent with: one on the audio's clock if the peer lists it, else
+/// one at a rate that it lists, else the first of our own list.
+pub(crate) fn choose<'a>(
+    ours: &'a [RTCCodec],
+    audio_rate: u32,
+    peer_rates: &[u32],
+) -> Option<(&'a RTCCodec, u32)> {
+    let rate = |codec: &RTCCodec| codec.clock_rate.unwrap_or(audio_rate);
+    let listed = |codec: &&RTCCodec| peer_rates.is_empty() || peer_rates.contains(&rate(codec));
+    let tones = || ours.iter().filter(|codec| codec.is_dtmf());
+    tones()
+        .filter(listed)
+        .find(|codec| rate(codec) == audio_rate)
+        .or_else(|| tones().find(listed))
+        .or_else(|| tones().next())
+        .map(|codec| (codec, rate(codec)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tones(rates: &[Option<u32>]) -> Vec<RTCCodec> {
+        rates
+            .iter()
+            .zip(101..)
+            .map(|(rate, id)| RTCCodec { clock_rate: *rate, ..RTCCodec::new(id, "dtmf") })
+            .collect()
+    }
+
+    #[test]
+    fn tones_run_on_the_audio_clock_if_the_peer_lists_it_else_on_a_rate_that_it_lists() {
+        let both = tones(&[Some(8_000), Some(48_000)]);
+        let chosen = |ours: &[RTCCodec], peer: &[u32]| choose(ours, 48_000, peer).map(|(_, rate)| rate);
+        assert_eq!(chosen(&both, &[8_000, 48_000]), Some(48_000));
+        assert_eq!(chosen(&both, &[8_000]), Some(8_000));
+        assert_eq!(chosen(&both, &[]), Some(48_000));
+        assert_eq!(chosen(&tones(&[None]), &[48_000]), Some(48_000));
+        assert_eq!(chosen(&tones(&[None]), &[8_000]), Some(48_000), "what we have is better than nothing");
+        assert_eq!(chosen(&[], &[8_000]), None);
+    }
+}
