@@ -10,3 +10,4 @@
 pub mod link;
 pub mod net;
 pub mod props;
+pub mod provider;
