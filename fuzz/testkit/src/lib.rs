@@ -11,3 +11,4 @@ pub mod call;
 pub mod link;
 pub mod net;
 pub mod props;
+pub mod provider;

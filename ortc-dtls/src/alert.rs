@@ -1,0 +1,125 @@
+//! Alerts (RFC 5246 §7.2), and which one each reason to close sends.
+
+use core::fmt;
+
+use crate::event::{CloseReason, ProtocolError};
+use crate::wire::ParseError;
+
+/// What an alert says.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AlertDescription(pub u8);
+
+macro_rules! alerts {
+    ($($constant:ident = $value:literal, $text:literal;)*) => {
+        impl AlertDescription {
+            $(#[doc = concat!("`", $text, "`")] pub const $constant: Self = Self($value);)*
+        }
+
+        impl fmt::Display for AlertDescription {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match *self {
+                    $(Self::$constant => f.write_str($text),)*
+                    Self(value) => write!(f, "alert {value}"),
+                }
+            }
+        }
+    };
+}
+
+alerts! {
+    CLOSE_NOTIFY = 0, "close_notify";
+    UNEXPECTED_MESSAGE = 10, "unexpected_message";
+    BAD_RECORD_MAC = 20, "bad_record_mac";
+    HANDSHAKE_FAILURE = 40, "handshake_failure";
+    BAD_CERTIFICATE = 42, "bad_certificate";
+    UNSUPPORTED_CERTIFICATE = 43, "unsupported_certificate";
+    ILLEGAL_PARAMETER = 47, "illegal_parameter";
+    DECODE_ERROR = 50, "decode_error";
+    DECRYPT_ERROR = 51, "decrypt_error";
+    PROTOCOL_VERSION = 70, "protocol_version";
+    INTERNAL_ERROR = 80, "internal_error";
+    USER_CANCELED = 90, "user_canceled";
+    NO_RENEGOTIATION = 100, "no_renegotiation";
+    UNSUPPORTED_EXTENSION = 110, "unsupported_extension";
+}
+
+impl fmt::Debug for AlertDescription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// `AlertLevel`
+const WARNING: u8 = 1;
+const FATAL: u8 = 2;
+
+/// An alert on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Alert {
+    level: u8,
+    pub(crate) description: AlertDescription,
+}
+
+impl Alert {
+    pub(crate) const fn parse(contents: &[u8]) -> Option<Self> {
+        match *contents {
+            [level @ (WARNING | FATAL), description] => Some(Self {
+                level,
+                description: AlertDescription(description),
+            }),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn octets(self) -> [u8; 2] {
+        [self.level, self.description.0]
+    }
+
+    pub(crate) const fn is_fatal(self) -> bool {
+        self.level == FATAL
+    }
+
+    /// What the peer is told when the endpoint closes for this reason, if anything.
+    pub(crate) const fn for_reason(reason: &CloseReason) -> Option<Self> {
+        let description = match reason {
+            CloseReason::Local | CloseReason::PeerClosed => {
+                return Some(Self {
+                    level: WARNING,
+                    description: AlertDescription::CLOSE_NOTIFY,
+                });
+            }
+            CloseReason::PeerAlert(_) | CloseReason::Timeout { .. } => return None,
+            CloseReason::Protocol(error) => error.alert(),
+            CloseReason::FingerprintMismatch => AlertDescription::BAD_CERTIFICATE,
+            CloseReason::KeyLimit | CloseReason::Internal => AlertDescription::INTERNAL_ERROR,
+        };
+        Some(Self {
+            level: FATAL,
+            description,
+        })
+    }
+}
+
+impl ProtocolError {
+    /// The alert that tells the peer.
+    #[must_use]
+    pub const fn alert(&self) -> AlertDescription {
+        match self {
+            Self::Malformed(ParseError::Truncated(_) | ParseError::Trailing(_)) => {
+                AlertDescription::DECODE_ERROR
+            }
+            Self::Malformed(ParseError::Invalid(_) | ParseError::Duplicate(_))
+            | Self::IllegalChoice(_)
+            | Self::KeyShare => AlertDescription::ILLEGAL_PARAMETER,
+            Self::UnexpectedMessage(_) => AlertDescription::UNEXPECTED_MESSAGE,
+            Self::Version => AlertDescription::PROTOCOL_VERSION,
+            Self::NothingInCommon(_)
+            | Self::NoExtendedMasterSecret
+            | Self::Renegotiation
+            | Self::NoCertificate => AlertDescription::HANDSHAKE_FAILURE,
+            Self::Certificate(_) => AlertDescription::UNSUPPORTED_CERTIFICATE,
+            Self::Signature | Self::Finished => AlertDescription::DECRYPT_ERROR,
+            Self::UnsolicitedExtension(_) => AlertDescription::UNSUPPORTED_EXTENSION,
+        }
+    }
+}

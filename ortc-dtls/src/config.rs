@@ -1,0 +1,251 @@
+//! Configuration of endpoints.
+
+use core::fmt;
+use core::time::Duration;
+use std::sync::Arc;
+
+use crate::certificate::Certificate;
+use crate::crypto::Provider;
+use crate::fingerprint::Fingerprint;
+use crate::keying::srtp_lengths;
+use crate::v12::Suite;
+use crate::wire::{CipherSuite, NamedGroup};
+
+/// Which side begins (RFC 5763 §5 calls the client active).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Sends the ClientHello.
+    Client,
+    /// Awaits a ClientHello.
+    Server,
+}
+
+/// What happens when the handshake is complete and no fingerprint is expected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PeerVerification {
+    /// Keys and application data are held until a fingerprint is set or the peer accepted.
+    #[default]
+    HoldUntilVerified,
+    /// The peer is trusted: open to anyone who can intercept the path. An expected fingerprint
+    /// is still enforced.
+    TrustFirst,
+}
+
+/// Why a value cannot be configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Below 256 or above 16384 octets.
+    #[error("mtu is outside 256..=16384")]
+    Mtu,
+    /// An SRTP profile whose key lengths are not known here.
+    #[error("unknown SRTP profile {0:#06x}")]
+    SrtpProfile(u16),
+    /// Empty, or a suite that is not implemented.
+    #[error("cipher suites are empty or unknown")]
+    CipherSuites,
+    /// Empty, or a group that is not implemented.
+    #[error("groups are empty or unknown")]
+    Groups,
+    /// The first interval is zero or above the longest.
+    #[error("retransmission intervals are zero or out of order")]
+    Retransmission,
+    /// Below 2 KiB or above 64 KiB.
+    #[error("handshake message limit is outside 2048..=65536")]
+    HandshakeMessage,
+}
+
+/// What endpoints have in common; one configuration serves many.
+#[derive(Clone)]
+pub struct Config {
+    pub(crate) certificate: Certificate,
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) mtu: usize,
+    pub(crate) srtp_profiles: Vec<u16>,
+    pub(crate) cipher_suites: Vec<CipherSuite>,
+    pub(crate) groups: Vec<NamedGroup>,
+    pub(crate) first_retransmission: Duration,
+    pub(crate) max_retransmission: Duration,
+    pub(crate) handshake_timeout: Option<Duration>,
+    pub(crate) max_handshake_message: usize,
+    pub(crate) max_queued: usize,
+    pub(crate) verification: PeerVerification,
+    pub(crate) expected: Vec<Fingerprint>,
+    pub(crate) key_log: bool,
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("certificate", &self.certificate)
+            .field("mtu", &self.mtu)
+            .field("srtp_profiles", &self.srtp_profiles)
+            .field("cipher_suites", &self.cipher_suites)
+            .field("verification", &self.verification)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// Everything at its default.
+    #[must_use]
+    pub fn new(certificate: Certificate, provider: Arc<dyn Provider>) -> Self {
+        Self {
+            certificate,
+            provider,
+            mtu: 1200,
+            srtp_profiles: vec![0x0007, 0x0008, 0x0001],
+            cipher_suites: Suite::ALL.iter().map(|suite| suite.id).collect(),
+            groups: vec![NamedGroup::X25519, NamedGroup::SECP256R1],
+            first_retransmission: Duration::from_millis(50),
+            max_retransmission: Duration::from_secs(60),
+            handshake_timeout: Some(Duration::from_secs(180)),
+            max_handshake_message: 16 * 1024,
+            max_queued: 256 * 1024,
+            verification: PeerVerification::default(),
+            expected: Vec::new(),
+            key_log: false,
+        }
+    }
+
+    /// The timer of RFC 6347 §4.2.4.1: first retransmission after one second.
+    ///
+    /// The default of 50 ms is what WebRTC endpoints do, whose handshake follows a connectivity
+    /// check that proved the path.
+    #[must_use]
+    pub const fn rfc6347(mut self) -> Self {
+        self.first_retransmission = Duration::from_secs(1);
+        self
+    }
+
+    /// Octets of UDP payload that a datagram may have. Default 1200; 256 to 16384.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Mtu`] outside this range.
+    pub fn mtu(mut self, octets: usize) -> Result<Self, ConfigError> {
+        if octets < 256 || octets > 16_384 {
+            return Err(ConfigError::Mtu);
+        }
+        self.mtu = octets;
+        Ok(self)
+    }
+
+    /// SRTP protection profiles (RFC 5764 §4.1.2), most preferred first; a server picks the first
+    /// of this list that the client offers. Default AEAD_AES_128_GCM (0x0007), AEAD_AES_256_GCM
+    /// (0x0008), SRTP_AES128_CM_HMAC_SHA1_80 (0x0001). Empty: `use_srtp` is neither offered nor
+    /// answered.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::SrtpProfile`] for a profile other than these and 0x0002.
+    pub fn srtp_profiles(mut self, profiles: Vec<u16>) -> Result<Self, ConfigError> {
+        let unknown = |profile: &&u16| srtp_lengths(**profile).is_none();
+        if let Some(&profile) = profiles.iter().find(unknown) {
+            return Err(ConfigError::SrtpProfile(profile));
+        }
+        self.srtp_profiles = profiles;
+        Ok(self)
+    }
+
+    /// Cipher suites, most preferred first; a server picks the first of this list that the client
+    /// offers and its certificate can serve. Default: all six that are implemented,
+    /// ECDHE-ECDSA-AES128-GCM first.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::CipherSuites`] when empty or not implemented.
+    pub fn cipher_suites(mut self, suites: Vec<CipherSuite>) -> Result<Self, ConfigError> {
+        if suites.is_empty() || suites.iter().any(|&suite| Suite::find(suite).is_none()) {
+            return Err(ConfigError::CipherSuites);
+        }
+        self.cipher_suites = suites;
+        Ok(self)
+    }
+
+    /// Groups for key exchange, most preferred first. Default X25519, P-256.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Groups`] when empty or not implemented.
+    pub fn groups(mut self, groups: Vec<NamedGroup>) -> Result<Self, ConfigError> {
+        let known =
+            |group: &NamedGroup| matches!(*group, NamedGroup::X25519 | NamedGroup::SECP256R1);
+        if groups.is_empty() || !groups.iter().all(known) {
+            return Err(ConfigError::Groups);
+        }
+        self.groups = groups;
+        Ok(self)
+    }
+
+    /// The first and the longest interval between retransmissions of a flight, which double.
+    /// Default 50 ms and 60 s; RFC 6347 §4.2.4.1 has 1 s and 60 s.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Retransmission`] when the first is zero or above the longest.
+    pub fn retransmission(
+        mut self,
+        first: Duration,
+        longest: Duration,
+    ) -> Result<Self, ConfigError> {
+        if first.is_zero() || first > longest {
+            return Err(ConfigError::Retransmission);
+        }
+        self.first_retransmission = first;
+        self.max_retransmission = longest;
+        Ok(self)
+    }
+
+    /// How long a handshake may take from its first message on; `None` has no end. Default 180 s.
+    #[must_use]
+    pub const fn handshake_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.handshake_timeout = timeout;
+        self
+    }
+
+    /// Octets that a handshake message of the peer may have. Default 16384; 2048 to 65536. At
+    /// most eight messages wait at once, in memory for what was received of them.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::HandshakeMessage`] outside this range.
+    pub fn max_handshake_message(mut self, octets: usize) -> Result<Self, ConfigError> {
+        if octets < 2048 || octets > 65_536 {
+            return Err(ConfigError::HandshakeMessage);
+        }
+        self.max_handshake_message = octets;
+        Ok(self)
+    }
+
+    /// Octets of application data that may wait, in each direction. Default 262144. What comes
+    /// above is dropped and counted, what is sent above refused.
+    #[must_use]
+    pub const fn max_queued_data(mut self, octets: usize) -> Self {
+        self.max_queued = octets;
+        self
+    }
+
+    /// What happens without an expected fingerprint. Default
+    /// [`PeerVerification::HoldUntilVerified`].
+    #[must_use]
+    pub const fn verification(mut self, policy: PeerVerification) -> Self {
+        self.verification = policy;
+        self
+    }
+
+    /// Fingerprints that the peer's certificate is measured by: it must match one of those with
+    /// the strongest hash of the list (RFC 8122 §5.1). Default none.
+    #[must_use]
+    pub fn expected_fingerprints(mut self, fingerprints: Vec<Fingerprint>) -> Self {
+        self.expected = fingerprints;
+        self
+    }
+
+    /// Whether [`Event::KeyLog`](crate::Event::KeyLog) is raised, for debugging. Default off.
+    #[must_use]
+    pub const fn key_log(mut self, on: bool) -> Self {
+        self.key_log = on;
+        self
+    }
+}

@@ -1,0 +1,72 @@
+//! What the state machines of a handshake act on.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::certificate::PeerCertificate;
+use crate::config::Config;
+use crate::event::{CloseReason, Event, KeyLogLine, ProtocolError};
+use crate::fingerprint::{self, Fingerprint};
+use crate::flight::Flight;
+use crate::record::{Inbound, Outbound, Protection};
+use crate::stats::Stats;
+
+/// Everything of an endpoint but its state.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) config: Arc<Config>,
+    /// The latest instant seen.
+    pub(crate) now: Instant,
+    pub(crate) inbound: Inbound,
+    pub(crate) outbound: Outbound,
+    pub(crate) flight: Flight,
+    pub(crate) peer: Option<PeerCertificate>,
+    pub(crate) expected: Vec<Fingerprint>,
+    pub(crate) events: VecDeque<Event>,
+    pub(crate) stats: Stats,
+    /// Records that were held may be readable now.
+    pub(crate) early_due: bool,
+}
+
+impl Context {
+    pub(crate) fn new(config: Arc<Config>, now: Instant) -> Self {
+        let flight = Flight::new(config.first_retransmission, config.max_retransmission);
+        let expected = config.expected.clone();
+        Self {
+            config,
+            now,
+            inbound: Inbound::default(),
+            outbound: Outbound::new(),
+            flight,
+            peer: None,
+            expected,
+            events: VecDeque::with_capacity(4),
+            stats: Stats::default(),
+            early_due: false,
+        }
+    }
+
+    /// Keeps the peer's certificate, unless it is not the expected one.
+    pub(crate) fn learn_peer(&mut self, der: &[u8]) -> Result<(), CloseReason> {
+        let peer = PeerCertificate::new(der).map_err(ProtocolError::Certificate)?;
+        if !self.expected.is_empty() && !fingerprint::satisfied_by(&self.expected, der) {
+            return Err(CloseReason::FingerprintMismatch);
+        }
+        self.peer = Some(peer);
+        Ok(())
+    }
+
+    pub(crate) fn install(&mut self, read: Protection, write: Protection) {
+        self.inbound.install(read);
+        self.outbound.install(write);
+        self.early_due = true;
+    }
+
+    pub(crate) fn log_key(&mut self, label: &str, random: &[u8], secret: &[u8]) {
+        if self.config.key_log {
+            let line = KeyLogLine::new(label, random, secret);
+            self.events.push_back(Event::KeyLog(line));
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The seam to the cryptography: everything random or secret that a handshake needs.
+//!
+//! A [`Provider`] is shared by many endpoints and threads. [`ring_provider`] is the one that
+//! ships; another backend implements the five traits of this module and no state machine changes.
+//! Keys live inside the objects that a provider returns: wiping them is the provider's part.
+//! (`ring` holds keys in memory that it does not wipe on drop, as its documentation says.)
+
+mod ring;
+
+use core::fmt;
+
+use zeroize::{Zeroize, Zeroizing};
+
+pub use self::ring::ring_provider;
+pub use crate::wire::{NamedGroup, SignatureScheme};
+
+/// Octets of the tag of every AEAD that DTLS uses here.
+pub const TAG_LEN: usize = 16;
+/// Octets of the nonce of every AEAD that DTLS uses here.
+pub const NONCE_LEN: usize = 12;
+
+/// A primitive refused its input or failed. It says nothing more, so that nothing leaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cryptographic operation failed")]
+pub struct CryptoError;
+
+/// The hash of a cipher suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hash {
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+}
+
+impl Hash {
+    /// Octets of its output.
+    #[must_use]
+    pub const fn output_len(self) -> usize {
+        match self {
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+        }
+    }
+}
+
+/// The AEAD of a cipher suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AeadAlgorithm {
+    /// AES-128 in GCM.
+    Aes128Gcm,
+    /// AES-256 in GCM.
+    Aes256Gcm,
+    /// ChaCha20 with Poly1305 (RFC 8439).
+    ChaCha20Poly1305,
+}
+
+impl AeadAlgorithm {
+    /// Octets of its key.
+    #[must_use]
+    pub const fn key_len(self) -> usize {
+        match self {
+            Self::Aes128Gcm => 16,
+            Self::Aes256Gcm | Self::ChaCha20Poly1305 => 32,
+        }
+    }
+}
+
+/// A hash or an HMAC; wiped on drop, since the latter is key material.
+#[derive(Clone)]
+pub struct Output {
+    octets: [u8; 48],
+    len: usize,
+}
+
+impl Output {
+    /// Copies at most the first 48 octets.
+    #[must_use]
+    pub fn copy_of(value: &[u8]) -> Self {
+        let mut octets = [0; 48];
+        let len = octets
+            .iter_mut()
+            .zip(value)
+            .map(|(to, &from)| *to = from)
+            .count();
+        Self { octets, len }
+    }
+}
+
+impl AsRef<[u8]> for Output {
+    fn as_ref(&self) -> &[u8] {
+        self.octets.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.octets.zeroize();
+    }
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Output(..)")
+    }
+}
+
+/// The public key of a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PublicKey<'a> {
+    /// An uncompressed point on P-256.
+    P256(&'a [u8]),
+    /// An uncompressed point on P-384.
+    P384(&'a [u8]),
+    /// `RSAPublicKey` (RFC 8017 appendix A.1.1) of 2048 to 8192 bits.
+    Rsa(&'a [u8]),
+}
+
+/// The cryptography of an endpoint.
+pub trait Provider: fmt::Debug + Send + Sync {
+    /// Fills `out` from a cryptographic generator.
+    ///
+    /// # Errors
+    ///
+    /// The generator failed; the endpoint closes.
+    fn random(&self, out: &mut [u8]) -> Result<(), CryptoError>;
+
+    /// Draws a key pair for one key exchange.
+    ///
+    /// # Errors
+    ///
+    /// The group is unknown here, or the generator failed.
+    fn generate_key_exchange(&self, group: NamedGroup)
+    -> Result<Box<dyn KeyExchange>, CryptoError>;
+
+    /// Draws an ECDSA key on P-256 and returns it as PKCS #8.
+    ///
+    /// # Errors
+    ///
+    /// The generator failed.
+    fn generate_signing_key(&self) -> Result<Zeroizing<Vec<u8>>, CryptoError>;
+
+    /// Loads a signing key from PKCS #8: ECDSA on P-256, or RSA.
+    ///
+    /// # Errors
+    ///
+    /// It is not such a key.
+    fn load_signing_key(&self, pkcs8: &[u8]) -> Result<Box<dyn SigningKey>, CryptoError>;
+
+    /// Verifies a signature; the scheme must fit the key.
+    ///
+    /// # Errors
+    ///
+    /// The signature is wrong, the key invalid, or the scheme unknown or of another kind of key.
+    fn verify(
+        &self,
+        scheme: SignatureScheme,
+        key: PublicKey<'_>,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), CryptoError>;
+
+    /// Expands an AEAD key, once per direction.
+    ///
+    /// # Errors
+    ///
+    /// The key's length is not the algorithm's.
+    fn aead(&self, algorithm: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadKey>, CryptoError>;
+
+    /// Starts a hash.
+    fn hash(&self, algorithm: Hash) -> Box<dyn HashContext>;
+
+    /// Expands an HMAC key of any length.
+    fn hmac(&self, algorithm: Hash, key: &[u8]) -> Box<dyn HmacKey>;
+}
+
+/// One side's ephemeral key pair.
+pub trait KeyExchange: fmt::Debug + Send + Sync {
+    /// The public value as it goes on the wire.
+    fn public_key(&self) -> &[u8];
+
+    /// The shared secret with the peer's public value; it can be asked for once.
+    ///
+    /// # Errors
+    ///
+    /// The peer's value is not a valid point, or the secret would be zero (RFC 7748 §6.1).
+    fn agree(self: Box<Self>, peer: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError>;
+}
+
+/// A private key that signs.
+pub trait SigningKey: fmt::Debug + Send + Sync {
+    /// The public half.
+    fn public_key(&self) -> PublicKey<'_>;
+
+    /// The schemes that it can sign with, most preferred first.
+    fn schemes(&self) -> &[SignatureScheme];
+
+    /// Signs a message (not its hash).
+    ///
+    /// # Errors
+    ///
+    /// The scheme is not one of [`SigningKey::schemes`], or the generator failed.
+    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, CryptoError>;
+}
+
+/// An expanded AEAD key.
+pub trait AeadKey: fmt::Debug + Send + Sync {
+    /// Encrypts in place and returns the tag.
+    ///
+    /// # Errors
+    ///
+    /// The input is too long for the algorithm.
+    fn seal(
+        &self,
+        nonce: [u8; NONCE_LEN],
+        aad: &[u8],
+        in_out: &mut [u8],
+    ) -> Result<[u8; TAG_LEN], CryptoError>;
+
+    /// Checks the tag and decrypts in place. After an error the contents are unspecified.
+    ///
+    /// # Errors
+    ///
+    /// The tag is wrong.
+    fn open(
+        &self,
+        nonce: [u8; NONCE_LEN],
+        aad: &[u8],
+        in_out: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Result<(), CryptoError>;
+}
+
+/// A hash that is being fed.
+pub trait HashContext: fmt::Debug + Send + Sync {
+    /// Adds octets.
+    fn update(&mut self, octets: &[u8]);
+
+    /// The hash of what was added so far; more can follow.
+    fn current(&self) -> Output;
+}
+
+/// An expanded HMAC key.
+pub trait HmacKey: fmt::Debug + Send + Sync {
+    /// The HMAC of the concatenation.
+    fn sign(&self, parts: &[&[u8]]) -> Output;
+}

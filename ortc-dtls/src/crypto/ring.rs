@@ -1,0 +1,278 @@
+//! The provider on top of `ring`.
+
+use core::fmt;
+use std::sync::Arc;
+
+use ring::rand::{SecureRandom, SystemRandom};
+use ring::signature::{EcdsaKeyPair, KeyPair, RsaKeyPair, UnparsedPublicKey};
+use ring::{aead, agreement, digest, hmac, signature};
+use zeroize::Zeroizing;
+
+use super::{
+    AeadAlgorithm, AeadKey, CryptoError, Hash, HashContext, HmacKey, KeyExchange, NONCE_LEN,
+    NamedGroup, Output, Provider, PublicKey, SignatureScheme, SigningKey, TAG_LEN,
+};
+
+/// The provider that draws from the operating system and computes with `ring`.
+#[must_use]
+pub fn ring_provider() -> Arc<dyn Provider> {
+    Arc::new(Ring {
+        random: SystemRandom::new(),
+    })
+}
+
+#[derive(Debug)]
+struct Ring {
+    random: SystemRandom,
+}
+
+impl From<ring::error::Unspecified> for CryptoError {
+    fn from(_: ring::error::Unspecified) -> Self {
+        Self
+    }
+}
+
+impl Provider for Ring {
+    fn random(&self, out: &mut [u8]) -> Result<(), CryptoError> {
+        Ok(self.random.fill(out)?)
+    }
+
+    fn generate_key_exchange(
+        &self,
+        group: NamedGroup,
+    ) -> Result<Box<dyn KeyExchange>, CryptoError> {
+        let algorithm = match group {
+            NamedGroup::X25519 => &agreement::X25519,
+            NamedGroup::SECP256R1 => &agreement::ECDH_P256,
+            _ => return Err(CryptoError),
+        };
+        let private = agreement::EphemeralPrivateKey::generate(algorithm, &self.random)?;
+        let public = private.compute_public_key()?;
+        Ok(Box::new(Ecdh { private, public }))
+    }
+
+    fn generate_signing_key(&self) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        let document =
+            EcdsaKeyPair::generate_pkcs8(&signature::ECDSA_P256_SHA256_ASN1_SIGNING, &self.random)?;
+        Ok(Zeroizing::new(document.as_ref().to_vec()))
+    }
+
+    fn load_signing_key(&self, pkcs8: &[u8]) -> Result<Box<dyn SigningKey>, CryptoError> {
+        let ecdsa = EcdsaKeyPair::from_pkcs8(
+            &signature::ECDSA_P256_SHA256_ASN1_SIGNING,
+            pkcs8,
+            &self.random,
+        );
+        if let Ok(key) = ecdsa {
+            return Ok(Box::new(Ecdsa {
+                key,
+                random: self.random.clone(),
+            }));
+        }
+        let key = RsaKeyPair::from_pkcs8(pkcs8).map_err(|_| CryptoError)?;
+        Ok(Box::new(Rsa {
+            key,
+            random: self.random.clone(),
+        }))
+    }
+
+    fn verify(
+        &self,
+        scheme: SignatureScheme,
+        key: PublicKey<'_>,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), CryptoError> {
+        let (algorithm, key) = verification(scheme, key)?;
+        Ok(UnparsedPublicKey::new(algorithm, key).verify(message, signature)?)
+    }
+
+    fn aead(&self, algorithm: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadKey>, CryptoError> {
+        let algorithm = match algorithm {
+            AeadAlgorithm::Aes128Gcm => &aead::AES_128_GCM,
+            AeadAlgorithm::Aes256Gcm => &aead::AES_256_GCM,
+            AeadAlgorithm::ChaCha20Poly1305 => &aead::CHACHA20_POLY1305,
+        };
+        let key = aead::UnboundKey::new(algorithm, key)?;
+        Ok(Box::new(Aead(aead::LessSafeKey::new(key))))
+    }
+
+    fn hash(&self, algorithm: Hash) -> Box<dyn HashContext> {
+        Box::new(Sha(digest::Context::new(match algorithm {
+            Hash::Sha256 => &digest::SHA256,
+            Hash::Sha384 => &digest::SHA384,
+        })))
+    }
+
+    fn hmac(&self, algorithm: Hash, key: &[u8]) -> Box<dyn HmacKey> {
+        let algorithm = match algorithm {
+            Hash::Sha256 => hmac::HMAC_SHA256,
+            Hash::Sha384 => hmac::HMAC_SHA384,
+        };
+        Box::new(Hmac(hmac::Key::new(algorithm, key)))
+    }
+}
+
+/// TLS 1.2 does not bind the curve of an ECDSA key to the hash (RFC 5246 §7.4.1.4.1).
+fn verification(
+    scheme: SignatureScheme,
+    key: PublicKey<'_>,
+) -> Result<(&'static dyn signature::VerificationAlgorithm, &[u8]), CryptoError> {
+    use SignatureScheme as S;
+    Ok(match key {
+        PublicKey::P256(key) => match scheme {
+            S::ECDSA_SHA256 => (&signature::ECDSA_P256_SHA256_ASN1, key),
+            S::ECDSA_SHA384 => (&signature::ECDSA_P256_SHA384_ASN1, key),
+            _ => return Err(CryptoError),
+        },
+        PublicKey::P384(key) => match scheme {
+            S::ECDSA_SHA256 => (&signature::ECDSA_P384_SHA256_ASN1, key),
+            S::ECDSA_SHA384 => (&signature::ECDSA_P384_SHA384_ASN1, key),
+            _ => return Err(CryptoError),
+        },
+        PublicKey::Rsa(key) => match scheme {
+            S::RSA_PKCS1_SHA256 => (&signature::RSA_PKCS1_2048_8192_SHA256, key),
+            S::RSA_PKCS1_SHA384 => (&signature::RSA_PKCS1_2048_8192_SHA384, key),
+            S::RSA_PKCS1_SHA512 => (&signature::RSA_PKCS1_2048_8192_SHA512, key),
+            S::RSA_PSS_SHA256 => (&signature::RSA_PSS_2048_8192_SHA256, key),
+            S::RSA_PSS_SHA384 => (&signature::RSA_PSS_2048_8192_SHA384, key),
+            S::RSA_PSS_SHA512 => (&signature::RSA_PSS_2048_8192_SHA512, key),
+            _ => return Err(CryptoError),
+        },
+    })
+}
+
+#[derive(Debug)]
+struct Ecdh {
+    private: agreement::EphemeralPrivateKey,
+    public: agreement::PublicKey,
+}
+
+impl KeyExchange for Ecdh {
+    fn public_key(&self) -> &[u8] {
+        self.public.as_ref()
+    }
+
+    fn agree(self: Box<Self>, peer: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        let peer = agreement::UnparsedPublicKey::new(self.private.algorithm(), peer);
+        let secret = agreement::agree_ephemeral(self.private, &peer, <[u8]>::to_vec)?;
+        Ok(Zeroizing::new(secret))
+    }
+}
+
+#[derive(Debug)]
+struct Ecdsa {
+    key: EcdsaKeyPair,
+    random: SystemRandom,
+}
+
+impl SigningKey for Ecdsa {
+    fn public_key(&self) -> PublicKey<'_> {
+        PublicKey::P256(self.key.public_key().as_ref())
+    }
+
+    fn schemes(&self) -> &[SignatureScheme] {
+        &[SignatureScheme::ECDSA_SHA256]
+    }
+
+    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        if scheme != SignatureScheme::ECDSA_SHA256 {
+            return Err(CryptoError);
+        }
+        Ok(self.key.sign(&self.random, message)?.as_ref().to_vec())
+    }
+}
+
+#[derive(Debug)]
+struct Rsa {
+    key: RsaKeyPair,
+    random: SystemRandom,
+}
+
+impl SigningKey for Rsa {
+    fn public_key(&self) -> PublicKey<'_> {
+        PublicKey::Rsa(self.key.public_key().as_ref())
+    }
+
+    fn schemes(&self) -> &[SignatureScheme] {
+        &[
+            SignatureScheme::RSA_PSS_SHA256,
+            SignatureScheme::RSA_PKCS1_SHA256,
+        ]
+    }
+
+    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        let padding: &dyn signature::RsaEncoding = match scheme {
+            SignatureScheme::RSA_PSS_SHA256 => &signature::RSA_PSS_SHA256,
+            SignatureScheme::RSA_PKCS1_SHA256 => &signature::RSA_PKCS1_SHA256,
+            _ => return Err(CryptoError),
+        };
+        let mut out = vec![0; self.key.public().modulus_len()];
+        self.key.sign(padding, &self.random, message, &mut out)?;
+        Ok(out)
+    }
+}
+
+#[derive(Debug)]
+struct Aead(aead::LessSafeKey);
+
+impl AeadKey for Aead {
+    fn seal(
+        &self,
+        nonce: [u8; NONCE_LEN],
+        aad: &[u8],
+        in_out: &mut [u8],
+    ) -> Result<[u8; TAG_LEN], CryptoError> {
+        let nonce = aead::Nonce::assume_unique_for_key(nonce);
+        let tag = self
+            .0
+            .seal_in_place_separate_tag(nonce, aead::Aad::from(aad), in_out)?;
+        tag.as_ref().try_into().map_err(|_| CryptoError)
+    }
+
+    fn open(
+        &self,
+        nonce: [u8; NONCE_LEN],
+        aad: &[u8],
+        in_out: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Result<(), CryptoError> {
+        let nonce = aead::Nonce::assume_unique_for_key(nonce);
+        let tag = aead::Tag::from(*tag);
+        self.0
+            .open_in_place_separate_tag(nonce, aead::Aad::from(aad), tag, in_out, 0..)?;
+        Ok(())
+    }
+}
+
+#[derive(Clone)]
+struct Sha(digest::Context);
+
+impl fmt::Debug for Sha {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sha(..)")
+    }
+}
+
+impl HashContext for Sha {
+    fn update(&mut self, octets: &[u8]) {
+        self.0.update(octets);
+    }
+
+    fn current(&self) -> Output {
+        Output::copy_of(self.0.clone().finish().as_ref())
+    }
+}
+
+#[derive(Debug)]
+struct Hmac(hmac::Key);
+
+impl HmacKey for Hmac {
+    fn sign(&self, parts: &[&[u8]]) -> Output {
+        let mut context = hmac::Context::with_key(&self.0);
+        for part in parts {
+            context.update(part);
+        }
+        Output::copy_of(context.sign().as_ref())
+    }
+}

@@ -1,0 +1,767 @@
+//! The public machine: records in and out, state, verification of the peer.
+
+use core::mem;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::alert::{Alert, AlertDescription};
+use crate::config::{Config, PeerVerification, Role};
+use crate::context::Context;
+use crate::event::{CloseReason, Event, ProtocolError};
+use crate::fingerprint::{self, Fingerprint, HashAlgorithm};
+use crate::keying::{KeyingError, SRTP_LABEL, SrtpKeying};
+use crate::reassembly::{Message, Reassembly, Stored};
+use crate::stats::{DropReason, Stats};
+use crate::v12::{self, Established, Step};
+use crate::wire::handshake::Fragment;
+use crate::wire::record::RecordHeader;
+use crate::wire::{CipherSuite, ContentType, ProtocolVersion};
+
+/// Octets of a buffer that received application data is copied into.
+const SLAB: usize = 16 * 1024;
+
+/// Why application data was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The handshake is not complete, or the endpoint is closed.
+    #[error("not connected")]
+    NotConnected,
+    /// Nobody has vouched for the peer's certificate yet.
+    #[error("the peer is not verified")]
+    Unverified,
+    /// It does not fit one datagram of the configured size.
+    #[error("longer than the {max} octets that fit a datagram")]
+    TooLarge {
+        /// What fits.
+        max: usize,
+    },
+    /// Too much waits for `poll_transmit`.
+    #[error("too much application data is queued")]
+    QueueFull,
+    /// The key has reached the number of records that it may protect; close the connection.
+    #[error("the key reached its limit")]
+    KeyLimit,
+}
+
+/// Why the peer was not verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerificationError {
+    /// The certificate is another one; the endpoint is closed.
+    #[error("the peer's certificate does not match")]
+    Mismatch,
+    /// There is no peer whose handshake is complete.
+    #[error("not connected")]
+    NotConnected,
+    /// The endpoint was closed before.
+    #[error("closed")]
+    Closed,
+    /// The list of fingerprints is empty.
+    #[error("no fingerprint given")]
+    Empty,
+}
+
+/// One side of a DTLS connection.
+///
+/// See the [crate documentation](crate) for the loop that drives it. Datagrams that are not the
+/// peer's work, or come twice, late or early, are dropped and counted in [`Endpoint::stats`].
+#[derive(Debug)]
+pub struct Endpoint {
+    role: Role,
+    cx: Context,
+    state: State,
+    reassembly: Reassembly,
+    handshake_deadline: Option<Instant>,
+    alert: Option<Alert>,
+    /// The last alert that came in plaintext; a hint, never obeyed.
+    hint: Option<AlertDescription>,
+    outgoing: Outgoing,
+    slab: BytesMut,
+    /// Octets of application data in events that were not taken out.
+    incoming: usize,
+}
+
+#[derive(Debug)]
+enum State {
+    Client(v12::client::State),
+    Server(v12::server::State),
+    Connected(Connected),
+    Closed,
+}
+
+#[derive(Debug)]
+struct Connected {
+    established: Established,
+    verification: Verification,
+}
+
+/// Who vouches for the peer's certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verification {
+    /// Nobody yet: everything is held.
+    Nobody,
+    /// Nobody, and the configuration does not mind.
+    Policy,
+    /// An expected fingerprint, or the application.
+    Verified,
+}
+
+/// Application data that waits to be protected, in one buffer that is used again.
+#[derive(Debug, Default)]
+struct Outgoing {
+    octets: Vec<u8>,
+    taken: usize,
+    lengths: VecDeque<usize>,
+}
+
+impl Endpoint {
+    /// Begins: a client's ClientHello is queued at once.
+    #[must_use]
+    pub fn new(config: Arc<Config>, role: Role, now: Instant) -> Self {
+        let reassembly = Reassembly::new(config.max_handshake_message);
+        let mut endpoint = Self {
+            role,
+            cx: Context::new(config, now),
+            state: State::Server(v12::server::State::start()),
+            reassembly,
+            handshake_deadline: None,
+            alert: None,
+            hint: None,
+            outgoing: Outgoing::default(),
+            slab: BytesMut::new(),
+            incoming: 0,
+        };
+        if role == Role::Client {
+            match v12::client::State::start(&mut endpoint.cx) {
+                Ok(state) => endpoint.state = State::Client(state),
+                Err(reason) => endpoint.enter_closed(reason),
+            }
+            endpoint.start_deadline();
+        }
+        endpoint
+    }
+
+    /// A datagram arrived. Records are decrypted in place.
+    pub fn handle_datagram(&mut self, contents: &mut [u8], now: Instant) {
+        self.observe(now);
+        self.cx.stats.datagrams_received += 1;
+        if matches!(self.state, State::Closed) {
+            self.cx.stats.count(DropReason::Closed);
+            return;
+        }
+        self.on_records(contents);
+        while mem::take(&mut self.cx.early_due) {
+            let mut early = self.cx.inbound.take_early();
+            self.on_records(&mut early);
+        }
+    }
+
+    /// A deadline passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.observe(now);
+        if self.handshake_deadline.is_some_and(|at| at <= self.cx.now) {
+            let alert = self.hint;
+            self.finish(CloseReason::Timeout { alert });
+            return;
+        }
+        if self.cx.flight.on_timeout(self.cx.now) {
+            tracing::debug!(role = ?self.role, "flight repeated after a time-out");
+            self.cx.stats.retransmissions += 1;
+        }
+    }
+
+    /// Appends one datagram of at most the configured size to `buf` and returns its length.
+    pub fn poll_transmit(&mut self, buf: &mut Vec<u8>, now: Instant) -> Option<usize> {
+        self.observe(now);
+        let start = buf.len();
+        match self.write_datagram(buf) {
+            Ok(true) => {
+                self.cx.stats.datagrams_sent += 1;
+                Some(buf.len() - start)
+            }
+            Ok(false) => None,
+            Err(_) => {
+                buf.truncate(start);
+                self.alert = None;
+                self.outgoing = Outgoing::default();
+                self.finish(CloseReason::Internal);
+                self.alert = None;
+                None
+            }
+        }
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        let event = self.cx.events.pop_front()?;
+        if let Event::ApplicationData(data) = &event {
+            self.incoming -= data.len();
+        }
+        Some(event)
+    }
+
+    /// When to call [`Endpoint::handle_timeout`], or, when something is queued, an instant that
+    /// is already reached.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.has_output() {
+            return Some(self.cx.now);
+        }
+        let retransmission = self.cx.flight.deadline();
+        let handshake = self.handshake_deadline;
+        retransmission.into_iter().chain(handshake).min()
+    }
+
+    /// The path came up only now: sends the current flight at once and times it from here.
+    pub fn restart_timer(&mut self, now: Instant) {
+        self.observe(now);
+        if self.cx.flight.restart(self.cx.now) {
+            self.cx.stats.retransmissions += 1;
+        }
+        if self.handshake_deadline.is_some() {
+            self.start_deadline();
+        }
+    }
+
+    /// Queues one record of application data, which will fill one datagram.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]: not connected or not verified yet, too long for a datagram, too much
+    /// queued, or the key is used up. Nothing is queued then.
+    pub fn send(&mut self, data: &[u8], now: Instant) -> Result<(), SendError> {
+        self.observe(now);
+        match &self.state {
+            State::Connected(connected) => match connected.verification {
+                Verification::Nobody => return Err(SendError::Unverified),
+                Verification::Policy | Verification::Verified => {}
+            },
+            State::Client(_) | State::Server(_) | State::Closed => {
+                return Err(SendError::NotConnected);
+            }
+        }
+        let max = self.cx.config.mtu - self.cx.outbound.overhead(1);
+        if data.len() > max {
+            return Err(SendError::TooLarge { max });
+        }
+        let queued = self.outgoing.len() + data.len();
+        if queued > self.cx.config.max_queued {
+            return Err(SendError::QueueFull);
+        }
+        if !self.cx.outbound.can_seal(queued) {
+            return Err(SendError::KeyLimit);
+        }
+        self.outgoing.push(data);
+        Ok(())
+    }
+
+    /// Says which certificate the peer must have, replacing what was expected before; possible
+    /// before, during and after the handshake.
+    ///
+    /// # Errors
+    ///
+    /// [`VerificationError::Mismatch`] when the peer has already shown another one: the endpoint
+    /// is then closed. [`VerificationError::Closed`] when it was before.
+    pub fn set_expected_fingerprint(
+        &mut self,
+        fingerprint: Fingerprint,
+    ) -> Result<(), VerificationError> {
+        self.set_expected_fingerprints(&[fingerprint])
+    }
+
+    /// As [`Endpoint::set_expected_fingerprint`] for a list: one of those with its strongest hash
+    /// must match (RFC 8122 §5.1).
+    ///
+    /// # Errors
+    ///
+    /// As there, and [`VerificationError::Empty`] for an empty list.
+    pub fn set_expected_fingerprints(
+        &mut self,
+        fingerprints: &[Fingerprint],
+    ) -> Result<(), VerificationError> {
+        if matches!(self.state, State::Closed) {
+            return Err(VerificationError::Closed);
+        }
+        if fingerprints.is_empty() {
+            return Err(VerificationError::Empty);
+        }
+        self.cx.expected = fingerprints.to_vec();
+        let Some(peer) = &self.cx.peer else {
+            return Ok(());
+        };
+        if !fingerprint::satisfied_by(fingerprints, peer.der()) {
+            self.finish(CloseReason::FingerprintMismatch);
+            return Err(VerificationError::Mismatch);
+        }
+        self.verified();
+        Ok(())
+    }
+
+    /// Accepts the certificate that the peer has shown: the application vouches for it.
+    ///
+    /// # Errors
+    ///
+    /// [`VerificationError::NotConnected`] before the handshake is complete: there is nothing to
+    /// accept yet. [`VerificationError::Closed`] after the end.
+    pub fn accept_peer(&mut self) -> Result<(), VerificationError> {
+        match self.state {
+            State::Connected(_) => {
+                self.verified();
+                Ok(())
+            }
+            State::Client(_) | State::Server(_) => Err(VerificationError::NotConnected),
+            State::Closed => Err(VerificationError::Closed),
+        }
+    }
+
+    /// The fingerprint of the peer's certificate, while connected.
+    #[must_use]
+    pub fn peer_fingerprint(&self, algorithm: HashAlgorithm) -> Option<Fingerprint> {
+        self.peer_certificate_der()
+            .map(|der| Fingerprint::of(algorithm, der))
+    }
+
+    /// The peer's certificate, while connected.
+    #[must_use]
+    pub fn peer_certificate_der(&self) -> Option<&[u8]> {
+        self.connected()?;
+        self.cx.peer.as_ref().map(|peer| peer.der())
+    }
+
+    /// Whether an expected fingerprint matched or the application accepted the peer. Stays false
+    /// under [`PeerVerification::TrustFirst`] as long as neither happened.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        self.connected()
+            .is_some_and(|connected| connected.verification == Verification::Verified)
+    }
+
+    /// The role.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The keys of SRTP (RFC 5764 §4.2).
+    ///
+    /// # Errors
+    ///
+    /// [`KeyingError`]: not connected, not verified, or no profile negotiated.
+    pub fn srtp_keying(&self) -> Result<SrtpKeying, KeyingError> {
+        let established = self.open()?;
+        let profile = established.srtp_profile.ok_or(KeyingError::NoSrtpProfile)?;
+        let provider = &*self.cx.config.provider;
+        SrtpKeying::derive(profile, |out| {
+            established.secrets.export(provider, SRTP_LABEL, None, out)
+        })
+    }
+
+    /// Exports key material (RFC 5705). An empty context differs from none.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyingError`]: not connected, not verified, a label of TLS itself, or a context above
+    /// 65535 octets.
+    pub fn export_keying_material(
+        &self,
+        label: &str,
+        context: Option<&[u8]>,
+        out: &mut [u8],
+    ) -> Result<(), KeyingError> {
+        let provider = &*self.cx.config.provider;
+        self.open()?.secrets.export(provider, label, context, out)
+    }
+
+    /// The cipher suite, while connected.
+    #[must_use]
+    pub fn cipher_suite(&self) -> Option<CipherSuite> {
+        Some(self.connected()?.established.suite.id)
+    }
+
+    /// The version, while connected.
+    #[must_use]
+    pub fn version(&self) -> Option<ProtocolVersion> {
+        self.connected().map(|_| ProtocolVersion::DTLS12)
+    }
+
+    /// The SRTP profile (RFC 5764 §4.1.2), while connected.
+    #[must_use]
+    pub fn srtp_profile(&self) -> Option<u16> {
+        self.connected()?.established.srtp_profile
+    }
+
+    /// Ends the connection: queues close_notify after what was sent before.
+    pub fn close(&mut self, now: Instant) {
+        self.observe(now);
+        self.finish(CloseReason::Local);
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub const fn stats(&self) -> Stats {
+        self.cx.stats
+    }
+
+    fn observe(&mut self, now: Instant) {
+        self.cx.now = self.cx.now.max(now);
+    }
+
+    const fn connected(&self) -> Option<&Connected> {
+        match &self.state {
+            State::Connected(connected) => Some(connected),
+            State::Client(_) | State::Server(_) | State::Closed => None,
+        }
+    }
+
+    /// What is behind the verification of the peer.
+    fn open(&self) -> Result<&Established, KeyingError> {
+        let connected = self.connected().ok_or(KeyingError::NotConnected)?;
+        match connected.verification {
+            Verification::Nobody => Err(KeyingError::Unverified),
+            Verification::Policy | Verification::Verified => Ok(&connected.established),
+        }
+    }
+
+    fn start_deadline(&mut self) {
+        if !matches!(self.state, State::Closed) {
+            let timeout = self.cx.config.handshake_timeout;
+            self.handshake_deadline = timeout.map(|timeout| self.cx.now + timeout);
+        }
+    }
+
+    fn on_records(&mut self, datagram: &mut [u8]) {
+        let mut rest = datagram;
+        while !rest.is_empty() {
+            let Some((header, fragment, tail)) = RecordHeader::split(rest) else {
+                self.cx.stats.count(DropReason::Malformed);
+                return;
+            };
+            let outcome = match header.epoch {
+                0 => self.on_plaintext(&header, fragment),
+                1 => self.on_protected(&header, fragment),
+                _ => Err(DropReason::Epoch),
+            };
+            match outcome {
+                Ok(()) => self.cx.stats.records_received += 1,
+                Err(reason) => self.cx.stats.count(reason),
+            }
+            if matches!(self.state, State::Closed) {
+                return;
+            }
+            rest = tail;
+        }
+    }
+
+    /// Nothing but handshake messages counts before keys exist (RFC 6347 §4.1.2.7).
+    fn on_plaintext(&mut self, header: &RecordHeader, fragment: &[u8]) -> Result<(), DropReason> {
+        match header.content_type {
+            ContentType::HANDSHAKE => self.on_fragments(fragment, 0),
+            ContentType::CHANGE_CIPHER_SPEC => Err(DropReason::ChangeCipherSpec),
+            ContentType::ALERT => {
+                self.hint = Alert::parse(fragment).map(|alert| alert.description);
+                Err(DropReason::PlaintextAlert)
+            }
+            ContentType::APPLICATION_DATA => Err(DropReason::PlaintextData),
+            _ => Err(DropReason::ContentType),
+        }
+    }
+
+    fn on_protected(
+        &mut self,
+        header: &RecordHeader,
+        fragment: &mut [u8],
+    ) -> Result<(), DropReason> {
+        let data_is_early =
+            header.content_type == ContentType::APPLICATION_DATA && self.open().is_err();
+        if data_is_early || !self.cx.inbound.has_keys() {
+            let held = self.cx.inbound.hold(header, fragment);
+            return if held {
+                Ok(())
+            } else {
+                Err(DropReason::EarlyFull)
+            };
+        }
+        let contents = match self.cx.inbound.open(header, fragment) {
+            Ok(contents) => contents,
+            Err(reason) => {
+                if self.cx.inbound.is_worn_out() {
+                    self.finish(CloseReason::KeyLimit);
+                }
+                return Err(reason);
+            }
+        };
+        match header.content_type {
+            ContentType::HANDSHAKE => self.on_fragments(contents, 1),
+            ContentType::APPLICATION_DATA => self.on_data(contents),
+            ContentType::ALERT => self.on_alert(contents),
+            ContentType::CHANGE_CIPHER_SPEC => Err(DropReason::ChangeCipherSpec),
+            _ => Err(DropReason::ContentType),
+        }
+    }
+
+    fn on_alert(&mut self, contents: &[u8]) -> Result<(), DropReason> {
+        let alert = Alert::parse(contents).ok_or(DropReason::Warning)?;
+        if alert.description == AlertDescription::CLOSE_NOTIFY {
+            self.finish(CloseReason::PeerClosed);
+            Ok(())
+        } else if alert.is_fatal() {
+            self.finish(CloseReason::PeerAlert(alert.description));
+            Ok(())
+        } else {
+            Err(DropReason::Warning)
+        }
+    }
+
+    fn on_data(&mut self, contents: &[u8]) -> Result<(), DropReason> {
+        if self.incoming + contents.len() > self.cx.config.max_queued {
+            return Err(DropReason::QueueFull);
+        }
+        self.incoming += contents.len();
+        let data = self.copy(contents);
+        self.cx.events.push_back(Event::ApplicationData(data));
+        Ok(())
+    }
+
+    /// Copies into a buffer that is used again once its readers have dropped it.
+    fn copy(&mut self, contents: &[u8]) -> Bytes {
+        if !self.slab.try_reclaim(contents.len()) {
+            self.slab = BytesMut::with_capacity(contents.len().max(SLAB));
+        }
+        self.slab.extend_from_slice(contents);
+        self.slab.split().freeze()
+    }
+
+    /// A record may hold several messages or fragments of them.
+    fn on_fragments(&mut self, contents: &[u8], epoch: u16) -> Result<(), DropReason> {
+        let mut rest = contents;
+        let mut first_error = None;
+        while !rest.is_empty() {
+            let Ok((fragment, tail)) = Fragment::split(rest) else {
+                return Err(DropReason::Fragment);
+            };
+            if let Err(reason) = self.on_fragment(&fragment, epoch) {
+                first_error.get_or_insert(reason);
+            }
+            rest = tail;
+        }
+        self.advance();
+        first_error.map_or(Ok(()), Err)
+    }
+
+    fn on_fragment(&mut self, fragment: &Fragment<'_>, epoch: u16) -> Result<(), DropReason> {
+        let past = fragment.message_seq < self.reassembly.next_seq();
+        let acceptable = match self.role {
+            Role::Client => v12::client::State::accepts(fragment.kind),
+            Role::Server => v12::server::State::accepts(fragment.kind),
+        };
+        if !acceptable {
+            return Err(DropReason::Role);
+        }
+        let connected = self.connected().is_some();
+        if past {
+            let ends = fragment.offset as usize + fragment.body.len() == fragment.length as usize;
+            // Once there are keys, a repetition in plaintext may be anyone's.
+            if ends
+                && (epoch > 0 || !connected)
+                && self
+                    .cx
+                    .flight
+                    .on_repeated(fragment.message_seq, self.cx.now)
+            {
+                tracing::debug!(role = ?self.role, "flight repeated since the peer repeats its own");
+                self.cx.stats.retransmissions += 1;
+            }
+            return Err(DropReason::Duplicate);
+        }
+        if connected {
+            return Err(if epoch > 0 {
+                DropReason::Renegotiation
+            } else {
+                DropReason::PlaintextHandshake
+            });
+        }
+        match self.reassembly.insert(fragment, epoch) {
+            Stored::New => Ok(()),
+            Stored::Repeated | Stored::Past => Err(DropReason::Duplicate),
+            Stored::Ahead => Err(DropReason::Ahead),
+            Stored::TooLong => Err(DropReason::TooLong),
+            Stored::Inconsistent | Stored::TooManyPieces => Err(DropReason::Fragment),
+        }
+    }
+
+    /// Processes the messages that are complete and in sequence.
+    fn advance(&mut self) {
+        loop {
+            let expected = match &self.state {
+                State::Client(state) => state.expects_epoch(),
+                State::Server(state) => state.expects_epoch(),
+                State::Connected(_) | State::Closed => return,
+            };
+            if expected > 0 && self.reassembly.discard_plaintext() {
+                self.cx.stats.count(DropReason::PlaintextHandshake);
+            }
+            let Some(message) = self.reassembly.pop() else {
+                return;
+            };
+            if let Err(reason) = self.on_message(&message, expected) {
+                tracing::debug!(role = ?self.role, message = %message.kind, %reason, "handshake failed");
+                // The state was consumed by the message.
+                self.enter_closed(reason);
+            }
+        }
+    }
+
+    fn on_message(&mut self, message: &Message, expected: u16) -> Result<(), CloseReason> {
+        if message.epoch != expected {
+            return Err(ProtocolError::UnexpectedMessage(message.kind).into());
+        }
+        let cx = &mut self.cx;
+        let step = match mem::replace(&mut self.state, State::Closed) {
+            State::Client(state) => state.on_message(message, cx)?.map(State::Client),
+            State::Server(state) => state.on_message(message, cx)?.map(State::Server),
+            state @ (State::Connected(_) | State::Closed) => Step::Next(state),
+        };
+        match step {
+            Step::Next(state) => {
+                self.state = state;
+                if self.handshake_deadline.is_none() {
+                    self.start_deadline();
+                }
+                Ok(())
+            }
+            Step::Done(established) => self.connect(established),
+        }
+    }
+
+    fn connect(&mut self, established: Established) -> Result<(), CloseReason> {
+        let peer = self.cx.peer.as_ref().ok_or(CloseReason::Internal)?;
+        let verification = if !self.cx.expected.is_empty() {
+            if !fingerprint::satisfied_by(&self.cx.expected, peer.der()) {
+                return Err(CloseReason::FingerprintMismatch);
+            }
+            Verification::Verified
+        } else {
+            match self.cx.config.verification {
+                PeerVerification::HoldUntilVerified => Verification::Nobody,
+                PeerVerification::TrustFirst => Verification::Policy,
+            }
+        };
+        tracing::info!(role = ?self.role, suite = %established.suite.id, ?verification, "connected");
+        self.state = State::Connected(Connected {
+            established,
+            verification,
+        });
+        self.handshake_deadline = None;
+        self.reassembly.release();
+        self.cx.early_due = true;
+        self.cx.events.push_back(match verification {
+            Verification::Nobody => Event::Unverified,
+            Verification::Policy | Verification::Verified => Event::Connected,
+        });
+        Ok(())
+    }
+
+    /// Somebody vouches for the peer: what was held is let go.
+    fn verified(&mut self) {
+        let State::Connected(connected) = &mut self.state else {
+            return;
+        };
+        match mem::replace(&mut connected.verification, Verification::Verified) {
+            Verification::Nobody => {
+                self.cx.events.push_back(Event::Verified);
+                self.cx.events.push_back(Event::Connected);
+                let mut early = self.cx.inbound.take_early();
+                self.on_records(&mut early);
+            }
+            Verification::Policy => self.cx.events.push_back(Event::Verified),
+            Verification::Verified => {}
+        }
+    }
+
+    /// Goes to the final state: one event, and what must still leave.
+    fn finish(&mut self, reason: CloseReason) {
+        if !matches!(self.state, State::Closed) {
+            self.enter_closed(reason);
+        }
+    }
+
+    fn enter_closed(&mut self, reason: CloseReason) {
+        if reason != CloseReason::Local {
+            self.outgoing = Outgoing::default();
+        }
+        tracing::info!(role = ?self.role, %reason, "closed");
+        self.alert = Alert::for_reason(&reason);
+        self.state = State::Closed;
+        self.handshake_deadline = None;
+        self.cx.flight.clear();
+        self.cx.inbound = crate::record::Inbound::default();
+        self.cx.early_due = false;
+        self.reassembly.release();
+        self.cx.events.push_back(Event::Closed(reason));
+    }
+
+    fn has_output(&self) -> bool {
+        self.cx.flight.is_queued() || !self.outgoing.is_empty() || self.alert.is_some()
+    }
+
+    fn write_datagram(&mut self, buf: &mut Vec<u8>) -> Result<bool, crate::crypto::CryptoError> {
+        let cx = &mut self.cx;
+        let epoch = cx.outbound.epoch();
+        if cx
+            .flight
+            .write_datagram(&mut cx.outbound, cx.config.mtu, buf)?
+        {
+            return Ok(true);
+        }
+        let outbound = &mut cx.outbound;
+        if let Some(data) = self.outgoing.front() {
+            outbound.record(epoch, ContentType::APPLICATION_DATA, buf, |out| {
+                out.extend_from_slice(data);
+            })?;
+            self.outgoing.pop();
+            return Ok(true);
+        }
+        if let Some(alert) = self.alert.take() {
+            outbound.record(epoch, ContentType::ALERT, buf, |out| {
+                out.extend_from_slice(&alert.octets());
+            })?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}
+
+impl Outgoing {
+    fn is_empty(&self) -> bool {
+        self.lengths.is_empty()
+    }
+
+    fn len(&self) -> usize {
+        self.octets.len() - self.taken
+    }
+
+    fn push(&mut self, data: &[u8]) {
+        self.octets.extend_from_slice(data);
+        self.lengths.push_back(data.len());
+    }
+
+    fn front(&self) -> Option<&[u8]> {
+        let len = *self.lengths.front()?;
+        self.octets.get(self.taken..self.taken + len)
+    }
+
+    fn pop(&mut self) {
+        self.taken += self.lengths.pop_front().unwrap_or_default();
+        if self.lengths.is_empty() {
+            self.octets.clear();
+            self.taken = 0;
+        } else if self.taken > self.octets.len() / 2 {
+            self.octets.drain(..self.taken);
+            self.taken = 0;
+        }
+    }
+}

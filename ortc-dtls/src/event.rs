@@ -1,0 +1,157 @@
+//! What an endpoint tells its owner.
+
+use core::fmt;
+
+use bytes::Bytes;
+use zeroize::Zeroizing;
+
+use crate::alert::AlertDescription;
+use crate::crypto::CryptoError;
+use crate::wire::{ExtensionType, HandshakeType, ParseError};
+
+/// Something happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The handshake is complete and the peer is verified as the policy demands: keys can be
+    /// exported, application data flows. Comes once.
+    Connected,
+    /// The handshake is complete, but nobody vouches for the peer's certificate: everything is
+    /// held until an expected fingerprint is set or the peer is accepted.
+    Unverified,
+    /// The certificate of a peer that was unverified matched or was accepted. Where the policy
+    /// held the connection, [`Event::Connected`] follows.
+    Verified,
+    /// The peer sent application data: one record.
+    ApplicationData(Bytes),
+    /// A line for a key log file; only when [`Config::key_log`](crate::Config::key_log) is on.
+    KeyLog(KeyLogLine),
+    /// The end; no event follows.
+    Closed(CloseReason),
+}
+
+/// One line of a key log in the NSS format, without line end. It decrypts the connection.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyLogLine(Zeroizing<String>);
+
+impl KeyLogLine {
+    pub(crate) fn new(label: &str, random: &[u8], secret: &[u8]) -> Self {
+        use fmt::Write as _;
+        let hex = 2 * (random.len() + secret.len());
+        // Its full length at once: a string that grows leaves secrets behind.
+        let mut line = Zeroizing::new(String::with_capacity(label.len() + hex + 2));
+        line.push_str(label);
+        for part in [random, secret] {
+            line.push(' ');
+            for octet in part {
+                // Writing to a string cannot fail.
+                let _ = write!(line, "{octet:02x}");
+            }
+        }
+        Self(line)
+    }
+
+    /// The line.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for KeyLogLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyLogLine(..)")
+    }
+}
+
+/// Why an endpoint is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// [`Endpoint::close`](crate::Endpoint::close) was called.
+    #[error("closed by the application")]
+    Local,
+    /// The peer sent an authenticated close_notify.
+    #[error("closed by the peer")]
+    PeerClosed,
+    /// The peer sent an authenticated fatal alert.
+    #[error("the peer reported {0}")]
+    PeerAlert(AlertDescription),
+    /// The peer broke the protocol, or has nothing in common with us.
+    #[error("handshake failed: {0}")]
+    Protocol(#[from] ProtocolError),
+    /// The peer's certificate is not the expected one.
+    #[error("the peer's certificate does not match the expected fingerprint")]
+    FingerprintMismatch,
+    /// The handshake was not complete in time. `alert` is the last alert that came in plaintext:
+    /// it proves nothing and is not obeyed, but often says what the peer disliked.
+    #[error("handshake timed out")]
+    Timeout {
+        /// The last alert in plaintext.
+        alert: Option<AlertDescription>,
+    },
+    /// A key reached the number of records that it may protect (RFC 9147 §4.5.3).
+    #[error("a key reached its limit")]
+    KeyLimit,
+    /// The crypto provider failed.
+    #[error("the crypto provider failed")]
+    Internal,
+}
+
+impl From<ParseError> for CloseReason {
+    fn from(error: ParseError) -> Self {
+        Self::Protocol(ProtocolError::Malformed(error))
+    }
+}
+
+impl From<CryptoError> for CloseReason {
+    /// Only for what our own provider does; a peer's failures are mapped where they occur.
+    fn from(_: CryptoError) -> Self {
+        Self::Internal
+    }
+}
+
+/// What the peer did, in a complete handshake message in its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// A message could not be parsed.
+    #[error("malformed message: {0}")]
+    Malformed(ParseError),
+    /// A message that does not belong there.
+    #[error("unexpected message {0}")]
+    UnexpectedMessage(HandshakeType),
+    /// The peer does not offer or did not choose DTLS 1.2.
+    #[error("no common version")]
+    Version,
+    /// No common value of the named parameter.
+    #[error("no common {0}")]
+    NothingInCommon(&'static str),
+    /// The peer chose a value of the named parameter that was not offered.
+    #[error("{0} was not offered")]
+    IllegalChoice(&'static str),
+    /// The peer answered an extension that was not offered.
+    #[error("extension {0} was not offered")]
+    UnsolicitedExtension(ExtensionType),
+    /// The peer does not support the extended master secret (RFC 7627).
+    #[error("no extended master secret")]
+    NoExtendedMasterSecret,
+    /// A first handshake that claims to be a renegotiation (RFC 5746 §3.4, §3.6).
+    #[error("renegotiation_info is not empty")]
+    Renegotiation,
+    /// The peer sent no certificate.
+    #[error("no certificate")]
+    NoCertificate,
+    /// The peer's certificate has no public key that we can use.
+    #[error("unusable certificate: {0}")]
+    Certificate(ParseError),
+    /// The peer's public value is invalid.
+    #[error("invalid key share")]
+    KeyShare,
+    /// A signature is wrong or of a kind that was not offered.
+    #[error("wrong signature")]
+    Signature,
+    /// The Finished does not fit the handshake.
+    #[error("wrong Finished")]
+    Finished,
+}

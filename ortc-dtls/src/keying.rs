@@ -1,0 +1,305 @@
+//! Key derivation: the PRF of TLS 1.2, its exporter, and the exporter of DTLS 1.3.
+
+use core::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::crypto::{Hash, Output, Provider};
+
+/// Octets of the master secret of TLS 1.2.
+pub const MASTER_SECRET_LEN: usize = 48;
+
+/// The label of the SRTP exporter (RFC 5764 §4.2).
+pub const SRTP_LABEL: &str = "EXTRACTOR-dtls_srtp";
+
+/// Why key material is not available.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyingError {
+    /// The handshake is not complete, or the endpoint is closed.
+    #[error("not connected")]
+    NotConnected,
+    /// Nobody has vouched for the peer's certificate yet.
+    #[error("the peer is not verified")]
+    Unverified,
+    /// The peers agreed on no SRTP profile.
+    #[error("no SRTP profile was negotiated")]
+    NoSrtpProfile,
+    /// The label belongs to TLS itself (RFC 5705 §4).
+    #[error("the label is reserved")]
+    Label,
+    /// Context or output are longer than the exporter can express.
+    #[error("context or output is too long")]
+    Length,
+}
+
+/// `PRF(secret, label, seed)` of TLS 1.2 (RFC 5246 §5); the seed is the concatenation of its parts.
+pub fn prf(
+    provider: &dyn Provider,
+    hash: Hash,
+    secret: &[u8],
+    label: &[u8],
+    seed: &[&[u8]],
+    out: &mut [u8],
+) {
+    // A(i) stands in the first place, label and seed in the others (RFC 5246 §5, P_hash).
+    let key = provider.hmac(hash, secret);
+    let rest: Vec<&[u8]> = core::iter::once(label)
+        .chain(seed.iter().copied())
+        .collect();
+    let mut a = key.sign(&rest);
+    for chunk in out.chunks_mut(hash.output_len()) {
+        let parts: Vec<&[u8]> = core::iter::once(a.as_ref())
+            .chain(rest.iter().copied())
+            .collect();
+        let block = key.sign(&parts);
+        for (to, &from) in chunk.iter_mut().zip(block.as_ref()) {
+            *to = from;
+        }
+        a = key.sign(&[a.as_ref()]);
+    }
+}
+
+/// The secrets of one TLS 1.2 session, as far as an exporter needs them.
+pub struct Tls12Secrets {
+    /// The hash of the cipher suite.
+    pub hash: Hash,
+    /// The master secret.
+    pub master: Zeroizing<[u8; MASTER_SECRET_LEN]>,
+    /// The client's random.
+    pub client_random: [u8; 32],
+    /// The server's random.
+    pub server_random: [u8; 32],
+}
+
+impl fmt::Debug for Tls12Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls12Secrets")
+            .field("hash", &self.hash)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Tls12Secrets {
+    /// Exports key material (RFC 5705 §4). An empty context differs from none.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyingError::Label`] for a label of TLS itself, [`KeyingError::Length`] for a context
+    /// above 65535 octets; `out` is then untouched.
+    pub fn export(
+        &self,
+        provider: &dyn Provider,
+        label: &str,
+        context: Option<&[u8]>,
+        out: &mut [u8],
+    ) -> Result<(), KeyingError> {
+        if matches!(
+            label,
+            "client finished"
+                | "server finished"
+                | "master secret"
+                | "key expansion"
+                | "extended master secret"
+        ) {
+            return Err(KeyingError::Label);
+        }
+        let context = context.map(|context| {
+            u16::try_from(context.len())
+                .map(|len| (len.to_be_bytes(), context))
+                .map_err(|_| KeyingError::Length)
+        });
+        let context = context.transpose()?;
+        let (client, server): (&[u8], &[u8]) = (&self.client_random, &self.server_random);
+        match &context {
+            None => self.expand(provider, label, &[client, server], out),
+            Some((len, context)) => {
+                self.expand(provider, label, &[client, server, len, context], out);
+            }
+        }
+        Ok(())
+    }
+
+    fn expand(&self, provider: &dyn Provider, label: &str, seed: &[&[u8]], out: &mut [u8]) {
+        prf(
+            provider,
+            self.hash,
+            &*self.master,
+            label.as_bytes(),
+            seed,
+            out,
+        );
+    }
+}
+
+/// `HKDF-Expand` (RFC 5869 §2.3).
+///
+/// # Errors
+///
+/// [`KeyingError::Length`] above 255 blocks of output.
+pub fn hkdf_expand(
+    provider: &dyn Provider,
+    hash: Hash,
+    prk: &[u8],
+    info: &[&[u8]],
+    out: &mut [u8],
+) -> Result<(), KeyingError> {
+    if out.len() > 255 * hash.output_len() {
+        return Err(KeyingError::Length);
+    }
+    let key = provider.hmac(hash, prk);
+    let mut previous: Option<Output> = None;
+    for (counter, chunk) in (1_u8..=255).zip(out.chunks_mut(hash.output_len())) {
+        let counter = [counter];
+        let mut parts: Vec<&[u8]> = Vec::with_capacity(info.len() + 2);
+        parts.push(previous.as_ref().map_or(&[], AsRef::as_ref));
+        parts.extend_from_slice(info);
+        parts.push(&counter);
+        let block = key.sign(&parts);
+        for (to, &from) in chunk.iter_mut().zip(block.as_ref()) {
+            *to = from;
+        }
+        previous = Some(block);
+    }
+    Ok(())
+}
+
+/// `HKDF-Expand-Label` with the prefix of DTLS 1.3: "dtls13", without the space that TLS 1.3 has
+/// (RFC 9147 §5.9, RFC 8446 §7.1).
+///
+/// # Errors
+///
+/// [`KeyingError::Length`] for a label above 249 octets, a context above 255, or an output above
+/// 255 blocks.
+pub fn hkdf_expand_label(
+    provider: &dyn Provider,
+    hash: Hash,
+    secret: &[u8],
+    label: &str,
+    context: &[u8],
+    out: &mut [u8],
+) -> Result<(), KeyingError> {
+    const PREFIX: &[u8] = b"dtls13";
+    let len = u16::try_from(out.len()).map_err(|_| KeyingError::Length)?;
+    let label_len = u8::try_from(PREFIX.len() + label.len()).map_err(|_| KeyingError::Length)?;
+    let context_len = u8::try_from(context.len()).map_err(|_| KeyingError::Length)?;
+    let info: [&[u8]; 6] = [
+        &len.to_be_bytes(),
+        &[label_len],
+        PREFIX,
+        label.as_bytes(),
+        &[context_len],
+        context,
+    ];
+    hkdf_expand(provider, hash, secret, &info, out)
+}
+
+/// Exports key material of DTLS 1.3 (RFC 8446 §7.5 with the label prefix of RFC 9147 §5.9) from
+/// the `exporter_master_secret`, which key logs call `EXPORTER_SECRET`. No context and an empty
+/// one are the same.
+///
+/// # Errors
+///
+/// [`KeyingError::Length`] as in [`hkdf_expand_label`].
+pub fn dtls13_export(
+    provider: &dyn Provider,
+    hash: Hash,
+    exporter_secret: &[u8],
+    label: &str,
+    context: &[u8],
+    out: &mut [u8],
+) -> Result<(), KeyingError> {
+    let mut hasher = provider.hash(hash);
+    let of_nothing = hasher.current();
+    hasher.update(context);
+    let of_context = hasher.current();
+    let mut derived = Zeroizing::new([0_u8; 48]);
+    let derived = derived
+        .get_mut(..hash.output_len())
+        .ok_or(KeyingError::Length)?;
+    hkdf_expand_label(
+        provider,
+        hash,
+        exporter_secret,
+        label,
+        of_nothing.as_ref(),
+        derived,
+    )?;
+    hkdf_expand_label(
+        provider,
+        hash,
+        derived,
+        "exporter",
+        of_context.as_ref(),
+        out,
+    )
+}
+
+/// Octets of master key and master salt of an SRTP profile (RFC 5764 §4.1.2, RFC 7714 §14.2), or
+/// `None` for a profile that we do not know.
+#[must_use]
+pub const fn srtp_lengths(profile: u16) -> Option<(usize, usize)> {
+    match profile {
+        // AES128_CM_SHA1_80 and AES128_CM_SHA1_32
+        0x0001 | 0x0002 => Some((16, 14)),
+        // AEAD_AES_128_GCM
+        0x0007 => Some((16, 12)),
+        // AEAD_AES_256_GCM
+        0x0008 => Some((32, 12)),
+        _ => None,
+    }
+}
+
+/// Master keys and salts of SRTP for both directions; wiped on drop.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SrtpKeying {
+    /// The profile (RFC 5764 §4.1.2).
+    pub profile: u16,
+    /// Master key of what the DTLS client sends.
+    pub client_key: Zeroizing<Vec<u8>>,
+    /// Master key of what the DTLS server sends.
+    pub server_key: Zeroizing<Vec<u8>>,
+    /// Master salt of what the DTLS client sends.
+    pub client_salt: Zeroizing<Vec<u8>>,
+    /// Master salt of what the DTLS server sends.
+    pub server_salt: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for SrtpKeying {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SrtpKeying")
+            .field("profile", &self.profile)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SrtpKeying {
+    /// Cuts exported material into keys and salts in the order of RFC 5764 §4.2.
+    ///
+    /// `export` fills the octets under [`SRTP_LABEL`] without context.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyingError::NoSrtpProfile`] for an unknown profile, or what `export` returns.
+    pub fn derive(
+        profile: u16,
+        export: impl FnOnce(&mut [u8]) -> Result<(), KeyingError>,
+    ) -> Result<Self, KeyingError> {
+        let (key, salt) = srtp_lengths(profile).ok_or(KeyingError::NoSrtpProfile)?;
+        let mut material = Zeroizing::new(vec![0; 2 * (key + salt)]);
+        export(&mut material)?;
+        let (keys, salts) = material
+            .split_at_checked(2 * key)
+            .ok_or(KeyingError::Length)?;
+        let (client_key, server_key) = keys.split_at_checked(key).ok_or(KeyingError::Length)?;
+        let (client_salt, server_salt) = salts.split_at_checked(salt).ok_or(KeyingError::Length)?;
+        let copy = |octets: &[u8]| Zeroizing::new(octets.to_vec());
+        Ok(Self {
+            profile,
+            client_key: copy(client_key),
+            server_key: copy(server_key),
+            client_salt: copy(client_salt),
+            server_salt: copy(server_salt),
+        })
+    }
+}

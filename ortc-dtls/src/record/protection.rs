@@ -1,0 +1,174 @@
+//! AEAD protection of DTLS 1.2 records (RFC 5246 §6.2.3.3, RFC 5288, RFC 7905).
+
+use crate::crypto::{AeadKey, CryptoError, NONCE_LEN, TAG_LEN};
+use crate::wire::record::RecordHeader;
+use crate::wire::{ContentType, ProtocolVersion};
+
+/// Octets of the explicit nonce of GCM.
+const EXPLICIT: usize = 8;
+
+/// Blocks of 16 octets that one key may protect: 2^24.5 records of the greatest length
+/// (RFC 9147 §4.5.3 for AES-GCM; ChaCha20-Poly1305 has no limit and gets the same).
+const MAX_BLOCKS: u64 = 23_726_566 * 1024;
+
+/// Records that may fail authentication under one key (RFC 9147 §4.5.3).
+const MAX_FAILURES: u64 = 1 << 36;
+
+/// Sequence numbers of one epoch.
+const MAX_SEQUENCE: u64 = 1 << 48;
+
+/// How record numbers become nonces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nonce {
+    /// GCM: a fixed part, and epoch and sequence number sent with the record (RFC 5288 §3).
+    Explicit([u8; NONCE_LEN - EXPLICIT]),
+    /// ChaCha20-Poly1305: epoch and sequence number exclusive-ored into the IV (RFC 7905 §2).
+    Implicit([u8; NONCE_LEN]),
+}
+
+impl Nonce {
+    const fn explicit_len(self) -> usize {
+        match self {
+            Self::Explicit(_) => EXPLICIT,
+            Self::Implicit(_) => 0,
+        }
+    }
+
+    fn of(self, number: [u8; 8]) -> [u8; NONCE_LEN] {
+        let mut nonce = [0; NONCE_LEN];
+        if let Some((fixed, variable)) = nonce.split_first_chunk_mut::<4>() {
+            variable.copy_from_slice(&number);
+            if let Self::Explicit(salt) = self {
+                *fixed = salt;
+            }
+        }
+        if let Self::Implicit(iv) = self {
+            for (octet, mask) in nonce.iter_mut().zip(iv) {
+                *octet ^= mask;
+            }
+        }
+        nonce
+    }
+}
+
+/// One direction of one epoch.
+#[derive(Debug)]
+pub(crate) struct Protection {
+    key: Box<dyn AeadKey>,
+    nonce: Nonce,
+    epoch: u16,
+    next: u64,
+    blocks: u64,
+    failures: u64,
+}
+
+impl Protection {
+    pub(crate) const fn new(key: Box<dyn AeadKey>, nonce: Nonce, epoch: u16) -> Self {
+        Self {
+            key,
+            nonce,
+            epoch,
+            next: 0,
+            blocks: 0,
+            failures: 0,
+        }
+    }
+
+    /// Octets that protection adds to a record.
+    pub(crate) const fn overhead(&self) -> usize {
+        self.nonce.explicit_len() + TAG_LEN
+    }
+
+    /// Whether the key has a record of this length left, and a few for alerts besides.
+    pub(crate) const fn can_seal(&self, len: usize) -> bool {
+        self.next < MAX_SEQUENCE - 16 && self.blocks + blocks(len) + 16 < MAX_BLOCKS
+    }
+
+    /// Whether so many records failed authentication that the key must be given up.
+    pub(crate) const fn is_worn_out(&self) -> bool {
+        self.failures >= MAX_FAILURES
+    }
+
+    /// Appends one protected record whose contents `body` appends.
+    pub(crate) fn seal(
+        &mut self,
+        content_type: ContentType,
+        out: &mut Vec<u8>,
+        body: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), CryptoError> {
+        if self.next >= MAX_SEQUENCE {
+            return Err(CryptoError);
+        }
+        let start = out.len();
+        let header = RecordHeader {
+            content_type,
+            version: ProtocolVersion::DTLS12,
+            epoch: self.epoch,
+            sequence: self.next,
+            length: 0,
+        };
+        let number = header.number().to_be_bytes();
+        header.encode(out);
+        if let Nonce::Explicit(_) = self.nonce {
+            out.extend_from_slice(&number);
+        }
+        let contents = out.len();
+        body(out);
+        let len = u16::try_from(out.len() - contents).map_err(|_| CryptoError)?;
+        let nonce = self.nonce.of(number);
+        let aad = additional_data(&header, len);
+        let plaintext = out.get_mut(contents..).ok_or(CryptoError)?;
+        // The number is used up whatever comes of it.
+        self.next += 1;
+        self.blocks += blocks(plaintext.len());
+        let tag = self.key.seal(nonce, &aad, plaintext)?;
+        out.extend_from_slice(&tag);
+        let length = out.len() - start - RecordHeader::LEN;
+        let length = u16::try_from(length).map_err(|_| CryptoError)?;
+        if let Some(field) = out.get_mut(start + 11..start + RecordHeader::LEN) {
+            field.copy_from_slice(&length.to_be_bytes());
+        }
+        Ok(())
+    }
+
+    /// Decrypts a record in place.
+    pub(crate) fn open<'a>(
+        &mut self,
+        header: &RecordHeader,
+        fragment: &'a mut [u8],
+    ) -> Result<&'a mut [u8], CryptoError> {
+        let (explicit, sealed) = fragment
+            .split_at_mut_checked(self.nonce.explicit_len())
+            .ok_or(CryptoError)?;
+        let (contents, tag) = sealed
+            .split_last_chunk_mut::<TAG_LEN>()
+            .ok_or(CryptoError)?;
+        let number: &[u8] = explicit;
+        // The sender chooses the explicit part; it need not be the record number.
+        let number = number
+            .try_into()
+            .unwrap_or_else(|_| header.number().to_be_bytes());
+        let len = u16::try_from(contents.len()).map_err(|_| CryptoError)?;
+        let aad = additional_data(header, len);
+        match self.key.open(self.nonce.of(number), &aad, contents, tag) {
+            Ok(()) => Ok(contents),
+            Err(error) => {
+                self.failures += 1;
+                Err(error)
+            }
+        }
+    }
+}
+
+const fn blocks(len: usize) -> u64 {
+    len.div_ceil(16) as u64 + 1
+}
+
+/// Record number, type, version, and length of the plaintext (RFC 5246 §6.2.3.3).
+fn additional_data(header: &RecordHeader, len: u16) -> [u8; 13] {
+    let [n0, n1, n2, n3, n4, n5, n6, n7] = header.number().to_be_bytes();
+    let [v0, v1] = header.version.0.to_be_bytes();
+    let [l0, l1] = len.to_be_bytes();
+    let kind = header.content_type.0;
+    [n0, n1, n2, n3, n4, n5, n6, n7, kind, v0, v1, l0, l1]
+}

@@ -1,0 +1,141 @@
+//! Hello extensions (RFC 5246 §7.4.1.4): the list, and the contents of those we act on.
+
+use super::{ExtensionType, ParseError, Reader, u16_elements};
+
+/// A list of extensions as it came, checked: every length fits and no type occurs twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extensions<'a>(&'a [u8]);
+
+/// More extensions than any hello has; the search for duplicates stays cheap below it.
+const MAX_EXTENSIONS: usize = 64;
+
+impl<'a> Extensions<'a> {
+    /// Checks the octets of a list, without its length prefix.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError::Truncated`], [`ParseError::Duplicate`] for a repeated type (RFC 5246
+    /// §7.4.1.4), [`ParseError::Invalid`] above 64 extensions.
+    pub fn parse(octets: &'a [u8]) -> Result<Self, ParseError> {
+        let mut seen = [0_u16; MAX_EXTENSIONS];
+        let mut count = 0;
+        let mut reader = Reader::new(octets, "extensions");
+        while !reader.is_empty() {
+            let kind = reader.u16()?;
+            reader.vector16()?;
+            if seen.iter().take(count).any(|&earlier| earlier == kind) {
+                return Err(ParseError::Duplicate("extension"));
+            }
+            let Some(slot) = seen.get_mut(count) else {
+                return Err(ParseError::Invalid("number of extensions"));
+            };
+            *slot = kind;
+            count += 1;
+        }
+        Ok(Self(octets))
+    }
+
+    /// Every extension in the order of the list.
+    pub fn iter(&self) -> impl Iterator<Item = (ExtensionType, &'a [u8])> + use<'a> {
+        let mut reader = Reader::new(self.0, "extensions");
+        core::iter::from_fn(move || {
+            let kind = reader.u16().ok()?;
+            Some((ExtensionType(kind), reader.vector16().ok()?))
+        })
+    }
+
+    /// The contents of one extension.
+    #[must_use]
+    pub fn get(&self, wanted: ExtensionType) -> Option<&'a [u8]> {
+        self.iter()
+            .find_map(|(kind, data)| (kind == wanted).then_some(data))
+    }
+
+    /// The contents of a list of 16-bit values behind a two-octet length: `supported_groups`,
+    /// `signature_algorithms`.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError`] when it is not such a list, is empty, or of odd length.
+    pub fn list16(
+        &self,
+        wanted: ExtensionType,
+    ) -> Result<Option<impl Iterator<Item = u16> + Clone + use<'a>>, ParseError> {
+        let Some(data) = self.get(wanted) else {
+            return Ok(None);
+        };
+        let mut reader = Reader::new(data, "extension");
+        let list = reader.vector16()?;
+        reader.finish()?;
+        check_list16(list)?;
+        Ok(Some(u16_elements(list)))
+    }
+
+    /// The versions of `supported_versions` in a ClientHello (RFC 8446 §4.2.1).
+    ///
+    /// # Errors
+    ///
+    /// As [`Extensions::list16`].
+    pub fn supported_versions(
+        &self,
+    ) -> Result<Option<impl Iterator<Item = u16> + Clone + use<'a>>, ParseError> {
+        let Some(data) = self.get(ExtensionType::SUPPORTED_VERSIONS) else {
+            return Ok(None);
+        };
+        let mut reader = Reader::new(data, "supported_versions");
+        let list = reader.vector8()?;
+        reader.finish()?;
+        check_list16(list)?;
+        Ok(Some(u16_elements(list)))
+    }
+
+    /// `use_srtp` (RFC 5764 §4.1.1).
+    ///
+    /// # Errors
+    ///
+    /// As [`Extensions::list16`].
+    pub fn use_srtp(&self) -> Result<Option<UseSrtp<'a>>, ParseError> {
+        let Some(data) = self.get(ExtensionType::USE_SRTP) else {
+            return Ok(None);
+        };
+        let mut reader = Reader::new(data, "use_srtp");
+        let profiles = reader.vector16()?;
+        let mki = reader.vector8()?;
+        reader.finish()?;
+        check_list16(profiles)?;
+        Ok(Some(UseSrtp { profiles, mki }))
+    }
+
+    /// Whether `renegotiation_info` is absent or says "first handshake" (RFC 5746 §3.4).
+    pub(crate) fn renegotiation_is_initial(&self) -> bool {
+        self.get(ExtensionType::RENEGOTIATION_INFO)
+            .is_none_or(|data| data == [0])
+    }
+}
+
+/// What a peer says about SRTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UseSrtp<'a> {
+    profiles: &'a [u8],
+    mki: &'a [u8],
+}
+
+impl<'a> UseSrtp<'a> {
+    /// The protection profiles, most preferred first; never empty.
+    pub fn profiles(&self) -> impl Iterator<Item = u16> + Clone + use<'a> {
+        u16_elements(self.profiles)
+    }
+
+    /// The master key identifier; empty as a rule.
+    #[must_use]
+    pub const fn mki(&self) -> &'a [u8] {
+        self.mki
+    }
+}
+
+const fn check_list16(list: &[u8]) -> Result<(), ParseError> {
+    if list.is_empty() || !list.len().is_multiple_of(2) {
+        return Err(ParseError::Invalid("list length"));
+    }
+    Ok(())
+}

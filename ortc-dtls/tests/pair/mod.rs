@@ -1,0 +1,224 @@
+//! Two endpoints, a path between them that a test can bend, and a clock that only this file moves.
+#![allow(dead_code, reason = "every test file uses another part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "test code: a failed expectation is the report"
+)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ortc_dtls::crypto::{Provider, ring_provider};
+use ortc_dtls::{Certificate, CloseReason, Config, Endpoint, Event, HashAlgorithm, Role};
+use ortc_testkit::provider::Deterministic;
+
+pub(crate) const DELAY: Duration = Duration::from_millis(25);
+
+/// Both providers: whatever holds with one holds with the other.
+pub(crate) fn providers() -> [Arc<dyn Provider>; 2] {
+    [ring_provider(), Deterministic::new(1)]
+}
+
+pub(crate) fn config(provider: &Arc<dyn Provider>) -> Config {
+    Config::new(Certificate::generate(provider).unwrap(), provider.clone())
+}
+
+/// Two configurations, each of which expects the other's certificate.
+pub(crate) fn verified(
+    client: Config,
+    server: Config,
+    certificates: [&Certificate; 2],
+) -> [Config; 2] {
+    let [of_client, of_server] =
+        certificates.map(|certificate| certificate.fingerprint(HashAlgorithm::Sha256));
+    [
+        client.expected_fingerprints(vec![of_server]),
+        server.expected_fingerprints(vec![of_client]),
+    ]
+}
+
+/// The usual pair: both verify each other.
+pub(crate) fn pair(provider: &Arc<dyn Provider>, adapt: impl Fn(Config) -> Config) -> Pair {
+    let certificates = [(); 2].map(|()| Certificate::generate(provider).unwrap());
+    let [client, server] = certificates
+        .clone()
+        .map(|certificate| adapt(Config::new(certificate, provider.clone())));
+    let [client, server] = verified(client, server, [&certificates[0], &certificates[1]]);
+    Pair::new(client, server)
+}
+
+#[derive(Debug)]
+pub(crate) struct Flying {
+    pub(crate) at: Instant,
+    pub(crate) to: Role,
+    pub(crate) contents: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) client: Endpoint,
+    pub(crate) server: Endpoint,
+    pub(crate) now: Instant,
+    pub(crate) start: Instant,
+    pub(crate) flying: Vec<Flying>,
+    /// Every datagram as it was sent, and by whom.
+    pub(crate) sent: Vec<(Role, Vec<u8>)>,
+    pub(crate) events: [Vec<Event>; 2],
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "one arbitrary origin of virtual time"
+)]
+pub(crate) fn origin() -> Instant {
+    Instant::now()
+}
+
+impl Pair {
+    pub(crate) fn new(client: Config, server: Config) -> Self {
+        let now = origin();
+        Self {
+            client: Endpoint::new(Arc::new(client), Role::Client, now),
+            server: Endpoint::new(Arc::new(server), Role::Server, now),
+            now,
+            start: now,
+            flying: Vec::new(),
+            sent: Vec::new(),
+            events: [Vec::new(), Vec::new()],
+        }
+    }
+
+    pub(crate) fn side(&mut self, role: Role) -> &mut Endpoint {
+        match role {
+            Role::Client => &mut self.client,
+            Role::Server => &mut self.server,
+        }
+    }
+
+    /// Takes out everything that is queued; `path` says when copies of a datagram arrive.
+    pub(crate) fn transmit(&mut self, path: &mut impl FnMut(usize, Role, &[u8]) -> Vec<Duration>) {
+        for role in [Role::Client, Role::Server] {
+            loop {
+                let mut contents = Vec::new();
+                let now = self.now;
+                let Some(len) = self.side(role).poll_transmit(&mut contents, now) else {
+                    break;
+                };
+                assert_eq!(len, contents.len());
+                let to = match role {
+                    Role::Client => Role::Server,
+                    Role::Server => Role::Client,
+                };
+                for delay in path(self.sent.len(), role, &contents) {
+                    self.flying.push(Flying {
+                        at: self.now + delay,
+                        to,
+                        contents: contents.clone(),
+                    });
+                }
+                self.sent.push((role, contents));
+            }
+            while let Some(event) = self.side(role).poll_event() {
+                self.events[role as usize].push(event);
+            }
+        }
+    }
+
+    /// Runs until both sides satisfy `done` or `limit` of virtual time has passed.
+    pub(crate) fn run(
+        &mut self,
+        limit: Duration,
+        mut path: impl FnMut(usize, Role, &[u8]) -> Vec<Duration>,
+        done: impl Fn(&Self) -> bool,
+    ) -> bool {
+        let end = self.now + limit;
+        loop {
+            self.transmit(&mut path);
+            if done(self) {
+                return true;
+            }
+            let arrival = self.flying.iter().map(|flying| flying.at).min();
+            let timers = [self.client.poll_timeout(), self.server.poll_timeout()];
+            let next = timers.into_iter().flatten().chain(arrival).min();
+            let Some(next) = next.filter(|&at| at <= end) else {
+                self.now = end;
+                return false;
+            };
+            assert!(
+                next > self.now || arrival == Some(next),
+                "a deadline stays in the past"
+            );
+            self.now = next;
+            // In the order in which they were sent.
+            let now = self.now;
+            let due: Vec<Flying> = self
+                .flying
+                .extract_if(.., |flying| flying.at <= now)
+                .collect();
+            for mut flying in due {
+                self.side(flying.to)
+                    .handle_datagram(&mut flying.contents, now);
+            }
+            self.client.handle_timeout(now);
+            self.server.handle_timeout(now);
+        }
+    }
+
+    /// Runs over a perfect path until both sides are connected.
+    pub(crate) fn connect(&mut self) -> bool {
+        self.run(
+            Duration::from_secs(10),
+            |_, _, _| vec![DELAY],
+            Self::connected,
+        )
+    }
+
+    pub(crate) fn settle(&mut self) {
+        self.run(Duration::from_millis(500), |_, _, _| vec![DELAY], |_| false);
+    }
+
+    pub(crate) fn connected(&self) -> bool {
+        let has = |events: &Vec<Event>| events.contains(&Event::Connected);
+        self.events.iter().all(has)
+    }
+
+    pub(crate) fn closed(&self, role: Role) -> Option<CloseReason> {
+        self.events[role as usize]
+            .iter()
+            .find_map(|event| match event {
+                Event::Closed(reason) => Some(*reason),
+                _ => None,
+            })
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.now - self.start
+    }
+
+    /// Both sides export the same, and application data goes both ways.
+    pub(crate) fn assert_works(&mut self) {
+        let keying = self.client.srtp_keying().unwrap();
+        assert_eq!(keying, self.server.srtp_keying().unwrap());
+        assert_ne!(keying.client_key, keying.server_key);
+        let mut exports = [[0; 40]; 2];
+        let [a, b] = &mut exports;
+        self.client
+            .export_keying_material("EXPORTER-test", Some(b"context"), a)
+            .unwrap();
+        self.server
+            .export_keying_material("EXPORTER-test", Some(b"context"), b)
+            .unwrap();
+        assert_eq!(exports[0], exports[1]);
+        assert_ne!(exports[0], [0; 40]);
+        for role in [Role::Client, Role::Server] {
+            let now = self.now;
+            let text = format!("from the {role:?}");
+            self.side(role).send(text.as_bytes(), now).unwrap();
+            self.settle();
+            let other = 1 - role as usize;
+            let data = Event::ApplicationData(text.into_bytes().into());
+            assert!(self.events[other].contains(&data));
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! Loss: every single datagram, whole directions, random shares; and the timer (RFC 6347 §4.2.4).
+
+mod pair;
+
+use core::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ortc_dtls::{
+    Certificate, CloseReason, Config, DropReason, Endpoint, Event, HashAlgorithm, Role,
+};
+use ortc_testkit::link::Link;
+use ortc_testkit::net::{Machine, Net};
+use ortc_testkit::provider::Deterministic;
+use pair::{DELAY, pair, providers};
+
+const MTUS: [usize; 4] = [256, 576, 1200, 1500];
+const LIMIT: Duration = Duration::from_secs(20);
+
+#[test]
+fn any_single_datagram_may_be_lost() {
+    let [provider, _] = providers();
+    for mtu in MTUS {
+        let adapt = |config: Config| config.mtu(mtu).unwrap();
+        let mut clean = pair(&provider, adapt);
+        assert!(clean.connect());
+        for lost in 0..clean.sent.len() {
+            let mut pair = pair(&provider, adapt);
+            let path = |index, _, _: &[u8]| if index == lost { vec![] } else { vec![DELAY] };
+            assert!(
+                pair.run(LIMIT, path, |pair| pair.connected()),
+                "mtu {mtu}, {lost} lost"
+            );
+            assert!(
+                pair.elapsed() <= Duration::from_millis(400),
+                "{:?}",
+                pair.elapsed()
+            );
+            assert!(pair.sent.iter().all(|(_, contents)| contents.len() <= mtu));
+            pair.assert_works();
+        }
+    }
+}
+
+#[test]
+fn any_two_datagrams_may_be_lost() {
+    let [provider, _] = providers();
+    let adapt = |config: Config| config.mtu(576).unwrap();
+    let mut clean = pair(&provider, adapt);
+    assert!(clean.connect());
+    let count = clean.sent.len() + 3;
+    for first in 0..count {
+        for second in first..count {
+            let mut pair = pair(&provider, adapt);
+            let path = |index, _, _: &[u8]| {
+                let lost = index == first || index == second;
+                if lost { vec![] } else { vec![DELAY] }
+            };
+            assert!(
+                pair.run(LIMIT, path, |pair| pair.connected()),
+                "{first} {second}"
+            );
+            pair.assert_works();
+        }
+    }
+}
+
+#[test]
+fn the_hello_is_repeated_after_50_ms_and_then_ever_more_rarely() {
+    let [provider, _] = providers();
+    let mut pair = pair(&provider, |config| config.handshake_timeout(None));
+    let start = pair.now;
+    let mut sent_at = Vec::new();
+    for _ in 0..13 {
+        let mut contents = Vec::new();
+        while pair.client.poll_transmit(&mut contents, pair.now).is_some() {
+            sent_at.push((pair.now - start).as_millis());
+        }
+        pair.now = pair.client.poll_timeout().unwrap();
+        pair.client.handle_timeout(pair.now);
+    }
+    let expected = [
+        0, 50, 150, 350, 750, 1550, 3150, 6350, 12_750, 25_550, 51_150, 102_350, 162_350,
+    ];
+    assert_eq!(sent_at, expected);
+}
+
+#[test]
+fn the_profile_of_the_rfc_begins_at_one_second() {
+    let [provider, _] = providers();
+    let mut pair = pair(&provider, Config::rfc6347);
+    let mut contents = Vec::new();
+    pair.client.poll_transmit(&mut contents, pair.now).unwrap();
+    assert_eq!(
+        pair.client.poll_timeout(),
+        Some(pair.now + Duration::from_secs(1))
+    );
+}
+
+#[test]
+fn early_and_repeated_calls_of_the_timer_do_nothing() {
+    let [provider, _] = providers();
+    let mut pair = pair(&provider, |config| config);
+    let mut contents = Vec::new();
+    pair.client.poll_transmit(&mut contents, pair.now).unwrap();
+    let at = pair.client.poll_timeout().unwrap();
+    pair.client.handle_timeout(at - Duration::from_millis(1));
+    assert_eq!(pair.client.poll_transmit(&mut contents, pair.now), None);
+    pair.client.handle_timeout(at);
+    pair.client.handle_timeout(at);
+    pair.client.handle_timeout(pair.now);
+    assert!(pair.client.poll_transmit(&mut contents, at).is_some());
+    assert_eq!(pair.client.poll_transmit(&mut contents, at), None);
+    assert_eq!(
+        pair.client.poll_timeout(),
+        Some(at + Duration::from_millis(100))
+    );
+}
+
+#[test]
+fn a_flight_that_nobody_has_taken_out_is_not_late() {
+    let [provider, _] = providers();
+    let mut pair = pair(&provider, |config| config);
+    for tenths in 1..100 {
+        pair.client
+            .handle_timeout(pair.now + Duration::from_millis(100 * tenths));
+    }
+    let mut contents = Vec::new();
+    assert!(pair.client.poll_transmit(&mut contents, pair.now).is_some());
+    assert_eq!(pair.client.poll_transmit(&mut contents, pair.now), None);
+    assert_eq!(pair.client.stats().retransmissions, 0);
+}
+
+#[test]
+fn a_path_that_comes_up_late_gets_the_flight_at_once() {
+    let [provider, _] = providers();
+    let mut pair = pair(&provider, |config| config);
+    // Seven seconds into nowhere: the next time-out is seconds away.
+    pair.run(Duration::from_secs(7), |_, _, _| vec![], |_| false);
+    let sent = pair.sent.len();
+    let now = pair.now;
+    pair.client.restart_timer(now);
+    assert_eq!(pair.client.poll_timeout(), Some(now));
+    assert!(pair.connect());
+    assert_eq!(pair.now - now, 4 * DELAY);
+    assert_eq!(pair.sent.len() - sent, 4);
+}
+
+#[test]
+fn after_an_outage_a_repetition_of_the_peer_prompts_ours() {
+    let [provider, _] = providers();
+    let mut pair = pair(&provider, |config| config);
+    // The server's flight is lost for ten seconds; its timer has grown to 12.8 s by then.
+    let path = |_, role, _: &[u8]| match role {
+        Role::Client => vec![DELAY],
+        Role::Server => vec![],
+    };
+    pair.run(Duration::from_secs(10), path, |_| false);
+    let up = pair.now;
+    // The client's next repetition is what shows the server that the path is up.
+    assert!(pair.run(
+        Duration::from_secs(20),
+        |_, _, _| vec![DELAY],
+        |pair| pair.connected()
+    ));
+    let repeated = Duration::from_millis(12_750) - (up - pair.start);
+    assert!(pair.now - up <= repeated + 4 * DELAY, "{:?}", pair.now - up);
+}
+
+#[test]
+fn a_repeated_finished_brings_the_last_flight_again() {
+    let [provider, _] = providers();
+    let mut pair = pair(&provider, |config| config);
+    let mut lost = 0;
+    // The server's last flight is lost four times; only the client has a timer by then.
+    let path = |_, role, contents: &[u8]| {
+        let last_flight = role == Role::Server && contents.first() == Some(&20);
+        if last_flight && lost < 4 {
+            lost += 1;
+            return vec![];
+        }
+        vec![DELAY]
+    };
+    assert!(pair.run(LIMIT, path, |pair| pair.connected()));
+    assert_eq!(lost, 4);
+    assert_eq!(pair.server.stats().retransmissions, 4);
+    pair.assert_works();
+}
+
+#[test]
+fn a_server_does_not_answer_every_duplicate() {
+    let [provider, _] = providers();
+    let mut pair = pair(&provider, |config| config);
+    let mut hello = Vec::new();
+    pair.client.poll_transmit(&mut hello, pair.now).unwrap();
+    let mut out = Vec::new();
+    for _ in 0..1000 {
+        let now = pair.now;
+        pair.server.handle_datagram(&mut hello.clone(), now);
+        while pair.server.poll_transmit(&mut out, now).is_some() {}
+    }
+    assert_eq!(pair.server.stats().datagrams_sent, 1);
+    assert_eq!(pair.server.stats().dropped(DropReason::Duplicate), 999);
+}
+
+#[test]
+fn a_handshake_without_answer_ends_with_its_reason() {
+    let [provider, _] = providers();
+    let limit = Some(Duration::from_secs(5));
+    let mut pair = pair(&provider, |config| config.handshake_timeout(limit));
+    pair.run(LIMIT, |_, _, _| vec![], |_| false);
+    assert_eq!(
+        pair.closed(Role::Client),
+        Some(CloseReason::Timeout { alert: None })
+    );
+    assert_eq!(pair.client.poll_timeout(), None);
+    // Nobody spoke to the server: it still waits, without a deadline.
+    assert_eq!(pair.closed(Role::Server), None);
+    assert_eq!(pair.server.poll_timeout(), None);
+}
+
+struct Node {
+    endpoint: Endpoint,
+    local: SocketAddr,
+    remote: SocketAddr,
+    connected: Option<Instant>,
+}
+
+impl Machine for Node {
+    fn handle_datagram(&mut self, _: SocketAddr, _: SocketAddr, contents: &mut [u8], now: Instant) {
+        self.endpoint.handle_datagram(contents, now);
+        while let Some(event) = self.endpoint.poll_event() {
+            match event {
+                Event::Connected => self.connected = Some(now),
+                other => assert!(matches!(other, Event::ApplicationData(_)), "{other:?}"),
+            }
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.endpoint.handle_timeout(now);
+    }
+
+    fn poll_transmit(
+        &mut self,
+        buf: &mut Vec<u8>,
+        now: Instant,
+    ) -> Option<(SocketAddr, SocketAddr)> {
+        self.endpoint.poll_transmit(buf, now)?;
+        Some((self.local, self.remote))
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.endpoint.poll_timeout()
+    }
+}
+
+/// How long 200 handshakes took over such a path: median, 95th percentile, longest.
+fn times_to_connect(loss: f64, mtu: usize, longest: Duration) -> [Duration; 3] {
+    let mut times: Vec<Duration> = (0..200)
+        .map(|seed| {
+            let provider = Deterministic::new(seed);
+            let link = Link::perfect(DELAY)
+                .with_loss(loss)
+                .with_duplicate(0.1)
+                .with_jitter(Duration::from_millis(20));
+            let mut net = Net::new(seed).link(link);
+            let now = net.now();
+            let addresses = ["10.0.0.1:1", "10.0.0.2:2"].map(|text| text.parse().unwrap());
+            let certificates = [(); 2].map(|()| Certificate::generate(&provider).unwrap());
+            let fingerprints = certificates
+                .clone()
+                .map(|certificate| certificate.fingerprint(HashAlgorithm::Sha256));
+            let nodes = [Role::Client, Role::Server].map(|role| {
+                let me = role as usize;
+                let config = Config::new(certificates[me].clone(), provider.clone())
+                    .mtu(mtu)
+                    .unwrap()
+                    .handshake_timeout(None)
+                    .retransmission(Duration::from_millis(50), longest)
+                    .unwrap()
+                    .expected_fingerprints(vec![fingerprints[1 - me]]);
+                let node = Node {
+                    endpoint: Endpoint::new(Arc::new(config), role, now),
+                    local: addresses[me],
+                    remote: addresses[1 - me],
+                    connected: None,
+                };
+                net.add(node, &[addresses[me]])
+            });
+            let end = now + Duration::from_secs(3600);
+            let both =
+                |net: &mut Net<Node>| nodes.iter().all(|&node| net.node(node).connected.is_some());
+            assert!(net.run_until(end, both), "seed {seed} never connects");
+            let keys = nodes.map(|node| net.node(node).endpoint.srtp_keying().unwrap());
+            assert_eq!(keys[0], keys[1]);
+            net.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    [times[100], times[190], times[199]]
+}
+
+#[test]
+fn random_loss_delays_and_never_prevents() {
+    let rfc = Duration::from_secs(60);
+    let impatient = Duration::from_millis(400);
+    for (loss, mtu, longest, median, percentile95) in [
+        (0.0, 1200, rfc, 150, 200),
+        (0.2, 1200, rfc, 300, 800),
+        (0.2, 256, rfc, 700, 2_000),
+        (0.5, 1200, rfc, 1_500, 60_000),
+        (0.5, 1200, impatient, 1_500, 5_000),
+    ] {
+        let times = times_to_connect(loss, mtu, longest);
+        println!("loss {loss}, mtu {mtu}, longest interval {longest:?}: {times:?}");
+        assert!(times[0] <= Duration::from_millis(median), "{times:?}");
+        assert!(times[1] <= Duration::from_millis(percentile95), "{times:?}");
+    }
+}
