@@ -56,7 +56,10 @@ impl EventQueue {
 }
 
 fn payload(event: &Event) -> Option<&Bytes> {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "only these carry what the peer sends")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "only these carry what the peer sends"
+    )]
     match event {
         Event::Frame(frame) => Some(&frame.payload),
         Event::Rtp(rtp) => Some(&rtp.packet),

@@ -77,10 +77,11 @@ impl DropReason {
 impl From<UnprotectError> for DropReason {
     fn from(error: UnprotectError) -> Self {
         match error {
-            UnprotectError::Replay => Self::Replay,
+            UnprotectError::Replay | UnprotectError::TooOld => Self::Replay,
             UnprotectError::TooManySources => Self::TooManySources,
             UnprotectError::Authentication => Self::Authentication,
-            _ => Self::Malformed,
+            UnprotectError::KeyExhausted => Self::KeyExhausted,
+            UnprotectError::Truncated | UnprotectError::Malformed | _ => Self::Malformed,
         }
     }
 }
@@ -104,7 +105,10 @@ impl Drops {
 
     /// The reasons that happened, with their counts.
     pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> {
-        DropReason::ALL.into_iter().zip(self.0).filter(|(_, count)| *count > 0)
+        DropReason::ALL
+            .into_iter()
+            .zip(self.0)
+            .filter(|(_, count)| *count > 0)
     }
 
     /// All of them together.

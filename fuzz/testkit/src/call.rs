@@ -29,7 +29,11 @@ impl Peer {
     /// An end whose candidates are applied as they come.
     #[must_use]
     pub fn new(connection: RTCConnection) -> Self {
-        Self { connection, events: Vec::new(), candidates: Vec::new() }
+        Self {
+            connection,
+            events: Vec::new(),
+            candidates: Vec::new(),
+        }
     }
 
     /// Takes out what the connection has to tell.
@@ -89,7 +93,9 @@ impl Peer {
         if let Some(candidate) = message.get("candidate") {
             let candidate: RTCIceCandidateDescription =
                 serde_json::from_value(candidate.clone()).unwrap();
-            self.connection.set_remote_candidate(&candidate, now).unwrap();
+            self.connection
+                .set_remote_candidate(&candidate, now)
+                .unwrap();
         }
         if let Some(track) = message.get("track") {
             let track: RTCTrackDescription = serde_json::from_value(track.clone()).unwrap();
@@ -107,7 +113,14 @@ impl Machine for Peer {
         now: Instant,
     ) {
         let path = Path::udp(local, remote);
-        self.connection.handle_datagram(Datagram { path, contents, ecn: Ecn::default() }, now);
+        self.connection.handle_datagram(
+            Datagram {
+                path,
+                contents,
+                ecn: Ecn::default(),
+            },
+            now,
+        );
         self.drain(now);
     }
 
@@ -116,7 +129,11 @@ impl Machine for Peer {
         self.drain(now);
     }
 
-    fn poll_transmit(&mut self, buf: &mut Vec<u8>, now: Instant) -> Option<(SocketAddr, SocketAddr)> {
+    fn poll_transmit(
+        &mut self,
+        buf: &mut Vec<u8>,
+        now: Instant,
+    ) -> Option<(SocketAddr, SocketAddr)> {
         let transmit = self.connection.poll_transmit(buf, now);
         self.drain(now);
         transmit.map(|transmit| (transmit.path.local, transmit.path.remote))
@@ -182,23 +199,43 @@ impl Call {
 
     /// Signals everything both ways at once: information, candidates, tracks.
     pub fn signal(&mut self) {
-        let (from_a, from_b) =
-            (self.net.node_mut(self.a).signals(), self.net.node_mut(self.b).signals());
+        let (from_a, from_b) = (
+            self.net.node_mut(self.a).signals(),
+            self.net.node_mut(self.b).signals(),
+        );
         let now = self.net.now();
-        from_b.iter().for_each(|text| self.net.node_mut(self.a).handle_signal(text, now));
-        from_a.iter().for_each(|text| self.net.node_mut(self.b).handle_signal(text, now));
+        from_b
+            .iter()
+            .for_each(|text| self.net.node_mut(self.a).handle_signal(text, now));
+        from_a
+            .iter()
+            .for_each(|text| self.net.node_mut(self.b).handle_signal(text, now));
     }
 
     /// Vouches, on both ends, for the certificate of the other.
     pub fn vouch(&mut self) {
         let print = |id| {
             let side = self.net.node(id).connection.local();
-            side.dtls.fingerprint.as_ref().unwrap().strongest().unwrap().clone()
+            side.dtls
+                .fingerprint
+                .as_ref()
+                .unwrap()
+                .strongest()
+                .unwrap()
+                .clone()
         };
         let (of_a, of_b) = (print(self.a), print(self.b));
         let now = self.net.now();
-        self.net.node_mut(self.a).connection.set_remote_fingerprint(of_b, now).unwrap();
-        self.net.node_mut(self.b).connection.set_remote_fingerprint(of_a, now).unwrap();
+        self.net
+            .node_mut(self.a)
+            .connection
+            .set_remote_fingerprint(of_b, now)
+            .unwrap();
+        self.net
+            .node_mut(self.b)
+            .connection
+            .set_remote_fingerprint(of_a, now)
+            .unwrap();
     }
 
     /// Runs until both ends are connected, at most this long; says whether they are.

@@ -4,6 +4,8 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    clippy::missing_panics_doc,
     reason = "test code: a failed expectation is the report"
 )]
 

@@ -30,7 +30,10 @@ impl RTCCapabilities {
     /// The codec of this name, or `None` when it is not supported.
     #[must_use]
     pub fn codec(&self, name: &str) -> Option<&RTCCodec> {
-        self.audio_codecs.iter().chain(&self.video_codecs).find(|codec| same_name(&codec.name, name))
+        self.audio_codecs
+            .iter()
+            .chain(&self.video_codecs)
+            .find(|codec| same_name(&codec.name, name))
     }
 
     /// Whether this codec of this kind can be sent and received: name, clock rate and, for H.264,
@@ -41,7 +44,9 @@ impl RTCCapabilities {
             // One `dtmf` entry stands for every clock rate: events are reported at any (RFC 4733 §2.1).
             return kind == MediaKind::Audio && self.audio_codecs.iter().any(RTCCodec::is_dtmf);
         }
-        self.codecs(kind).iter().any(|known| known.is_same_codec(codec))
+        self.codecs(kind)
+            .iter()
+            .any(|known| known.is_same_codec(codec))
     }
 }
 
@@ -60,8 +65,12 @@ pub fn get_rtc_capabilities() -> RTCCapabilities {
                 .with_param("minptime", "10")
                 .with_param("useinbandfec", "1"),
             // Static payload types of RFC 3551 table 4.
-            RTCCodec::new(0, "ulaw").with_clock_rate(8_000).with_channels(1),
-            RTCCodec::new(8, "alaw").with_clock_rate(8_000).with_channels(1),
+            RTCCodec::new(0, "ulaw")
+                .with_clock_rate(8_000)
+                .with_channels(1),
+            RTCCodec::new(8, "alaw")
+                .with_clock_rate(8_000)
+                .with_channels(1),
             RTCCodec::new(101, "dtmf"),
         ],
         video_codecs: vec![

@@ -17,7 +17,11 @@ pub struct RTCCodec {
     #[serde(rename = "clockRate", default, skip_serializing_if = "Option::is_none")]
     pub clock_rate: Option<u32>,
     /// Audio channels; `None` for video and where the name implies the number.
-    #[serde(rename = "numChannels", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "numChannels",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub num_channels: Option<u32>,
     /// Format parameters, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -62,26 +66,38 @@ impl RTCCodec {
     /// The same codec with this clock rate in hertz.
     #[must_use]
     pub fn with_clock_rate(self, clock_rate: u32) -> Self {
-        Self { clock_rate: Some(clock_rate), ..self }
+        Self {
+            clock_rate: Some(clock_rate),
+            ..self
+        }
     }
 
     /// The same codec with this number of channels.
     #[must_use]
     pub fn with_channels(self, channels: u32) -> Self {
-        Self { num_channels: Some(channels), ..self }
+        Self {
+            num_channels: Some(channels),
+            ..self
+        }
     }
 
     /// The same codec with one more parameter.
     #[must_use]
     pub fn with_param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.params.push(RTCCodecParam { name: name.into(), value: Some(value.into()) });
+        self.params.push(RTCCodecParam {
+            name: name.into(),
+            value: Some(value.into()),
+        });
         self
     }
 
     /// The value of a parameter, when it is there and has one.
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&str> {
-        let param = self.params.iter().find(|param| param.name.eq_ignore_ascii_case(name))?;
+        let param = self
+            .params
+            .iter()
+            .find(|param| param.name.eq_ignore_ascii_case(name))?;
         param.value.as_deref()
     }
 
@@ -118,12 +134,12 @@ impl RTCCodec {
             Name::Vp8 => CodecKind::Media(Format::Vp8),
             Name::H264 => match self.param("packetization-mode") {
                 // RFC 6184 §8.1: absent means 0; 2 (interleaved) has no packetizer here.
-                None | Some("0") => {
-                    CodecKind::Media(Format::H264 { mode: PacketizationMode::SingleNal })
-                }
-                Some("1") => {
-                    CodecKind::Media(Format::H264 { mode: PacketizationMode::NonInterleaved })
-                }
+                None | Some("0") => CodecKind::Media(Format::H264 {
+                    mode: PacketizationMode::SingleNal,
+                }),
+                Some("1") => CodecKind::Media(Format::H264 {
+                    mode: PacketizationMode::NonInterleaved,
+                }),
                 Some(_) => CodecKind::Opaque,
             },
             Name::Dtmf => CodecKind::Dtmf,

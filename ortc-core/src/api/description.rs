@@ -62,7 +62,10 @@ impl RTCIceCandidateDescription {
     ///
     /// [`DescriptionError::Address`] when it is not an IP address: resolve a name first.
     pub fn socket_address(&self) -> Result<SocketAddr, DescriptionError> {
-        Ok(SocketAddr::new(parse_ip(&self.connection_address)?, self.connection_port))
+        Ok(SocketAddr::new(
+            parse_ip(&self.connection_address)?,
+            self.connection_port,
+        ))
     }
 
     pub(crate) fn to_candidate(&self) -> Result<Candidate, DescriptionError> {
@@ -87,7 +90,8 @@ impl RTCIceCandidateDescription {
 }
 
 fn parse_ip(text: &str) -> Result<IpAddr, DescriptionError> {
-    text.parse().map_err(|_| DescriptionError::Address(text.to_owned()))
+    text.parse()
+        .map_err(|_| DescriptionError::Address(text.to_owned()))
 }
 
 const KINDS: [(&str, CandidateKind); 4] = [
@@ -105,7 +109,10 @@ fn parse_kind(name: &str) -> Result<CandidateKind, DescriptionError> {
 }
 
 fn kind_name(kind: CandidateKind) -> &'static str {
-    KINDS.into_iter().find_map(|(name, known)| (known == kind).then_some(name)).unwrap_or("host")
+    KINDS
+        .into_iter()
+        .find_map(|(name, known)| (known == kind).then_some(name))
+        .unwrap_or("host")
 }
 
 /// Header extension names (URIs) with their values, as the draft's `rtpExtHeaders` object.

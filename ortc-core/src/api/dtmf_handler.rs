@@ -30,11 +30,19 @@ pub(crate) enum Direction {
 
 impl RTCDTMFHandler {
     pub(crate) fn sending(slot: u32, ssrc: u32) -> Self {
-        Self { direction: Direction::Sending, slot, ssrc }
+        Self {
+            direction: Direction::Sending,
+            slot,
+            ssrc,
+        }
     }
 
     pub(crate) fn receiving(slot: u32, ssrc: u32) -> Self {
-        Self { direction: Direction::Receiving, slot, ssrc }
+        Self {
+            direction: Direction::Receiving,
+            slot,
+            ssrc,
+        }
     }
 
     fn track(self, connection: &RTCConnection) -> Result<&MediaStreamTrack, ConnectionError> {
@@ -66,7 +74,9 @@ impl RTCDTMFHandler {
     /// [`ConnectionError::UnknownTrack`] once the audio track was removed.
     #[doc(alias = "toneBuffer")]
     pub fn tone_buffer(self, connection: &RTCConnection) -> Result<&str, ConnectionError> {
-        Ok(connection.tones(self)?.map_or("", ortc_dtmf::Sender::tone_buffer))
+        Ok(connection
+            .tones(self)?
+            .map_or("", ortc_dtmf::Sender::tone_buffer))
     }
 
     /// Length of each tone (draft `duration`); the default on a receiving handler.

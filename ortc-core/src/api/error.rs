@@ -64,13 +64,17 @@ pub enum ConnectionError {
     #[error("the description cannot be used")]
     Description(#[from] DescriptionError),
     /// The candidate was not discovered here.
-    #[error("the candidate is not one that this connection discovered: pass on what Event::Candidate gave")]
+    #[error(
+        "the candidate is not one that this connection discovered: pass on what Event::Candidate gave"
+    )]
     UnknownLocalCandidate,
     /// The ICE agent refused.
     #[error("ICE refused")]
     Ice(#[from] ortc_ice::AgentError),
     /// The address is already listed, or is none to listen on.
-    #[error("the local address is unspecified, multicast, or listed already: list each address of this host once")]
+    #[error(
+        "the local address is unspecified, multicast, or listed already: list each address of this host once"
+    )]
     LocalAddress,
     /// The stream was added before.
     #[error("the stream, or one of its tracks, was added before: remove it first")]

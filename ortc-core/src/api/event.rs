@@ -128,7 +128,9 @@ pub enum DisconnectReason {
 impl fmt::Display for DisconnectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ConsentExpired => f.write_str("the peer no longer confirms that it wants to receive"),
+            Self::ConsentExpired => {
+                f.write_str("the peer no longer confirms that it wants to receive")
+            }
             Self::IceFailed => f.write_str("no pair of candidates works"),
             Self::Dtls(reason) => write!(f, "DTLS ended: {reason}"),
             Self::DtlsRoleConflict => f.write_str("both sides insist on the same DTLS role"),
@@ -192,7 +194,8 @@ impl ReceivedRtp {
     /// The payload, without padding; shares the packet's memory.
     #[must_use]
     pub fn payload(&self) -> Bytes {
-        self.packet.slice(usize::from(self.payload.0)..usize::from(self.payload.1))
+        self.packet
+            .slice(usize::from(self.payload.0)..usize::from(self.payload.1))
     }
 }
 
@@ -260,7 +263,11 @@ impl Frame {
     /// A frame inside a talk spurt.
     #[must_use]
     pub fn new(payload: impl Into<Bytes>, time: u64) -> Self {
-        Self { payload: payload.into(), time, talk_spurt: false }
+        Self {
+            payload: payload.into(),
+            time,
+            talk_spurt: false,
+        }
     }
 }
 
@@ -290,4 +297,3 @@ pub enum ReceiveMode {
     /// Every packet at once, as [`Event::Rtp`].
     Raw,
 }
-

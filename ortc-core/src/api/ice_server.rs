@@ -26,7 +26,10 @@ impl fmt::Debug for RTCIceServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RTCIceServer")
             .field("url", &self.url)
-            .field("credential", &self.credential.as_ref().map(|_| "<redacted>"))
+            .field(
+                "credential",
+                &self.credential.as_ref().map(|_| "<redacted>"),
+            )
             .field("username", &self.username)
             .finish()
     }
@@ -42,7 +45,11 @@ impl RTCIceServer {
     /// A server with one URI and no credential.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: vec![url.into()], credential: None, username: None }
+        Self {
+            url: vec![url.into()],
+            credential: None,
+            username: None,
+        }
     }
 
     /// The URIs, read.
@@ -105,7 +112,10 @@ impl ServerUri {
     ///
     /// [`DescriptionError::ServerUri`] says what is wrong.
     pub fn parse(uri: &str) -> Result<Self, DescriptionError> {
-        Self::read(uri).map_err(|problem| DescriptionError::ServerUri { uri: uri.to_owned(), problem })
+        Self::read(uri).map_err(|problem| DescriptionError::ServerUri {
+            uri: uri.to_owned(),
+            problem,
+        })
     }
 
     fn read(uri: &str) -> Result<Self, &'static str> {
@@ -146,19 +156,33 @@ impl ServerUri {
                 _ => return Err("the port must be 1 to 65535"),
             },
         };
-        Ok(Self { scheme, user, host: host.to_owned(), port, transport })
+        Ok(Self {
+            scheme,
+            user,
+            host: host.to_owned(),
+            port,
+            transport,
+        })
     }
 }
 
 fn split_port(host_port: &str) -> Result<(&str, Option<&str>), &'static str> {
     let (host, port) = if let Some(bracketed) = host_port.strip_prefix('[') {
-        let (host, rest) = bracketed.split_once(']').ok_or("the bracket is not closed")?;
+        let (host, rest) = bracketed
+            .split_once(']')
+            .ok_or("the bracket is not closed")?;
         if host.parse::<core::net::Ipv6Addr>().is_err() {
             return Err("between the brackets must stand an IPv6 address");
         }
         match rest {
             "" => (host, None),
-            _ => (host, Some(rest.strip_prefix(':').ok_or("only a port may follow the bracket")?)),
+            _ => (
+                host,
+                Some(
+                    rest.strip_prefix(':')
+                        .ok_or("only a port may follow the bracket")?,
+                ),
+            ),
         }
     } else {
         match host_port.split_once(':') {
@@ -179,7 +203,12 @@ fn percent_decode(text: &str) -> Result<String, &'static str> {
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
         if byte == b'%' {
-            let mut digit = || bytes.next().and_then(|digit| char::from(digit).to_digit(16)).ok_or(BAD);
+            let mut digit = || {
+                bytes
+                    .next()
+                    .and_then(|digit| char::from(digit).to_digit(16))
+                    .ok_or(BAD)
+            };
             let value = digit()? * 16 + digit()?;
             decoded.push(u8::try_from(value).map_err(|_| BAD)?);
         } else {

@@ -27,14 +27,13 @@ pub use event::{
     ReceivedRtp, RtpToSend, TapDirection, TapPacket, Timeout, Timer, UnknownTrack,
 };
 pub use ice_server::{RTCIceServer, ServerScheme, ServerTransport, ServerUri};
-pub use options::{
-    DEFAULT_MTU, DtlsRole, LocalCandidates, RTCConnectionOptions, RtcpForm,
-};
+pub use options::{DEFAULT_MTU, DtlsRole, LocalCandidates, RTCConnectionOptions, RtcpForm};
 pub use side::{
     CertificateFingerprint, RTCConnectionSide, RTCDtlsConnectionInfo, RTCIceConnectionInfo,
 };
 pub use socket::{
-    ConnectionId, MAX_CONNECTIONS, MAX_HELD_CHECKS, Pending, RTCSocket, Route, SharedSocket, SocketError, SocketOptions, SocketUpdate,
+    ConnectionId, MAX_CONNECTIONS, MAX_HELD_CHECKS, Pending, RTCSocket, Route, SharedSocket,
+    SocketError, SocketOptions, SocketUpdate,
 };
 pub use stream::{MediaKind, MediaStream, MediaStreamTrack};
 pub use track::RTCTrack;

@@ -137,7 +137,10 @@ impl RTCConnectionOptions {
     /// Default zero: reports then count from 1970, which keeps lip sync but no date.
     #[must_use]
     pub fn wall_clock(self, since_unix_epoch: Duration) -> Self {
-        Self { wall_clock: since_unix_epoch, ..self }
+        Self {
+            wall_clock: since_unix_epoch,
+            ..self
+        }
     }
 
     /// STUN and TURN servers (draft `iceServers`). The URIs and credentials are checked when the
@@ -145,14 +148,20 @@ impl RTCConnectionOptions {
     #[doc(alias = "iceServers")]
     #[must_use]
     pub fn ice_servers(self, ice_servers: Vec<RTCIceServer>) -> Self {
-        Self { ice_servers, ..self }
+        Self {
+            ice_servers,
+            ..self
+        }
     }
 
     /// A place on a socket that others use too (draft `socket`): from
     /// [`RTCSocket::fork`](super::RTCSocket::fork) or [`RTCSocket::admit`](super::RTCSocket::admit).
     #[must_use]
     pub fn socket(self, socket: SharedSocket) -> Self {
-        Self { socket: Some(socket), ..self }
+        Self {
+            socket: Some(socket),
+            ..self
+        }
     }
 
     /// Adds an address that the embedder has bound a UDP socket to. More can follow later with
@@ -166,7 +175,10 @@ impl RTCConnectionOptions {
     /// Whether discovered candidates wait for `set_local_candidate`. Default: they wait.
     #[must_use]
     pub fn local_candidates(self, local_candidates: LocalCandidates) -> Self {
-        Self { local_candidates, ..self }
+        Self {
+            local_candidates,
+            ..self
+        }
     }
 
     /// The ICE agent's own configuration: role, pacing, consent, bounds.
@@ -184,7 +196,10 @@ impl RTCConnectionOptions {
     /// Time to the first retransmission of a DTLS flight; default 50 ms, as media clients do.
     #[must_use]
     pub fn dtls_retransmission(self, first: Duration) -> Self {
-        Self { dtls_retransmission: Some(first), ..self }
+        Self {
+            dtls_retransmission: Some(first),
+            ..self
+        }
     }
 
     /// What happens when the handshake ends and no expected fingerprint was set. Default
@@ -192,13 +207,19 @@ impl RTCConnectionOptions {
     /// itself describes and is open to interception by whoever carries the signalling's packets.
     #[must_use]
     pub fn peer_verification(self, verification: PeerVerification) -> Self {
-        Self { verification, ..self }
+        Self {
+            verification,
+            ..self
+        }
     }
 
     /// The certificate to use. Default: a new self-signed one with ECDSA on P-256.
     #[must_use]
     pub fn certificate(self, certificate: Certificate) -> Self {
-        Self { certificate: Some(certificate), ..self }
+        Self {
+            certificate: Some(certificate),
+            ..self
+        }
     }
 
     /// The cryptography behind DTLS. Default ring.
@@ -211,21 +232,30 @@ impl RTCConnectionOptions {
     /// AEAD_AES_256_GCM, AES_CM_128_HMAC_SHA1_80: the last costs several times as much.
     #[must_use]
     pub fn srtp_profiles(self, srtp_profiles: Vec<Profile>) -> Self {
-        Self { srtp_profiles, ..self }
+        Self {
+            srtp_profiles,
+            ..self
+        }
     }
 
     /// What the embedder can encode and decode. Default: all that
     /// [`get_rtc_capabilities`] lists.
     #[must_use]
     pub fn capabilities(self, capabilities: RTCCapabilities) -> Self {
-        Self { capabilities, ..self }
+        Self {
+            capabilities,
+            ..self
+        }
     }
 
     /// Ids of RTP header extensions by URI, 1 to 14 (RFC 8285 §4.2), replacing the default table;
     /// a bridge to SDP gives its `extmap`.
     #[must_use]
     pub fn extension_ids(self, extension_ids: BTreeMap<String, u8>) -> Self {
-        Self { extension_ids, ..self }
+        Self {
+            extension_ids,
+            ..self
+        }
     }
 
     /// Form of RTCP feedback. Default reduced-size.
@@ -238,7 +268,10 @@ impl RTCConnectionOptions {
     /// five times the 5 s of RFC 3550 §6.3.5.
     #[must_use]
     pub fn rtp_timeout(self, rtp_timeout: Duration) -> Self {
-        Self { rtp_timeout, ..self }
+        Self {
+            rtp_timeout,
+            ..self
+        }
     }
 
     /// How long a missing audio packet may hold back those after it. Default 200 ms, room for one

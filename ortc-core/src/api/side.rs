@@ -57,7 +57,10 @@ pub struct RTCDtlsConnectionInfo {
 /// Fingerprints of one certificate by hash function (draft §2.3.8.2), in JSON
 /// `{"sha-256": "AB:CD:…"}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
+#[serde(
+    try_from = "BTreeMap<String, String>",
+    into = "BTreeMap<String, String>"
+)]
 pub struct CertificateFingerprint(Vec<Fingerprint>);
 
 impl CertificateFingerprint {
@@ -81,7 +84,12 @@ impl CertificateFingerprint {
     /// The fingerprint by the textual name of its hash function, `sha-256` for example.
     #[must_use]
     pub fn get(&self, hash_function: &str) -> Option<&Fingerprint> {
-        self.0.iter().find(|known| known.algorithm().as_str().eq_ignore_ascii_case(hash_function))
+        self.0.iter().find(|known| {
+            known
+                .algorithm()
+                .as_str()
+                .eq_ignore_ascii_case(hash_function)
+        })
     }
 
     /// All of them.
@@ -103,7 +111,9 @@ impl TryFrom<BTreeMap<String, String>> for CertificateFingerprint {
     fn try_from(members: BTreeMap<String, String>) -> Result<Self, Self::Error> {
         members
             .iter()
-            .map(|(name, value)| Fingerprint::parse(name, value).map_err(DescriptionError::Fingerprint))
+            .map(|(name, value)| {
+                Fingerprint::parse(name, value).map_err(DescriptionError::Fingerprint)
+            })
             .collect::<Result<_, _>>()
             .map(Self)
     }
@@ -111,6 +121,9 @@ impl TryFrom<BTreeMap<String, String>> for CertificateFingerprint {
 
 impl From<CertificateFingerprint> for BTreeMap<String, String> {
     fn from(set: CertificateFingerprint) -> Self {
-        set.0.iter().map(|known| (known.algorithm().as_str().to_owned(), known.to_string())).collect()
+        set.0
+            .iter()
+            .map(|known| (known.algorithm().as_str().to_owned(), known.to_string()))
+            .collect()
     }
 }

@@ -41,7 +41,12 @@ impl SocketOptions {
     /// Options with this seed: 32 octets from the operating system, other ones for each socket.
     #[must_use]
     pub fn new(seed: [u8; 32]) -> Self {
-        Self { seed, addresses: Vec::new(), certificate: None, provider: ring_provider() }
+        Self {
+            seed,
+            addresses: Vec::new(),
+            certificate: None,
+            provider: ring_provider(),
+        }
     }
 
     /// Adds an address that the embedder has bound a UDP socket to.
@@ -54,7 +59,10 @@ impl SocketOptions {
     /// The certificate of all connections on this socket. Default: a new one.
     #[must_use]
     pub fn certificate(self, certificate: Certificate) -> Self {
-        Self { certificate: Some(certificate), ..self }
+        Self {
+            certificate: Some(certificate),
+            ..self
+        }
     }
 
     /// The cryptography behind DTLS. Default ring.
@@ -304,7 +312,10 @@ impl RTCSocket {
         let id = ConnectionId(self.next_id);
         self.next_id += 1;
         let local_ufrag = credentials.ufrag().to_owned();
-        self.by_local.entry(local_ufrag.clone()).or_default().insert(id);
+        self.by_local
+            .entry(local_ufrag.clone())
+            .or_default()
+            .insert(id);
         let key = IntegrityKey::new(credentials.password().as_bytes());
         let registered = Registered {
             local_ufrags: vec![local_ufrag],
@@ -327,23 +338,34 @@ impl RTCSocket {
         if layer(contents) == Some(Layer::Stun) && stun::is_stun(contents) {
             return self.route_stun(path, contents);
         }
-        self.by_path.get(&path).map_or(Route::Unknown, |claim| Route::Connection(claim.id))
+        self.by_path
+            .get(&path)
+            .map_or(Route::Unknown, |claim| Route::Connection(claim.id))
     }
 
     fn route_stun(&mut self, path: Path, contents: &[u8]) -> Route {
-        let Ok(message) = Message::parse(contents) else { return Route::Unknown };
+        let Ok(message) = Message::parse(contents) else {
+            return Route::Unknown;
+        };
         let Some((local, remote)) = message.split_username() else {
             // Answers and indications carry no username: by their path.
-            return self.by_path.get(&path).map_or(Route::Unknown, |claim| Route::Connection(claim.id));
+            return self
+                .by_path
+                .get(&path)
+                .map_or(Route::Unknown, |claim| Route::Connection(claim.id));
         };
         // Both look-ups borrow nothing of the message; ufrags are at most 256 octets.
         if let Some(&id) = self.by_pair.get(&(local.to_owned(), remote.to_owned())) {
             self.note_checked(id, path, &message);
             return Route::Connection(id);
         }
-        let Some(sharers) = self.by_local.get(local) else { return Route::Unknown };
+        let Some(sharers) = self.by_local.get(local) else {
+            return Route::Unknown;
+        };
         let waiting = |id: &&ConnectionId| {
-            self.connections.get(id).is_some_and(|connection| connection.remote_ufrag.is_none())
+            self.connections
+                .get(id)
+                .is_some_and(|connection| connection.remote_ufrag.is_none())
         };
         let mut open = sharers.iter().filter(waiting);
         match (sharers.len(), open.next()) {
@@ -368,7 +390,10 @@ impl RTCSocket {
                 self.held.push_back(HeldCheck {
                     local_ufrag: local.to_owned(),
                     remote_ufrag: remote.to_owned(),
-                    pending: Pending { path, contents: contents.to_vec() },
+                    pending: Pending {
+                        path,
+                        contents: contents.to_vec(),
+                    },
                 });
                 Route::Held
             }
@@ -382,22 +407,34 @@ impl RTCSocket {
         if known.is_some_and(|claim| claim.proof == Proof::Checked || claim.id == id) {
             return;
         }
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
         if connection.claims.len() < MAX_CLAIMS && message.verify_integrity(&connection.key) {
             connection.claims.insert(path);
-            self.by_path.insert(path, Claim { id, proof: Proof::Checked });
+            self.by_path.insert(
+                path,
+                Claim {
+                    id,
+                    proof: Proof::Checked,
+                },
+            );
         }
     }
 
     /// Takes what a connection says; what is about a connection that is gone is ignored.
     pub fn handle_update(&mut self, update: SocketUpdate) {
         let SocketUpdate { id, change } = update;
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
         match change {
             SocketChange::RemoteUfrag(remote) => {
                 connection.remote_ufrag = Some(remote.clone());
                 for local in &connection.local_ufrags {
-                    self.by_pair.entry((local.clone(), remote.clone())).or_insert(id);
+                    self.by_pair
+                        .entry((local.clone(), remote.clone()))
+                        .or_insert(id);
                 }
                 self.release_held(id);
             }
@@ -406,13 +443,18 @@ impl RTCSocket {
                 connection.key = IntegrityKey::new(credentials.password().as_bytes());
                 connection.local_ufrags.push(local.clone());
                 if let Some(remote) = &connection.remote_ufrag {
-                    self.by_pair.entry((local.clone(), remote.clone())).or_insert(id);
+                    self.by_pair
+                        .entry((local.clone(), remote.clone()))
+                        .or_insert(id);
                 }
                 self.by_local.entry(local).or_default().insert(id);
             }
             SocketChange::Path(path) => {
                 if connection.claims.len() < MAX_CLAIMS {
-                    let claim = Claim { id, proof: Proof::Said };
+                    let claim = Claim {
+                        id,
+                        proof: Proof::Said,
+                    };
                     if self.by_path.entry(path).or_insert(claim).id == id {
                         connection.claims.insert(path);
                     }
@@ -432,13 +474,19 @@ impl RTCSocket {
                 self.ready.push_back((id, check.pending));
             } else {
                 let (local_ufrag, remote_ufrag) = pair;
-                self.held.push_back(HeldCheck { local_ufrag, remote_ufrag, pending: check.pending });
+                self.held.push_back(HeldCheck {
+                    local_ufrag,
+                    remote_ufrag,
+                    pending: check.pending,
+                });
             }
         }
     }
 
     fn forget(&mut self, id: ConnectionId) {
-        let Some(gone) = self.connections.remove(&id) else { return };
+        let Some(gone) = self.connections.remove(&id) else {
+            return;
+        };
         for local in gone.local_ufrags {
             if let Some(sharers) = self.by_local.get_mut(&local) {
                 sharers.remove(&id);

@@ -46,7 +46,11 @@ impl MediaStreamTrack {
     /// A track. The id is the application's and names the track in its process; a UUID is usual.
     #[must_use]
     pub fn new(kind: MediaKind, id: impl Into<Arc<str>>, label: impl Into<Arc<str>>) -> Self {
-        Self { id: id.into(), label: label.into(), kind }
+        Self {
+            id: id.into(),
+            label: label.into(),
+            kind,
+        }
     }
 
     /// The identifier.
@@ -79,7 +83,10 @@ impl MediaStream {
     /// An empty stream. Its id travels as `msid` in the description of each of its tracks.
     #[must_use]
     pub fn new(id: impl Into<Arc<str>>) -> Self {
-        Self { id: id.into(), tracks: Vec::new() }
+        Self {
+            id: id.into(),
+            tracks: Vec::new(),
+        }
     }
 
     /// The identifier.
@@ -102,7 +109,10 @@ impl MediaStream {
         while self.tracks.iter().any(|known| *known.id == *id) {
             id.push('\'');
         }
-        let clone = MediaStreamTrack { id: id.into(), ..track.clone() };
+        let clone = MediaStreamTrack {
+            id: id.into(),
+            ..track.clone()
+        };
         self.tracks.push(clone.clone());
         clone
     }

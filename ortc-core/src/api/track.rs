@@ -191,7 +191,11 @@ impl RTCTrack {
     /// # Errors
     ///
     /// [`ConnectionError::UnknownTrack`].
-    pub fn remove(self, connection: &mut RTCConnection, now: Instant) -> Result<(), ConnectionError> {
+    pub fn remove(
+        self,
+        connection: &mut RTCConnection,
+        now: Instant,
+    ) -> Result<(), ConnectionError> {
         connection.remove_track(self, now)
     }
 }

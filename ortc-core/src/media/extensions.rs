@@ -33,7 +33,9 @@ impl ExtensionIds {
     }
 
     fn uri(&self, id: u8) -> Option<&str> {
-        self.by_uri.iter().find_map(|(uri, known)| (*known == id).then_some(uri.as_str()))
+        self.by_uri
+            .iter()
+            .find_map(|(uri, known)| (*known == id).then_some(uri.as_str()))
     }
 
     /// The block that carries these values; a name without an id, or a value that no element
@@ -41,8 +43,14 @@ impl ExtensionIds {
     pub(crate) fn encode(&self, headers: &RtpExtHeaders) -> ExtensionElements {
         let mut elements = ExtensionElements::new();
         for (uri, value) in headers {
-            let Some(&id) = self.by_uri.get(uri) else { continue };
-            let decoded = if is_text(uri) { None } else { decode_hex(value) };
+            let Some(&id) = self.by_uri.get(uri) else {
+                continue;
+            };
+            let decoded = if is_text(uri) {
+                None
+            } else {
+                decode_hex(value)
+            };
             let data = decoded.as_deref().unwrap_or(value.as_bytes());
             if elements.push(id, data).is_err() {
                 tracing::debug!(uri, "header extension value does not fit an element");
@@ -70,7 +78,9 @@ impl ExtensionIds {
     pub(crate) fn binds(&self, described: &RtpExtHeaders, packet: &RtpPacket<'_>) -> bool {
         let mut bound = false;
         for uri in [MID, RID] {
-            let Some(wanted) = described.get(uri) else { continue };
+            let Some(wanted) = described.get(uri) else {
+                continue;
+            };
             let id = self.by_uri.get(uri);
             let carried = packet.extensions().find(|(known, _)| Some(known) == id);
             if carried.is_none_or(|(_, data)| data != wanted.as_bytes()) {

@@ -73,7 +73,9 @@ impl Media {
         out: &mut Output,
         now: Instant,
     ) {
-        let Some(track) = self.receivers.get_mut(slot) else { return };
+        let Some(track) = self.receivers.get_mut(slot) else {
+            return;
+        };
         let meaning = track.payloads.meaning(view.payload_type());
         // Tones run on their own clock, which says nothing about the jitter of the audio.
         let timestamp = match meaning {
@@ -98,7 +100,9 @@ impl Media {
         if arrival {
             self.arrived(slot, out);
         }
-        let Some(track) = self.receivers.get_mut(slot) else { return };
+        let Some(track) = self.receivers.get_mut(slot) else {
+            return;
+        };
         match meaning {
             Meaning::Codec(kind) => {
                 if track.current != Some(view.payload_type()) {
@@ -124,7 +128,8 @@ impl Media {
                     (ReceiveMode::Frames, None) | (ReceiveMode::Raw, _) => {
                         let start = view.header_len();
                         let end = start + octets;
-                        let (Ok(start), Ok(end)) = (u16::try_from(start), u16::try_from(end)) else {
+                        let (Ok(start), Ok(end)) = (u16::try_from(start), u16::try_from(end))
+                        else {
                             return out.drops.count(DropReason::Malformed);
                         };
                         out.media(Event::Rtp(ReceivedRtp {
@@ -150,12 +155,18 @@ impl Media {
             Meaning::NotListed => {}
         }
         let deadline = track.deadline(self.settings.rtp_timeout);
-        self.timers.arm(crate::timer::TimerKey::Receive(slot), &mut track.armed, deadline);
+        self.timers.arm(
+            crate::timer::TimerKey::Receive(slot),
+            &mut track.armed,
+            deadline,
+        );
     }
 
     /// First RTP of a track, or first after it was disconnected: the stream is told first.
     fn arrived(&mut self, slot: u32, out: &mut Output) {
-        let Some(track) = self.receivers.get_mut(slot) else { return };
+        let Some(track) = self.receivers.get_mut(slot) else {
+            return;
+        };
         track.presence = Presence::Connected;
         for known in &mut self.streams {
             let has = known.stream.tracks().contains(&track.track);
@@ -169,7 +180,9 @@ impl Media {
 
     /// BYE or silence.
     pub(super) fn departed(&mut self, slot: u32, out: &mut Output) {
-        let Some(track) = self.receivers.get_mut(slot) else { return };
+        let Some(track) = self.receivers.get_mut(slot) else {
+            return;
+        };
         if track.presence != Presence::Connected {
             return;
         }
@@ -178,7 +191,8 @@ impl Media {
         out.media(Event::TrackDisconnected(gone.clone()));
         for known in &mut self.streams {
             let others = self.receivers.iter().any(|(_, other)| {
-                other.presence == Presence::Connected && known.stream.tracks().contains(&other.track)
+                other.presence == Presence::Connected
+                    && known.stream.tracks().contains(&other.track)
             });
             if known.stream.tracks().contains(&gone) && !others {
                 known.presence = Presence::Disconnected;
@@ -188,7 +202,9 @@ impl Media {
     }
 
     pub(super) fn receive_due(&mut self, slot: u32, at: Instant, out: &mut Output, now: Instant) {
-        let Some(track) = self.receivers.get_mut(slot) else { return };
+        let Some(track) = self.receivers.get_mut(slot) else {
+            return;
+        };
         if !track.armed.fired(at) {
             return;
         }
@@ -208,7 +224,9 @@ impl Media {
                 out.drops.count(DropReason::FeedbackFull);
             }
         }
-        let silent = track.last_rtp.is_some_and(|last| now >= last + self.settings.rtp_timeout);
+        let silent = track
+            .last_rtp
+            .is_some_and(|last| now >= last + self.settings.rtp_timeout);
         if silent {
             self.departed(slot, out);
         }
@@ -219,7 +237,7 @@ impl Media {
 fn reason(error: PushError) -> DropReason {
     match error {
         PushError::Late | PushError::Duplicate | PushError::Full => DropReason::Late,
-        _ => DropReason::MalformedPayload,
+        PushError::Malformed(_) | _ => DropReason::MalformedPayload,
     }
 }
 
@@ -236,7 +254,9 @@ impl ReceiveTrack {
             CodecKind::Media(format) => Some(format),
             CodecKind::Dtmf | CodecKind::Opaque => None,
         };
-        let same = self.current.is_some_and(|old| self.payloads.meaning(old) == Meaning::Codec(kind));
+        let same = self
+            .current
+            .is_some_and(|old| self.payloads.meaning(old) == Meaning::Codec(kind));
         self.current = Some(payload_type);
         if self.mode == ReceiveMode::Frames && !(same && self.buffer.is_some()) {
             self.drain(out, now);
@@ -252,13 +272,18 @@ impl ReceiveTrack {
             if let Some(rate) = codec.effective_clock_rate() {
                 self.stream.set_clock_rate(rate);
             }
-            out.media(Event::ReceiveCodec { ssrc: self.ssrc, codec: codec.clone() });
+            out.media(Event::ReceiveCodec {
+                ssrc: self.ssrc,
+                codec: codec.clone(),
+            });
         }
     }
 
     /// Moves what the buffer has finished to the application.
     fn drain(&mut self, out: &mut Output, now: Instant) {
-        let Some(buffer) = &mut self.buffer else { return };
+        let Some(buffer) = &mut self.buffer else {
+            return;
+        };
         while let Some(output) = buffer.poll(now) {
             match output {
                 jitter::Output::Frame(frame) => {
@@ -277,7 +302,11 @@ impl ReceiveTrack {
                 jitter::Output::Gap { first, packets } => {
                     self.counters.gap_packets += packets;
                     self.nack.forget_before(first + packets);
-                    out.media(Event::Gap(ReceivedGap { ssrc: self.ssrc, first, packets }));
+                    out.media(Event::Gap(ReceivedGap {
+                        ssrc: self.ssrc,
+                        first,
+                        packets,
+                    }));
                 }
             }
         }
@@ -291,11 +320,19 @@ impl ReceiveTrack {
         out: &mut Output,
         now: Instant,
     ) {
-        if self.tones.as_ref().is_none_or(|tones| tones.clock_rate != clock_rate) {
+        if self
+            .tones
+            .as_ref()
+            .is_none_or(|tones| tones.clock_rate != clock_rate)
+        {
             self.tones = ReceiveTones::new(clock_rate);
         }
         let Some(tones) = &mut self.tones else { return };
-        if tones.receiver.handle_packet(view.timestamp(), view.payload(), now).is_err() {
+        if tones
+            .receiver
+            .handle_packet(view.timestamp(), view.payload(), now)
+            .is_err()
+        {
             out.drops.count(DropReason::MalformedPayload);
         }
         self.tones_heard(slot, out);
@@ -306,13 +343,21 @@ impl ReceiveTrack {
         while let Some(event) = tones.receiver.poll_event() {
             if let ortc_dtmf::ReceiverEvent::Tone { tone, .. } = event {
                 let handler = RTCDTMFHandler::receiving(slot, self.ssrc);
-                out.media(Event::Dtmf { handler, tone: tone.to_char() });
+                out.media(Event::Dtmf {
+                    handler,
+                    tone: tone.to_char(),
+                });
             }
         }
     }
-
 }
 
 fn new_buffer(format: Format, wait: core::time::Duration) -> ReorderBuffer {
-    ReorderBuffer::new(format, jitter::Config { max_wait: wait, ..jitter::Config::new(format) })
+    ReorderBuffer::new(
+        format,
+        jitter::Config {
+            max_wait: wait,
+            ..jitter::Config::new(format)
+        },
+    )
 }

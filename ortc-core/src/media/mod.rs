@@ -88,7 +88,11 @@ impl Output {
                 packets.pop_front();
             }
             let packet = bytes::Bytes::copy_from_slice(packet);
-            packets.push_back(TapPacket { direction, at, packet });
+            packets.push_back(TapPacket {
+                direction,
+                at,
+                packet,
+            });
         }
     }
 }
@@ -162,7 +166,8 @@ impl Media {
         loop {
             let ssrc = self.rng.next_u32();
             // 0 and 1 stand for "no source" in feedback of several implementations.
-            let taken = self.send_routes.get(ssrc).is_some() || self.receive_routes.get(ssrc).is_some();
+            let taken =
+                self.send_routes.get(ssrc).is_some() || self.receive_routes.get(ssrc).is_some();
             if ssrc > 1 && !taken {
                 return ssrc;
             }
@@ -190,7 +195,8 @@ impl Media {
     pub(crate) fn arm_receive(&mut self, slot: u32) {
         if let Some(track) = self.receivers.get_mut(slot) {
             let deadline = track.deadline(self.settings.rtp_timeout);
-            self.timers.arm(TimerKey::Receive(slot), &mut track.armed, deadline);
+            self.timers
+                .arm(TimerKey::Receive(slot), &mut track.armed, deadline);
         }
     }
 }

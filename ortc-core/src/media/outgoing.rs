@@ -22,11 +22,16 @@ const HEADER: usize = Header::LEN;
 impl Media {
     /// Octets of payload that fit one packet of this track.
     fn room(&self, track: &SendTrack) -> usize {
-        self.settings.mtu.saturating_sub(HEADER + track.extension.len() + self.srtp_overhead)
+        self.settings
+            .mtu
+            .saturating_sub(HEADER + track.extension.len() + self.srtp_overhead)
     }
 
     fn sendable(&self, handle: RTCTrack) -> Result<&SendTrack, SendError> {
-        let track = self.senders.get(handle.slot).filter(|track| track.ssrc == handle.ssrc);
+        let track = self
+            .senders
+            .get(handle.slot)
+            .filter(|track| track.ssrc == handle.ssrc);
         let track = track.ok_or(SendError::UnknownTrack)?;
         match track.sending {
             Sending::Started => Ok(track),
@@ -42,8 +47,14 @@ impl Media {
         now: Instant,
     ) -> Result<(), SendError> {
         let room = self.room(self.sendable(handle)?);
-        let Some(track) = self.senders.get_mut(handle.slot) else { return Err(SendError::UnknownTrack) };
-        let packetizer = track.active.packetizer.as_mut().ok_or(SendError::NotPacketizable)?;
+        let Some(track) = self.senders.get_mut(handle.slot) else {
+            return Err(SendError::UnknownTrack);
+        };
+        let packetizer = track
+            .active
+            .packetizer
+            .as_mut()
+            .ok_or(SendError::NotPacketizable)?;
         self.segments.clear();
         packetizer.packetize(&frame.payload, room, &mut self.segments)?;
         let octets = self.segments.iter().map(Segment::len).sum();
@@ -51,13 +62,13 @@ impl Media {
             self.segments.clear();
             return Err(SendError::QueueFull);
         }
-        #[expect(clippy::cast_possible_truncation, reason = "timestamps are modulo 2^32")]
-        let timestamp = track.clock.offset.wrapping_add(frame.time as u32);
-        track.clock.note(timestamp, now);
+        let timestamp = track.clock.frame(frame.time, track.active.clock_rate, now);
         let payload_type = track.active.codec.payload_id;
         for (index, mut payload) in self.segments.drain(..).enumerate() {
             // Video formats set the marker themselves; for audio it opens a talk spurt.
-            payload.marker |= frame.talk_spurt && index == 0 && track.source.kind() == crate::api::MediaKind::Audio;
+            payload.marker |= frame.talk_spurt
+                && index == 0
+                && track.source.kind() == crate::api::MediaKind::Audio;
             self.outbox.push_media(QueuedRtp {
                 slot: handle.slot,
                 ssrc: handle.ssrc,
@@ -110,16 +121,26 @@ impl Media {
 
     /// Queues the telephone-event packets that are due, and sets the next deadline.
     pub(crate) fn pump_tones(&mut self, slot: u32, out: &mut Output, now: Instant) {
-        let Some(track) = self.senders.get_mut(slot) else { return };
+        let Some(track) = self.senders.get_mut(slot) else {
+            return;
+        };
         let ssrc = track.ssrc;
         let audio_rate = track.active.clock_rate;
-        let Some(tones) = &mut track.tones else { return };
+        let Some(tones) = &mut track.tones else {
+            return;
+        };
         let rate = tones.sender.clock_rate();
         while let Some(packet) = tones.sender.poll_packet(now) {
             // The payload type may report on a clock of its own; timestamps stay on the audio's.
             let offset = u64::from(packet.offset) * u64::from(audio_rate) / u64::from(rate.max(1));
-            #[expect(clippy::cast_possible_truncation, reason = "timestamps are modulo 2^32")]
-            let timestamp = track.clock.at(packet.started_at, audio_rate).wrapping_add(offset as u32);
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "timestamps are modulo 2^32"
+            )]
+            let timestamp = track
+                .clock
+                .at(packet.started_at, audio_rate)
+                .wrapping_add(offset as u32);
             if track.sending == Sending::Stopped || !self.outbox.has_room(1, 4) {
                 continue;
             }
@@ -140,15 +161,22 @@ impl Media {
         while let Some(event) = tones.sender.poll_event() {
             if let ortc_dtmf::SenderEvent::ToneStarted(tone) = event {
                 let handler = RTCDTMFHandler::sending(slot, ssrc);
-                out.events.push(Event::ToneStarted { handler, tone: tone.to_char() });
+                out.events.push(Event::ToneStarted {
+                    handler,
+                    tone: tone.to_char(),
+                });
             }
         }
         let deadline = tones.sender.poll_timeout();
-        self.timers.arm(TimerKey::Tones(slot), &mut tones.armed, deadline);
+        self.timers
+            .arm(TimerKey::Tones(slot), &mut tones.armed, deadline);
     }
 
     pub(super) fn tones_due(&mut self, slot: u32, at: Instant, out: &mut Output, now: Instant) {
-        let tones = self.senders.get_mut(slot).and_then(|track| track.tones.as_mut());
+        let tones = self
+            .senders
+            .get_mut(slot)
+            .and_then(|track| track.tones.as_mut());
         if let Some(tones) = tones
             && tones.armed.fired(at)
         {
@@ -168,11 +196,18 @@ impl Media {
         let start = buf.len();
         while let Some(control) = self.outbox.control.pop_front() {
             let protected = match control {
-                Control::Resend { slot, ssrc, sequence } => {
+                Control::Resend {
+                    slot,
+                    ssrc,
+                    sequence,
+                } => {
                     self.write_again(slot, ssrc, sequence, buf, now)
                         && protect_rtp(buf, start, srtp, out, now)
                 }
-                Control::Report | Control::Bye { .. } | Control::Nack { .. } | Control::Pli { .. } => {
+                Control::Report
+                | Control::Bye { .. }
+                | Control::Nack { .. }
+                | Control::Pli { .. } => {
                     self.write_rtcp(control, buf, now) && protect_rtcp(buf, start, srtp, out, now)
                 }
             };
@@ -193,7 +228,9 @@ impl Media {
 
     /// Gives a packet its sequence number and writes it.
     fn write(&mut self, packet: QueuedRtp, buf: &mut Vec<u8>, now: Instant) -> bool {
-        let Some(track) = self.senders.get_mut(packet.slot) else { return false };
+        let Some(track) = self.senders.get_mut(packet.slot) else {
+            return false;
+        };
         if track.ssrc != packet.ssrc || track.sending == Sending::Stopped {
             return false;
         }
@@ -206,11 +243,27 @@ impl Media {
             ssrc: track.ssrc,
         };
         let extended = packet.cargo == Cargo::Media && track.extension.is_sent();
-        write_packet(&header, extended.then_some(&track.extension.elements), &packet.payload, buf);
-        track.stream.on_sent(packet.timestamp, packet.payload.len(), now);
-        self.reports.media_sent(packet.slot, &mut track.in_report, &mut self.timers, now);
+        write_packet(
+            &header,
+            extended.then_some(&track.extension.elements),
+            &packet.payload,
+            buf,
+        );
+        track
+            .stream
+            .on_sent(packet.timestamp, packet.payload.len(), now);
+        self.reports
+            .media_sent(packet.slot, &mut track.in_report, &mut self.timers, now);
         let edition = extended.then_some(track.extension.edition);
-        track.history.insert(header.sequence, SentPacket { header, edition, payload: packet.payload }, now);
+        track.history.insert(
+            header.sequence,
+            SentPacket {
+                header,
+                edition,
+                payload: packet.payload,
+            },
+            now,
+        );
         true
     }
 
@@ -223,10 +276,16 @@ impl Media {
         buf: &mut Vec<u8>,
         now: Instant,
     ) -> bool {
-        let Some(track) = self.senders.get_mut(slot).filter(|track| track.ssrc == ssrc) else {
+        let Some(track) = self
+            .senders
+            .get_mut(slot)
+            .filter(|track| track.ssrc == ssrc)
+        else {
             return false;
         };
-        let Some(sent) = track.history.get(sequence, now, self.rtt) else { return false };
+        let Some(sent) = track.history.get(sequence, now, self.rtt) else {
+            return false;
+        };
         let elements = match sent.edition {
             None => None,
             Some(edition) if edition == track.extension.edition => Some(&track.extension.elements),
@@ -271,7 +330,11 @@ fn protect_rtp(
     now: Instant,
 ) -> bool {
     if out.tap.is_some() {
-        out.tap(TapDirection::Sent, buf.get(start..).unwrap_or_default(), now);
+        out.tap(
+            TapDirection::Sent,
+            buf.get(start..).unwrap_or_default(),
+            now,
+        );
     }
     let protected = srtp.protect_rtp(buf, start);
     if protected.is_err() {
@@ -288,7 +351,11 @@ fn protect_rtcp(
     now: Instant,
 ) -> bool {
     if out.tap.is_some() {
-        out.tap(TapDirection::Sent, buf.get(start..).unwrap_or_default(), now);
+        out.tap(
+            TapDirection::Sent,
+            buf.get(start..).unwrap_or_default(),
+            now,
+        );
     }
     let protected = srtp.protect_rtcp(buf, start);
     if protected.is_err() {

@@ -7,9 +7,7 @@ use ortc_rtp::repair::NackGenerator;
 use ortc_rtp::stream::ReceiveStream;
 
 use crate::api::codec::CodecKind;
-use crate::api::{
-    MediaStreamTrack, RTCCodec, RTCMediaAttributes, ReceiveMode, RtpExtHeaders,
-};
+use crate::api::{MediaStreamTrack, RTCCodec, RTCMediaAttributes, ReceiveMode, RtpExtHeaders};
 use crate::timer::Armed;
 
 use super::tones::ReceiveTones;
@@ -72,7 +70,9 @@ pub(crate) enum Meaning {
     NotListed,
     Codec(CodecKind),
     /// Tones with reports on a clock of this rate.
-    Tones { clock_rate: u32 },
+    Tones {
+        clock_rate: u32,
+    },
 }
 
 impl Payloads {
@@ -86,9 +86,9 @@ impl Payloads {
         for codec in &codecs {
             if let Some(entry) = meaning.get_mut(usize::from(codec.payload_id)) {
                 *entry = match codec.kind() {
-                    CodecKind::Dtmf => {
-                        Meaning::Tones { clock_rate: codec.clock_rate.unwrap_or(audio_rate) }
-                    }
+                    CodecKind::Dtmf => Meaning::Tones {
+                        clock_rate: codec.clock_rate.unwrap_or(audio_rate),
+                    },
                     kind @ (CodecKind::Media(_) | CodecKind::Opaque) => Meaning::Codec(kind),
                 };
             }
@@ -97,11 +97,16 @@ impl Payloads {
     }
 
     pub(crate) fn meaning(&self, payload_type: u8) -> Meaning {
-        self.meaning.get(usize::from(payload_type)).copied().unwrap_or(Meaning::NotListed)
+        self.meaning
+            .get(usize::from(payload_type))
+            .copied()
+            .unwrap_or(Meaning::NotListed)
     }
 
     pub(crate) fn codec(&self, payload_type: u8) -> Option<&RTCCodec> {
-        self.codecs.iter().find(|codec| codec.payload_id == payload_type)
+        self.codecs
+            .iter()
+            .find(|codec| codec.payload_id == payload_type)
     }
 
     pub(crate) fn has_tones(&self) -> bool {
@@ -119,10 +124,12 @@ impl Payloads {
 
     /// Clock rates of the tones that the peer lists.
     pub(crate) fn tone_rates(&self) -> impl Iterator<Item = u32> {
-        self.codecs.iter().filter_map(|codec| match self.meaning(codec.payload_id) {
-            Meaning::Tones { clock_rate } => Some(clock_rate),
-            Meaning::NotListed | Meaning::Codec(_) => None,
-        })
+        self.codecs
+            .iter()
+            .filter_map(|codec| match self.meaning(codec.payload_id) {
+                Meaning::Tones { clock_rate } => Some(clock_rate),
+                Meaning::NotListed | Meaning::Codec(_) => None,
+            })
     }
 }
 
@@ -135,7 +142,11 @@ impl ReceiveTrack {
             Presence::Connected => self.last_rtp.map(|last| last + rtp_timeout),
             Presence::NeverHeard | Presence::Disconnected => None,
         };
-        let nack = if self.nack_queued { None } else { self.nack.poll_timeout() };
+        let nack = if self.nack_queued {
+            None
+        } else {
+            self.nack.poll_timeout()
+        };
         [buffer, tones, silence, nack].into_iter().flatten().min()
     }
 }

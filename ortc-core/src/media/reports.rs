@@ -55,7 +55,11 @@ impl Reports {
 
     /// Starts, or starts again, what waits for the next report.
     pub(crate) fn arm(&mut self, timers: &mut Timers) {
-        timers.arm(TimerKey::Reports, &mut self.armed, Some(self.schedule.next()));
+        timers.arm(
+            TimerKey::Reports,
+            &mut self.armed,
+            Some(self.schedule.next()),
+        );
     }
 
     /// A source sent media: it is in the next report.
@@ -111,13 +115,21 @@ impl Media {
                 if let Ok(cname) = cname {
                     Sdes { ssrc, cname }.encode(buf);
                 }
-                ortc_rtp::wire::rtcp::Bye { ssrcs: &[ssrc], reason: None }.encode(buf);
+                ortc_rtp::wire::rtcp::Bye {
+                    ssrcs: &[ssrc],
+                    reason: None,
+                }
+                .encode(buf);
                 true
             }
             Control::Nack { slot } => self.write_nack(slot, buf, now),
             Control::Pli { ssrc } => {
                 let sender_ssrc = self.begin_feedback(buf);
-                Pli { sender_ssrc, media_ssrc: ssrc }.encode(buf);
+                Pli {
+                    sender_ssrc,
+                    media_ssrc: ssrc,
+                }
+                .encode(buf);
                 true
             }
             Control::Resend { .. } => false,
@@ -146,7 +158,9 @@ impl Media {
     }
 
     fn write_nack(&mut self, slot: u32, buf: &mut Vec<u8>, now: Instant) -> bool {
-        let Some(track) = self.receivers.get_mut(slot) else { return false };
+        let Some(track) = self.receivers.get_mut(slot) else {
+            return false;
+        };
         track.nack_queued = false;
         let media_ssrc = track.wire_ssrc;
         let mut lost = core::mem::take(&mut self.lost);
@@ -156,7 +170,12 @@ impl Media {
         let something = !lost.is_empty();
         if something {
             let sender_ssrc = self.begin_feedback(buf);
-            Nack { sender_ssrc, media_ssrc, lost: &lost }.encode(buf);
+            Nack {
+                sender_ssrc,
+                media_ssrc,
+                lost: &lost,
+            }
+            .encode(buf);
         }
         self.lost = lost;
         self.arm_receive(slot);
@@ -167,7 +186,9 @@ impl Media {
     fn write_report(&mut self, buf: &mut Vec<u8>, now: Instant) -> bool {
         let start = buf.len();
         let room = self.settings.mtu.saturating_sub(self.srtp_overhead + 4);
-        let Ok(cname) = Text::new(&self.reports.cname) else { return false };
+        let Ok(cname) = Text::new(&self.reports.cname) else {
+            return false;
+        };
         self.reports.blocks.clear();
         while self.reports.blocks.len() < MAX_BLOCKS
             && SENDER_REPORT + (self.reports.blocks.len() + 3) * BLOCK < room
@@ -184,15 +205,30 @@ impl Media {
         while buf.len() - start + one <= room
             && let Some(slot) = self.reports.sent.pop()
         {
-            let Some(track) = self.senders.get_mut(slot) else { continue };
+            let Some(track) = self.senders.get_mut(slot) else {
+                continue;
+            };
             track.in_report = false;
             if !track.stream.has_sent() {
                 continue;
             }
-            let blocks = if speaker.is_none() { self.reports.blocks.as_slice() } else { &[] };
+            let blocks = if speaker.is_none() {
+                self.reports.blocks.as_slice()
+            } else {
+                &[]
+            };
             let info = track.stream.sender_info(now, &self.reports.clock);
-            SenderReport { ssrc: track.ssrc, info, blocks }.encode(buf);
-            Sdes { ssrc: track.ssrc, cname }.encode(buf);
+            SenderReport {
+                ssrc: track.ssrc,
+                info,
+                blocks,
+            }
+            .encode(buf);
+            Sdes {
+                ssrc: track.ssrc,
+                cname,
+            }
+            .encode(buf);
             speaker = Some(track.ssrc);
             one = 3 * SENDER_REPORT;
         }
@@ -201,7 +237,11 @@ impl Media {
                 return false;
             }
             let ssrc = self.speaker();
-            ReceiverReport { ssrc, blocks: &self.reports.blocks }.encode(buf);
+            ReceiverReport {
+                ssrc,
+                blocks: &self.reports.blocks,
+            }
+            .encode(buf);
             Sdes { ssrc, cname }.encode(buf);
         }
         if !self.reports.heard.is_empty() || !self.reports.sent.is_empty() {

@@ -30,10 +30,14 @@ impl Media {
                 {
                     track.stream.on_sender_report(&report.info(), now);
                 }
-                report.blocks().for_each(|block| self.handle_block(&block, now));
+                report
+                    .blocks()
+                    .for_each(|block| self.handle_block(&block, now));
             }
             Packet::ReceiverReport(report) => {
-                report.blocks().for_each(|block| self.handle_block(&block, now));
+                report
+                    .blocks()
+                    .for_each(|block| self.handle_block(&block, now));
             }
             Packet::Goodbye(bye) => {
                 for ssrc in bye.ssrcs() {
@@ -62,9 +66,15 @@ impl Media {
     }
 
     fn handle_block(&mut self, block: &ReportBlock, now: Instant) {
-        let Some(slot) = self.send_routes.get(block.ssrc) else { return };
-        let Some(track) = self.senders.get_mut(slot) else { return };
-        track.stream.on_report_block(block, now, &self.reports.clock);
+        let Some(slot) = self.send_routes.get(block.ssrc) else {
+            return;
+        };
+        let Some(track) = self.senders.get_mut(slot) else {
+            return;
+        };
+        track
+            .stream
+            .on_report_block(block, now, &self.reports.clock);
         Self::reported(track);
         if let Some(rtt) = track.stream.stats().rtt {
             self.rtt = rtt;
@@ -72,9 +82,15 @@ impl Media {
     }
 
     fn handle_nack(&mut self, ssrc: u32, lost: impl Iterator<Item = u16>, out: &mut Output) {
-        let Some(slot) = self.send_routes.get(ssrc) else { return };
+        let Some(slot) = self.send_routes.get(ssrc) else {
+            return;
+        };
         for sequence in lost {
-            if !self.outbox.push_control(Control::Resend { slot, ssrc, sequence }) {
+            if !self.outbox.push_control(Control::Resend {
+                slot,
+                ssrc,
+                sequence,
+            }) {
                 out.drops.count(DropReason::FeedbackFull);
                 return;
             }
@@ -82,8 +98,12 @@ impl Media {
     }
 
     fn key_frame_requested(&mut self, ssrc: u32, fir: Option<u8>, out: &mut Output) {
-        let Some(slot) = self.send_routes.get(ssrc) else { return };
-        let Some(track) = self.senders.get_mut(slot) else { return };
+        let Some(slot) = self.send_routes.get(ssrc) else {
+            return;
+        };
+        let Some(track) = self.senders.get_mut(slot) else {
+            return;
+        };
         // A FIR is repeated until answered; its number tells a repetition (RFC 5104 §4.3.1.2).
         if fir.is_some() && fir == track.last_fir {
             return;

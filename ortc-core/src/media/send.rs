@@ -8,11 +8,11 @@ use ortc_rtp::repair::SendHistory;
 use ortc_rtp::stream::SendStream;
 use ortc_rtp::wire::{ExtensionElements, Header};
 
-use crate::api::{
-    MediaKind, MediaStreamTrack, RTCCapabilities, RTCCodec, RTCMediaAttributes, RTCTrackDescription,
-    RtpExtHeaders,
-};
 use crate::api::codec::CodecKind;
+use crate::api::{
+    MediaKind, MediaStreamTrack, RTCCapabilities, RTCCodec, RTCMediaAttributes,
+    RTCTrackDescription, RtpExtHeaders,
+};
 
 use super::tones::SendTones;
 
@@ -75,7 +75,11 @@ impl ActiveCodec {
             CodecKind::Dtmf | CodecKind::Opaque => None,
         };
         let clock_rate = codec.effective_clock_rate().unwrap_or(OPAQUE_CLOCK_RATE);
-        Some(Self { codec: codec.clone(), clock_rate, packetizer })
+        Some(Self {
+            codec: codec.clone(),
+            clock_rate,
+            packetizer,
+        })
     }
 
     pub(crate) fn format(&self) -> Option<Format> {
@@ -106,11 +110,19 @@ pub(crate) enum Wanted {
 
 impl SendExtension {
     pub(crate) fn new(elements: ExtensionElements) -> Self {
-        Self { elements, wanted: Wanted::UntilReported, edition: 0 }
+        Self {
+            elements,
+            wanted: Wanted::UntilReported,
+            edition: 0,
+        }
     }
 
     pub(crate) fn replace(&mut self, elements: ExtensionElements) {
-        *self = Self { elements, wanted: Wanted::UntilReported, edition: self.edition.wrapping_add(1) };
+        *self = Self {
+            elements,
+            wanted: Wanted::UntilReported,
+            edition: self.edition.wrapping_add(1),
+        };
     }
 
     pub(crate) fn is_sent(&self) -> bool {
@@ -118,21 +130,52 @@ impl SendExtension {
     }
 
     pub(crate) fn len(&self) -> usize {
-        if self.is_sent() { self.elements.as_bytes().len() } else { 0 }
+        if self.is_sent() {
+            self.elements.as_bytes().len()
+        } else {
+            0
+        }
     }
 }
 
 /// RTP time of the last frame and when it was handed in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MediaClock {
-    /// Random start of the timestamps (RFC 3550 §5.1).
-    pub(crate) offset: u32,
+    /// What is added to the time of a frame; known from the first frame on.
+    offset: Option<u32>,
     last: (u32, Instant),
 }
 
 impl MediaClock {
-    pub(crate) fn new(offset: u32, now: Instant) -> Self {
-        Self { offset, last: (offset, now) }
+    /// A clock that shows a random time (RFC 3550 §5.1) now.
+    pub(crate) fn new(start: u32, now: Instant) -> Self {
+        Self {
+            offset: None,
+            last: (start, now),
+        }
+    }
+
+    /// RTP timestamp of a frame. The first one falls on what the clock shows at its moment, because
+    /// tones may have been sent by it before.
+    pub(crate) fn frame(&mut self, time: u64, rate: u32, now: Instant) -> u32 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "timestamps are modulo 2^32"
+        )]
+        let time = time as u32;
+        let offset = match self.offset {
+            Some(offset) => offset,
+            None => self.at(now, rate).wrapping_sub(time),
+        };
+        self.offset = Some(offset);
+        let timestamp = offset.wrapping_add(time);
+        self.note(timestamp, now);
+        timestamp
+    }
+
+    /// The codec, and with it the rate, changes: the clock goes on from what it shows.
+    pub(crate) fn change_rate(&mut self, old_rate: u32, now: Instant) {
+        *self = Self::new(self.at(now, old_rate), now);
     }
 
     pub(crate) fn note(&mut self, timestamp: u32, now: Instant) {
@@ -150,7 +193,10 @@ impl MediaClock {
 }
 
 /// A span in units of a clock, modulo 2^32.
-#[expect(clippy::cast_possible_truncation, reason = "timestamps are modulo 2^32 (RFC 3550 §5.1)")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "timestamps are modulo 2^32 (RFC 3550 §5.1)"
+)]
 fn units(span: Duration, rate: u32) -> u32 {
     (span.as_nanos() * u128::from(rate) / 1_000_000_000) as u32
 }

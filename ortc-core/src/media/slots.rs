@@ -12,7 +12,11 @@ impl<T> Default for Slots<T> {
 
 impl<T> Slots<T> {
     pub(crate) fn insert(&mut self, value: T) -> u32 {
-        let free = self.0.iter().position(Option::is_none).unwrap_or(self.0.len());
+        let free = self
+            .0
+            .iter()
+            .position(Option::is_none)
+            .unwrap_or(self.0.len());
         match self.0.get_mut(free) {
             Some(slot) => *slot = Some(Box::new(value)),
             None => self.0.push(Some(Box::new(value))),
@@ -35,7 +39,9 @@ impl<T> Slots<T> {
 
     /// Those that live, in order of their numbers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        (0..).zip(&self.0).filter_map(|(slot, value)| Some((slot, value.as_deref()?)))
+        (0..)
+            .zip(&self.0)
+            .filter_map(|(slot, value)| Some((slot, value.as_deref()?)))
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -15,7 +15,12 @@ const INITIAL: usize = 8;
 
 impl SsrcTable {
     pub(crate) fn new(key: u64) -> Self {
-        Self { entries: vec![None; INITIAL], used: 0, key: key | 1, last: None }
+        Self {
+            entries: vec![None; INITIAL],
+            used: 0,
+            key: key | 1,
+            last: None,
+        }
     }
 
     pub(crate) fn get(&mut self, ssrc: u32) -> Option<u32> {
@@ -24,11 +29,13 @@ impl SsrcTable {
         {
             return Some(slot);
         }
-        let found = self.probe(ssrc).find_map(|index| match self.entries.get(index) {
-            Some(Some((known, slot))) if *known == ssrc => Some(Some(*slot)),
-            Some(Some(_)) => None,
-            Some(None) | None => Some(None),
-        })??;
+        let found = self
+            .probe(ssrc)
+            .find_map(|index| match self.entries.get(index) {
+                Some(Some((known, slot))) if *known == ssrc => Some(Some(*slot)),
+                Some(Some(_)) => None,
+                Some(None) | None => Some(None),
+            })??;
         self.last = Some((ssrc, found));
         Some(found)
     }
@@ -37,7 +44,10 @@ impl SsrcTable {
         self.remove(ssrc);
         if (self.used + 1) * 2 > self.entries.len() {
             let larger = vec![None; self.entries.len() * 2];
-            for (known, slot) in core::mem::replace(&mut self.entries, larger).into_iter().flatten() {
+            for (known, slot) in core::mem::replace(&mut self.entries, larger)
+                .into_iter()
+                .flatten()
+            {
                 self.place(known, slot);
             }
         }
@@ -47,12 +57,20 @@ impl SsrcTable {
 
     pub(crate) fn remove(&mut self, ssrc: u32) {
         self.last = None;
-        if !self.entries.iter().flatten().any(|(known, _)| *known == ssrc) {
+        if !self
+            .entries
+            .iter()
+            .flatten()
+            .any(|(known, _)| *known == ssrc)
+        {
             return;
         }
         // Removal is rare; placing the rest anew keeps every probe sequence whole.
         let same_size = vec![None; self.entries.len()];
-        for (known, slot) in core::mem::replace(&mut self.entries, same_size).into_iter().flatten() {
+        for (known, slot) in core::mem::replace(&mut self.entries, same_size)
+            .into_iter()
+            .flatten()
+        {
             if known != ssrc {
                 self.place(known, slot);
             }
@@ -61,7 +79,9 @@ impl SsrcTable {
     }
 
     fn place(&mut self, ssrc: u32, slot: u32) {
-        let free = self.probe(ssrc).find(|index| matches!(self.entries.get(*index), Some(None)));
+        let free = self
+            .probe(ssrc)
+            .find(|index| matches!(self.entries.get(*index), Some(None)));
         if let Some(entry) = free.and_then(|index| self.entries.get_mut(index)) {
             *entry = Some((ssrc, slot));
         }

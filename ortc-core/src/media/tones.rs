@@ -24,7 +24,10 @@ pub(crate) struct ReceiveTones {
 
 impl ReceiveTones {
     pub(crate) fn new(clock_rate: u32) -> Option<Self> {
-        Some(Self { receiver: Receiver::new(clock_rate).ok()?, clock_rate })
+        Some(Self {
+            receiver: Receiver::new(clock_rate).ok()?,
+            clock_rate,
+        })
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
@@ -58,19 +61,27 @@ mod tests {
         rates
             .iter()
             .zip(101..)
-            .map(|(rate, id)| RTCCodec { clock_rate: *rate, ..RTCCodec::new(id, "dtmf") })
+            .map(|(rate, id)| RTCCodec {
+                clock_rate: *rate,
+                ..RTCCodec::new(id, "dtmf")
+            })
             .collect()
     }
 
     #[test]
     fn tones_run_on_the_audio_clock_if_the_peer_lists_it_else_on_a_rate_that_it_lists() {
         let both = tones(&[Some(8_000), Some(48_000)]);
-        let chosen = |ours: &[RTCCodec], peer: &[u32]| choose(ours, 48_000, peer).map(|(_, rate)| rate);
+        let chosen =
+            |ours: &[RTCCodec], peer: &[u32]| choose(ours, 48_000, peer).map(|(_, rate)| rate);
         assert_eq!(chosen(&both, &[8_000, 48_000]), Some(48_000));
         assert_eq!(chosen(&both, &[8_000]), Some(8_000));
         assert_eq!(chosen(&both, &[]), Some(48_000));
         assert_eq!(chosen(&tones(&[None]), &[48_000]), Some(48_000));
-        assert_eq!(chosen(&tones(&[None]), &[8_000]), Some(48_000), "what we have is better than nothing");
+        assert_eq!(
+            chosen(&tones(&[None]), &[8_000]),
+            Some(48_000),
+            "what we have is better than nothing"
+        );
         assert_eq!(chosen(&[], &[8_000]), None);
     }
 }

@@ -49,18 +49,29 @@ impl UnknownSources {
         let source = match known.and_then(|index| self.sources.get_mut(index)) {
             Some(source) => source,
             None => {
-                self.sources.push_back(Source { ssrc, packets: VecDeque::new() });
-                let Some(source) = self.sources.back_mut() else { return Parked::Full };
+                self.sources.push_back(Source {
+                    ssrc,
+                    packets: VecDeque::new(),
+                });
+                let Some(source) = self.sources.back_mut() else {
+                    return Parked::Full;
+                };
                 source
             }
         };
         if source.packets.len() < MAX_PACKETS && self.octets + packet.len() <= MAX_OCTETS {
             self.octets += packet.len();
-            source.packets.push_back((Bytes::copy_from_slice(packet), now));
+            source
+                .packets
+                .push_back((Bytes::copy_from_slice(packet), now));
         } else if known.is_some() {
             return Parked::Full;
         }
-        if known.is_none() { Parked::First } else { Parked::Kept }
+        if known.is_none() {
+            Parked::First
+        } else {
+            Parked::Kept
+        }
     }
 
     /// The packets of a source that has been described.
@@ -68,7 +79,9 @@ impl UnknownSources {
         let Some(index) = self.sources.iter().position(|source| source.ssrc == ssrc) else {
             return VecDeque::new();
         };
-        let Some(source) = self.sources.remove(index) else { return VecDeque::new() };
+        let Some(source) = self.sources.remove(index) else {
+            return VecDeque::new();
+        };
         self.octets -= size(&source);
         source.packets
     }

@@ -64,7 +64,8 @@ pub(crate) struct RoleConflict;
 impl Held {
     /// Keeps a datagram; says no when the bound is reached.
     pub(crate) fn push(&mut self, datagram: &[u8]) -> bool {
-        let fits = self.datagrams.len() < MAX_HELD && self.octets + datagram.len() <= MAX_HELD_OCTETS;
+        let fits =
+            self.datagrams.len() < MAX_HELD && self.octets + datagram.len() <= MAX_HELD_OCTETS;
         if fits {
             self.octets += datagram.len();
             self.datagrams.push_back(datagram.to_vec());
@@ -73,7 +74,9 @@ impl Held {
     }
 
     fn has_client_hello(&self) -> bool {
-        self.datagrams.iter().any(|datagram| is_client_hello(datagram))
+        self.datagrams
+            .iter()
+            .any(|datagram| is_client_hello(datagram))
     }
 }
 

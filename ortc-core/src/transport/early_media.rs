@@ -18,7 +18,8 @@ pub(crate) struct EarlyMedia {
 impl EarlyMedia {
     /// Keeps a datagram; says no when the bound is reached.
     pub(crate) fn push(&mut self, datagram: &[u8]) -> bool {
-        let fits = self.datagrams.len() < MAX_DATAGRAMS && self.octets + datagram.len() <= MAX_OCTETS;
+        let fits =
+            self.datagrams.len() < MAX_DATAGRAMS && self.octets + datagram.len() <= MAX_OCTETS;
         if fits {
             self.octets += datagram.len();
             self.datagrams.push_back(datagram.to_vec());

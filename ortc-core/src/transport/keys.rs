@@ -13,11 +13,7 @@ pub(crate) struct SrtpContexts {
 
 impl SrtpContexts {
     /// The client writes with the client's key, the server with the server's.
-    pub(crate) fn new(
-        keying: &SrtpKeying,
-        role: Role,
-        hash_seeds: [[u8; 8]; 2],
-    ) -> Option<Self> {
+    pub(crate) fn new(keying: &SrtpKeying, role: Role, hash_seeds: [[u8; 8]; 2]) -> Option<Self> {
         // Only profiles that were offered are negotiated, so none of this fails.
         let profile = Profile::from_id(keying.profile)?;
         let client = MasterKey::new(profile, &keying.client_key, &keying.client_salt).ok()?;

@@ -15,6 +15,42 @@ const LOCAL_REFLEXIVE_MAX: usize = 32;
 const LOOPBACK_PENALTY: u16 = 32_768;
 
 impl Agent {
+    /// Gives a host candidate the foundation and priority that it will have, without letting it take
+    /// part in checks: for an application that signals candidates before it applies them.
+    ///
+    /// # Errors
+    ///
+    /// [`AgentError::NotLocal`] unless it is a host candidate, [`AgentError::Closed`].
+    pub fn prepare_local_candidate(
+        &mut self,
+        mut candidate: Candidate,
+        now: Instant,
+    ) -> Result<Candidate, AgentError> {
+        self.advance(now)?;
+        if candidate.kind() != CandidateKind::Host || candidate.component() != COMPONENT {
+            return Err(AgentError::NotLocal);
+        }
+        let address = candidate.address();
+        let known = |known: &&Candidate| known.base() == address && known.address() == address;
+        if let Some(known) = self.locals.iter().chain(&self.prepared).find(known) {
+            return Ok(known.clone());
+        }
+        self.place(&mut candidate);
+        if self.prepared.len() >= self.config.max_pairs {
+            self.prepared.remove(0);
+        }
+        self.prepared.push(candidate.clone());
+        Ok(candidate)
+    }
+
+    fn place(&mut self, candidate: &mut Candidate) {
+        let preference = candidate
+            .local_preference()
+            .unwrap_or_else(|| self.preference_of(candidate.address()));
+        let foundation = self.foundation_of(candidate);
+        candidate.place(foundation, preference);
+    }
+
     /// Adds a local candidate whose socket is bound, and returns it with foundation and priority as
     /// the peer needs them. An address that is known already returns what is known.
     ///
@@ -39,11 +75,15 @@ impl Agent {
         if self.locals.len() >= self.config.max_pairs {
             return Err(AgentError::TooManyCandidates);
         }
-        let preference = candidate
-            .local_preference()
-            .unwrap_or_else(|| self.preference_of(candidate.address()));
-        let foundation = self.foundation_of(&candidate);
-        candidate.place(foundation, preference);
+        let address = candidate.address();
+        match self
+            .prepared
+            .iter()
+            .position(|known| known.address() == address)
+        {
+            Some(index) => candidate = self.prepared.remove(index),
+            None => self.place(&mut candidate),
+        }
         self.locals.push(candidate.clone());
         if self.is_checking() {
             let local = self.locals.len() - 1;
@@ -274,6 +314,7 @@ impl Agent {
         let shared = self
             .locals
             .iter()
+            .chain(&self.prepared)
             .find(|known| known.shares_foundation(candidate));
         if let Some(known) = shared {
             return known.foundation().to_owned();
@@ -299,7 +340,12 @@ impl Agent {
         let alike = |known: &&Candidate| {
             known.kind() == CandidateKind::Host && known.address().is_ipv4() == address.is_ipv4()
         };
-        let before = self.locals.iter().filter(alike).count();
+        let before = self
+            .locals
+            .iter()
+            .chain(&self.prepared)
+            .filter(alike)
+            .count();
         let turn = u16::try_from(before).unwrap_or(u16::MAX).saturating_mul(2);
         let best = u16::MAX - u16::from(address.is_ipv4());
         let penalty = if address.ip().is_loopback() {

@@ -58,6 +58,8 @@ pub struct Agent {
     remotes: Vec<Candidate>,
     remote_by_address: BTreeMap<SocketAddr, usize>,
     foundations: u32,
+    /// Local candidates with foundation and priority that do not take part in checks yet.
+    prepared: Vec<Candidate>,
     checklist: Checklist,
     transactions: Transactions,
     outbox: Outbox,
@@ -138,6 +140,7 @@ impl Agent {
             remotes: Vec::new(),
             remote_by_address: BTreeMap::new(),
             foundations: 0,
+            prepared: Vec::new(),
             checklist: Checklist::default(),
             transactions: Transactions::default(),
             outbox: Outbox::default(),

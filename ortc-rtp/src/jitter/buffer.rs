@@ -149,7 +149,9 @@ impl ReorderBuffer {
             payload: packet.payload,
             arrived: self.observe(now),
         });
-        let taken = self.insert(packet.extended, slot).and(part.map_err(Into::into));
+        let taken = self
+            .insert(packet.extended, slot)
+            .and(part.map_err(Into::into));
         match taken {
             Ok(_) => self.stats.packets += 1,
             Err(PushError::Late) => self.stats.late += 1,
@@ -450,9 +452,11 @@ impl ReorderBuffer {
 
     /// The frame ends before `scan`.
     fn finish(&mut self, frame: Building) {
-        let whole = self.depacketizer.finish().ok().filter(|whole| {
-            frame.begun == Begun::AtBoundary || whole.complete_after_loss
-        });
+        let whole = self
+            .depacketizer
+            .finish()
+            .ok()
+            .filter(|whole| frame.begun == Begun::AtBoundary || whole.complete_after_loss);
         self.phase = Phase::Boundary;
         let Some(whole) = whole else {
             self.discard_frame();

@@ -261,7 +261,11 @@ impl NackGenerator {
     /// Forgets what is missing below this number: the buffer has given it up, and what would still
     /// come is too late.
     pub fn forget_before(&mut self, extended: u64) {
-        while self.missing.front().is_some_and(|missing| missing.extended < extended) {
+        while self
+            .missing
+            .front()
+            .is_some_and(|missing| missing.extended < extended)
+        {
             self.missing.pop_front();
             self.given_up += 1;
         }

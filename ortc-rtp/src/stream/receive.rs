@@ -21,7 +21,10 @@ const CYCLE: u64 = 0x1_0000;
 
 /// Where a packet stands among those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::enum_variant_names, reason = "in order is what RFC 3550 calls it")]
+#[expect(
+    clippy::enum_variant_names,
+    reason = "in order is what RFC 3550 calls it"
+)]
 pub enum Order {
     /// The first of the stream.
     First,

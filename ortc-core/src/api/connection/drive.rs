@@ -37,7 +37,10 @@ impl RTCConnection {
                 self.pump(now);
             }
             Some(Layer::Dtls) => {
-                match self.transport.handle_dtls(&datagram.path, datagram.contents, now) {
+                match self
+                    .transport
+                    .handle_dtls(&datagram.path, datagram.contents, now)
+                {
                     Ok(()) => self.pump(now),
                     Err(reason) => self.output.drops.count(reason),
                 }
@@ -55,7 +58,9 @@ impl RTCConnection {
         };
         let unprotected = match layer {
             Layer::Rtcp => srtp.receiver.unprotect_rtcp(datagram.contents),
-            Layer::Rtp | Layer::Stun | Layer::Dtls => srtp.receiver.unprotect_rtp(datagram.contents),
+            Layer::Rtp | Layer::Stun | Layer::Dtls => {
+                srtp.receiver.unprotect_rtp(datagram.contents)
+            }
         };
         let packet = match unprotected {
             Ok(len) => datagram.contents.get(..len).unwrap_or_default(),
@@ -79,7 +84,12 @@ impl RTCConnection {
         if self.open().is_err() {
             return;
         }
-        if self.transport.ice.poll_timeout().is_some_and(|timeout| timeout.at <= now) {
+        if self
+            .transport
+            .ice
+            .poll_timeout()
+            .is_some_and(|timeout| timeout.at <= now)
+        {
             self.transport.ice.handle_timeout(now);
         }
         let has_path = self.transport.ice.data_path().is_some();
@@ -152,7 +162,9 @@ impl RTCConnection {
 
     fn write_media(&mut self, buf: &mut Vec<u8>, now: Instant) -> bool {
         match &mut self.transport.srtp {
-            Some(srtp) => self.media.poll_packet(buf, &mut srtp.sender, &mut self.output, now),
+            Some(srtp) => self
+                .media
+                .poll_packet(buf, &mut srtp.sender, &mut self.output, now),
             None => false,
         }
     }
@@ -167,7 +179,10 @@ impl RTCConnection {
     /// when output waits, `None` when nothing will ever be due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timeout> {
-        let due = Timeout { at: self.now, timer: Timer::Output };
+        let due = Timeout {
+            at: self.now,
+            timer: Timer::Output,
+        };
         let path = match self.state {
             State::Closed => return None,
             // Whatever is left leaves now, or there is nothing left.
@@ -179,11 +194,20 @@ impl RTCConnection {
         if path.is_some() && self.transport.srtp.is_some() && !self.media.outbox.is_empty() {
             return Some(due);
         }
-        let ice = self.transport.ice.poll_timeout().map(|timeout| (timeout.at, Timer::Ice));
+        let ice = self
+            .transport
+            .ice
+            .poll_timeout()
+            .map(|timeout| (timeout.at, Timer::Ice));
         // Without a path nothing of DTLS can leave, so none of it is due.
         let running = self.transport.running().filter(|_| path.is_some());
         let dtls = running.and_then(|running| {
-            running.endpoint.poll_timeout().into_iter().chain(running.role_timeout()).min()
+            running
+                .endpoint
+                .poll_timeout()
+                .into_iter()
+                .chain(running.role_timeout())
+                .min()
         });
         let media = self.media.timers.next().map(|(at, key)| {
             let timer = match key {
@@ -225,12 +249,18 @@ impl RTCConnection {
 
     fn on_ice(&mut self, event: IceEvent, now: Instant) {
         match event {
-            IceEvent::ActivePair { local, remote, path } => {
+            IceEvent::ActivePair {
+                local,
+                remote,
+                path,
+            } => {
                 self.claim_path(path);
-                self.output.events.push(Event::ActiveCandidate(Box::new(ActivePair {
-                    local: RTCIceCandidateDescription::from_candidate(&local),
-                    remote: RTCIceCandidateDescription::from_candidate(&remote),
-                })));
+                self.output
+                    .events
+                    .push(Event::ActiveCandidate(Box::new(ActivePair {
+                        local: RTCIceCandidateDescription::from_candidate(&local),
+                        remote: RTCIceCandidateDescription::from_candidate(&remote),
+                    })));
             }
             IceEvent::Connected => {
                 self.transport.pair_is_valid(now);
@@ -239,14 +269,13 @@ impl RTCConnection {
                     self.output.events.push(Event::Connected);
                 }
             }
-            IceEvent::ConsentExpired => {
-                if self.state == State::Connected {
+            IceEvent::ConsentExpired
+                if self.state == State::Connected => {
                     self.state = State::Interrupted;
                     self.media.outbox.clear_media();
                     let reason = DisconnectReason::ConsentExpired;
                     self.output.events.push(Event::Disconnected(reason));
                 }
-            }
             IceEvent::Failed => self.fail(DisconnectReason::IceFailed),
             IceEvent::RoleChanged(role) => tracing::debug!(?role, "ICE role"),
             IceEvent::PathSuspected(_) => tracing::debug!("the active path is suspected"),
@@ -288,11 +317,15 @@ impl RTCConnection {
 
     /// The peer is who it should be: SRTP begins, and what was held is opened.
     fn install_keys(&mut self, now: Instant) {
-        let Some(running) = self.transport.running() else { return };
+        let Some(running) = self.transport.running() else {
+            return;
+        };
         let (role, keying) = (running.role, running.endpoint.srtp_keying());
         let mut seeds = [[0; 8]; 2];
         seeds.iter_mut().for_each(|seed| self.rng.fill_bytes(seed));
-        let contexts = keying.ok().and_then(|keying| SrtpContexts::new(&keying, role, seeds));
+        let contexts = keying
+            .ok()
+            .and_then(|keying| SrtpContexts::new(&keying, role, seeds));
         let Some(contexts) = contexts else {
             // A peer without use_srtp can still exchange application data.
             tracing::debug!("no SRTP profile was negotiated");
@@ -300,7 +333,11 @@ impl RTCConnection {
         };
         self.media.srtp_overhead = contexts.profile.rtp_overhead();
         self.transport.srtp = Some(Box::new(contexts));
-        let with_tones = self.media.senders.iter().filter(|(_, track)| track.tones.is_some());
+        let with_tones = self
+            .media
+            .senders
+            .iter()
+            .filter(|(_, track)| track.tones.is_some());
         for slot in with_tones.map(|(slot, _)| slot).collect::<Vec<_>>() {
             self.media.pump_tones(slot, &mut self.output, now);
         }
@@ -310,7 +347,11 @@ impl RTCConnection {
         for (mut datagram, path) in held.into_iter().zip(core::iter::repeat(path)) {
             let Some(path) = path else { return };
             if let Some(layer) = layer(&datagram) {
-                let datagram = Datagram { path, contents: &mut datagram, ecn: Default::default() };
+                let datagram = Datagram {
+                    path,
+                    contents: &mut datagram,
+                    ecn: Default::default(),
+                };
                 self.handle_srtp(datagram, layer, now);
             }
         }

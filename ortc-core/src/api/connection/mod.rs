@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ortc_dtls::{Certificate, Fingerprint};
-use ortc_ice::Path;
+use ortc_ice::{Candidate, Path};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -26,7 +26,9 @@ use super::description::RTCIceCandidateDescription;
 use super::error::{ConnectionError, DtlsError};
 use super::event::{DisconnectReason, TapPacket};
 use super::options::{LocalCandidates, RTCConnectionOptions};
-use super::side::{CertificateFingerprint, RTCConnectionSide, RTCDtlsConnectionInfo, RTCIceConnectionInfo};
+use super::side::{
+    CertificateFingerprint, RTCConnectionSide, RTCDtlsConnectionInfo, RTCIceConnectionInfo,
+};
 use super::socket::{ConnectionId, SocketChange, SocketUpdate};
 use super::stream::MediaStream;
 use super::track::RTCTrack;
@@ -109,10 +111,19 @@ enum Expectation {
 #[derive(Debug)]
 struct Gathering {
     addresses: Vec<SocketAddr>,
-    /// Discovered, by their description, and whether they take part in checks.
-    candidates: Vec<(RTCIceCandidateDescription, Applied)>,
+    discovered: Vec<Discovered>,
     policy: LocalCandidates,
 }
+
+/// A local candidate, as it is signalled and as the agent has it.
+#[derive(Debug)]
+struct Discovered {
+    description: RTCIceCandidateDescription,
+    candidate: Candidate,
+    applied: Applied,
+}
+
+/// Whether a candidate takes part in checks.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Applied {
@@ -172,7 +183,13 @@ impl RTCConnection {
         let agent = ortc_ice::Agent::new(ice, ice_seed, now);
         let mut dtls = ortc_dtls::Config::new(certificate.clone(), Arc::clone(&options.provider))
             .mtu(options.mtu)?
-            .srtp_profiles(options.srtp_profiles.iter().map(|profile| profile.id()).collect())?
+            .srtp_profiles(
+                options
+                    .srtp_profiles
+                    .iter()
+                    .map(|profile| profile.id())
+                    .collect(),
+            )?
             .verification(options.verification)
             .key_log(options.key_log);
         if let Some(first) = options.dtls_retransmission {
@@ -185,7 +202,9 @@ impl RTCConnection {
                 password: agent.local_credentials().password().to_owned(),
             }),
             dtls: RTCDtlsConnectionInfo {
-                fingerprint: Some(CertificateFingerprint::of(|hash| certificate.fingerprint(hash))),
+                fingerprint: Some(CertificateFingerprint::of(|hash| {
+                    certificate.fingerprint(hash)
+                })),
             },
         };
         let settings = MediaSettings {
@@ -206,14 +225,20 @@ impl RTCConnection {
             rng,
             gathering: Gathering {
                 addresses: Vec::new(),
-                candidates: Vec::new(),
+                discovered: Vec::new(),
                 policy: options.local_candidates,
             },
             transport: Transport::new(agent, Arc::new(dtls), options.dtls_role),
             media: Media::new(settings, options.wall_clock, media_seed, now),
-            output: Output { tap: options.tap.then(Tap::default), ..Output::default() },
+            output: Output {
+                tap: options.tap.then(Tap::default),
+                ..Output::default()
+            },
             sending_streams: Vec::new(),
-            link: shared.as_ref().map(|shared| Link { id: shared.id, updates: VecDeque::new() }),
+            link: shared.as_ref().map(|shared| Link {
+                id: shared.id,
+                updates: VecDeque::new(),
+            }),
             expectation: Expectation::Nothing,
             tone_handlers: BTreeSet::new(),
             traffic: Traffic::default(),
@@ -280,17 +305,26 @@ impl RTCConnection {
             stream: track.stream.stats(),
             key_frame_requests: track.key_frame_requests,
         });
-        let receiving = self.media.receivers.iter().map(|(_, track)| ReceiveTrackStats {
-            ssrc: track.ssrc,
-            codec: track.current.and_then(|id| track.payloads.codec(id)).cloned(),
-            stream: track.stream.stats(),
-            frames: track.counters.frames,
-            key_frames: track.counters.key_frames,
-            gap_packets: track.counters.gap_packets,
-            nacks: track.counters.nacks,
-            key_frame_requests: track.counters.key_frame_requests,
-            silence: track.last_rtp.map(|last| now.saturating_duration_since(last)),
-        });
+        let receiving = self
+            .media
+            .receivers
+            .iter()
+            .map(|(_, track)| ReceiveTrackStats {
+                ssrc: track.ssrc,
+                codec: track
+                    .current
+                    .and_then(|id| track.payloads.codec(id))
+                    .cloned(),
+                stream: track.stream.stats(),
+                frames: track.counters.frames,
+                key_frames: track.counters.key_frames,
+                gap_packets: track.counters.gap_packets,
+                nacks: track.counters.nacks,
+                key_frame_requests: track.counters.key_frame_requests,
+                silence: track
+                    .last_rtp
+                    .map(|last| now.saturating_duration_since(last)),
+            });
         ConnectionStats {
             ice: self.transport.ice.stats(),
             dtls,
@@ -317,13 +351,20 @@ impl RTCConnection {
     ///
     /// [`ConnectionError::Dtls`] before the handshake is done, or for more than a record or the
     /// path MTU holds.
-    pub fn send_application_data(&mut self, data: &[u8], now: Instant) -> Result<(), ConnectionError> {
+    pub fn send_application_data(
+        &mut self,
+        data: &[u8],
+        now: Instant,
+    ) -> Result<(), ConnectionError> {
         self.open()?;
         let now = self.advance(now);
         let Some(running) = self.transport.running_mut() else {
             return Err(DtlsError("the handshake has not begun".to_owned()).into());
         };
-        running.endpoint.send(data, now).map_err(|error| DtlsError(error.to_string()))?;
+        running
+            .endpoint
+            .send(data, now)
+            .map_err(|error| DtlsError(error.to_string()))?;
         Ok(())
     }
 
@@ -343,18 +384,32 @@ impl RTCConnection {
 
     fn tell_socket(&mut self, change: SocketChange) {
         if let Some(link) = &mut self.link {
-            link.updates.push_back(SocketUpdate { id: link.id, change });
+            link.updates.push_back(SocketUpdate {
+                id: link.id,
+                change,
+            });
         }
     }
 
     pub(crate) fn sender(&self, handle: RTCTrack) -> Result<&SendTrack, ConnectionError> {
-        let track = self.media.senders.get(handle.slot).filter(|track| track.ssrc == handle.ssrc);
+        let track = self
+            .media
+            .senders
+            .get(handle.slot)
+            .filter(|track| track.ssrc == handle.ssrc);
         track.ok_or(ConnectionError::UnknownTrack)
     }
 
-    pub(crate) fn sender_mut(&mut self, handle: RTCTrack) -> Result<&mut SendTrack, ConnectionError> {
+    pub(crate) fn sender_mut(
+        &mut self,
+        handle: RTCTrack,
+    ) -> Result<&mut SendTrack, ConnectionError> {
         self.open()?;
-        let track = self.media.senders.get_mut(handle.slot).filter(|track| track.ssrc == handle.ssrc);
+        let track = self
+            .media
+            .senders
+            .get_mut(handle.slot)
+            .filter(|track| track.ssrc == handle.ssrc);
         track.ok_or(ConnectionError::UnknownTrack)
     }
 
@@ -362,7 +417,9 @@ impl RTCConnection {
     fn peer_fingerprints(&self) -> Option<CertificateFingerprint> {
         let endpoint = &self.transport.running()?.endpoint;
         let der = endpoint.peer_certificate_der()?;
-        Some(CertificateFingerprint::of(|hash| Fingerprint::of(hash, der)))
+        Some(CertificateFingerprint::of(|hash| {
+            Fingerprint::of(hash, der)
+        }))
     }
 
     /// Ends the connection at once and for good, for a reason of its own.
@@ -378,7 +435,6 @@ impl RTCConnection {
         self.output.events.push(super::Event::Disconnected(reason));
         self.tell_socket(SocketChange::Closed);
     }
-
 }
 
 /// Refuses options that cannot work.
@@ -393,10 +449,18 @@ fn check(options: &RTCConnectionOptions) -> Result<(), ConnectionError> {
     if options.srtp_profiles.is_empty() {
         return refuse("srtp_profiles", "at least one profile");
     }
-    if !options.extension_ids.values().all(|id| (1..=14).contains(id)) {
+    if !options
+        .extension_ids
+        .values()
+        .all(|id| (1..=14).contains(id))
+    {
         return refuse("extension_ids", "1 to 14 for each URI");
     }
-    let codecs = options.capabilities.audio_codecs.iter().chain(&options.capabilities.video_codecs);
+    let codecs = options
+        .capabilities
+        .audio_codecs
+        .iter()
+        .chain(&options.capabilities.video_codecs);
     sending::check_payload_types(codecs.map(|codec| codec.payload_id))?;
     for server in &options.ice_servers {
         server.uris()?;

@@ -6,9 +6,7 @@ use ortc_rtp::repair::{NackConfig, NackGenerator};
 use ortc_rtp::stream::ReceiveStream;
 use ortc_rtp::wire::RtpPacket;
 
-use crate::media::{
-    Control, MAX_TRACKS, Payloads, Presence, ReceiveTrack, ReceivedStream,
-};
+use crate::media::{Control, MAX_TRACKS, Payloads, Presence, ReceiveTrack, ReceivedStream};
 use crate::timer::Armed;
 
 use super::super::codec::RTCCodec;
@@ -67,7 +65,11 @@ impl RTCConnection {
         if self.media.send_routes.get(ssrc).is_some() {
             return Err(ConnectionError::SsrcCollision { ssrc });
         }
-        let known = self.media.receivers.iter().find(|(_, track)| track.ssrc == ssrc);
+        let known = self
+            .media
+            .receivers
+            .iter()
+            .find(|(_, track)| track.ssrc == ssrc);
         let known = known.map(|(slot, track)| (slot, track.track.kind()));
         let slot = match known {
             Some((_, other)) if other != kind => return Err(ConnectionError::KindChanged { ssrc }),
@@ -101,7 +103,10 @@ impl RTCConnection {
         mode: ReceiveMode,
     ) -> Result<u32, ConnectionError> {
         if self.media.receivers.len() >= MAX_TRACKS {
-            return Err(ConnectionError::TooMany { what: "the number of receiving tracks", limit: MAX_TRACKS });
+            return Err(ConnectionError::TooMany {
+                what: "the number of receiving tracks",
+                limit: MAX_TRACKS,
+            });
         }
         let payloads = Payloads::new(description.codecs.clone());
         let id = format!("remote-{ssrc}");
@@ -132,10 +137,16 @@ impl RTCConnection {
     }
 
     fn update_receiver(&mut self, slot: u32, description: &RTCTrackDescription, mode: ReceiveMode) {
-        let Some(track) = self.media.receivers.get_mut(slot) else { return };
+        let Some(track) = self.media.receivers.get_mut(slot) else {
+            return;
+        };
         track.msid.clone_from(&description.msid);
-        track.media_attributes.clone_from(&description.media_attributes);
-        track.rtp_ext_headers.clone_from(&description.rtp_ext_headers);
+        track
+            .media_attributes
+            .clone_from(&description.media_attributes);
+        track
+            .rtp_ext_headers
+            .clone_from(&description.rtp_ext_headers);
         track.payloads = Payloads::new(description.codecs.clone());
         // The next packet says anew what it is, and a buffer of the old mode goes with it.
         track.current = None;
@@ -153,7 +164,11 @@ impl RTCConnection {
             }
         });
         for id in msid {
-            let known = self.media.streams.iter_mut().find(|known| known.stream.id() == id);
+            let known = self
+                .media
+                .streams
+                .iter_mut()
+                .find(|known| known.stream.id() == id);
             match known {
                 Some(known) if known.stream.tracks().contains(track) => {}
                 Some(known) => known.stream.push(track.clone()),
@@ -173,15 +188,23 @@ impl RTCConnection {
     fn release_unknown(&mut self, slot: u32, ssrc: u32, now: Instant) {
         let waiting: Vec<u32> = self.media.unknown.ssrcs().collect();
         let bound = waiting.into_iter().find(|candidate| {
-            let Some(track) = self.media.receivers.get(slot) else { return false };
+            let Some(track) = self.media.receivers.get(slot) else {
+                return false;
+            };
             *candidate == ssrc
                 || self.media.unknown.first(*candidate).is_some_and(|packet| {
                     RtpPacket::parse(packet).is_ok_and(|view| {
-                        self.media.settings.extension_ids.binds(&track.rtp_ext_headers, &view)
+                        self.media
+                            .settings
+                            .extension_ids
+                            .binds(&track.rtp_ext_headers, &view)
                     })
                 })
         });
-        for (packet, _) in bound.map(|source| self.media.unknown.take(source)).unwrap_or_default() {
+        for (packet, _) in bound
+            .map(|source| self.media.unknown.take(source))
+            .unwrap_or_default()
+        {
             self.media.handle_rtp(&packet, &mut self.output, now);
         }
     }
@@ -194,12 +217,23 @@ impl RTCConnection {
     pub fn stop_receiving(&mut self, ssrc: u32, now: Instant) -> Result<(), ConnectionError> {
         self.open()?;
         self.advance(now);
-        let found = self.media.receivers.iter().find(|(_, track)| track.ssrc == ssrc);
-        let slot = found.map(|(slot, _)| slot).ok_or(ConnectionError::UnknownTrack)?;
+        let found = self
+            .media
+            .receivers
+            .iter()
+            .find(|(_, track)| track.ssrc == ssrc);
+        let slot = found
+            .map(|(slot, _)| slot)
+            .ok_or(ConnectionError::UnknownTrack)?;
         if let Some(track) = self.media.receivers.remove(slot) {
             self.media.receive_routes.remove(track.wire_ssrc);
-            self.media.streams.iter_mut().for_each(|known| known.stream.remove(&track.track));
-            self.media.streams.retain(|known| !known.stream.tracks().is_empty());
+            self.media
+                .streams
+                .iter_mut()
+                .for_each(|known| known.stream.remove(&track.track));
+            self.media
+                .streams
+                .retain(|known| !known.stream.tracks().is_empty());
         }
         self.tone_handlers.remove(&slot);
         self.media.reports.heard.retain(|heard| *heard != slot);
@@ -210,7 +244,11 @@ impl RTCConnection {
     #[doc(alias = "getReceivingStreams")]
     #[must_use]
     pub fn get_receiving_streams(&self) -> Vec<MediaStream> {
-        self.media.streams.iter().map(|known| known.stream.clone()).collect()
+        self.media
+            .streams
+            .iter()
+            .map(|known| known.stream.clone())
+            .collect()
     }
 
     /// What the peer wishes of a video track that this side sends: the attributes of the track
@@ -219,9 +257,19 @@ impl RTCConnection {
     /// # Errors
     ///
     /// [`ConnectionError::UnknownTrack`] when the SSRC was never described.
-    pub fn remote_media_attributes(&self, ssrc: u32) -> Result<&[RTCMediaAttributes], ConnectionError> {
-        let found = self.media.receivers.iter().find(|(_, track)| track.ssrc == ssrc);
-        Ok(&found.ok_or(ConnectionError::UnknownTrack)?.1.media_attributes)
+    pub fn remote_media_attributes(
+        &self,
+        ssrc: u32,
+    ) -> Result<&[RTCMediaAttributes], ConnectionError> {
+        let found = self
+            .media
+            .receivers
+            .iter()
+            .find(|(_, track)| track.ssrc == ssrc);
+        Ok(&found
+            .ok_or(ConnectionError::UnknownTrack)?
+            .1
+            .media_attributes)
     }
 
     /// Asks the peer for a key frame of a receiving track (RFC 4585 §6.3.1).
@@ -232,13 +280,21 @@ impl RTCConnection {
     pub fn request_key_frame(&mut self, ssrc: u32, now: Instant) -> Result<(), ConnectionError> {
         self.open()?;
         self.advance(now);
-        let found = self.media.receivers.iter().find(|(_, track)| track.ssrc == ssrc);
-        let slot = found.map(|(slot, _)| slot).ok_or(ConnectionError::UnknownTrack)?;
+        let found = self
+            .media
+            .receivers
+            .iter()
+            .find(|(_, track)| track.ssrc == ssrc);
+        let slot = found
+            .map(|(slot, _)| slot)
+            .ok_or(ConnectionError::UnknownTrack)?;
         let Some(track) = self.media.receivers.get_mut(slot) else {
             return Err(ConnectionError::UnknownTrack);
         };
         track.counters.key_frame_requests += 1;
-        let control = Control::Pli { ssrc: track.wire_ssrc };
+        let control = Control::Pli {
+            ssrc: track.wire_ssrc,
+        };
         if !self.media.outbox.control.contains(&control) {
             self.media.outbox.push_control(control);
         }

@@ -8,7 +8,8 @@ use ortc_rtp::wire::ExtensionElements;
 use rand_core::Rng;
 
 use crate::media::{
-    ActiveCodec, Control, MAX_TRACKS, MediaClock, SendExtension, SendTrack, Sending, is_payload_type,
+    ActiveCodec, Control, MAX_TRACKS, MediaClock, SendExtension, SendTrack, Sending,
+    is_payload_type,
 };
 
 use super::super::codec::RTCCodec;
@@ -59,14 +60,23 @@ impl RTCConnection {
             return Err(ConnectionError::EmptyStream);
         }
         let known = |track: &MediaStreamTrack| {
-            self.media.senders.iter().any(|(_, sender)| sender.source == *track)
+            self.media
+                .senders
+                .iter()
+                .any(|(_, sender)| sender.source == *track)
         };
-        let same = self.sending_streams.iter().any(|sent| sent.id() == stream.id());
+        let same = self
+            .sending_streams
+            .iter()
+            .any(|sent| sent.id() == stream.id());
         if same || stream.tracks().iter().any(known) {
             return Err(ConnectionError::DuplicateStream);
         }
         if self.media.senders.len() + stream.tracks().len() > MAX_TRACKS {
-            return Err(ConnectionError::TooMany { what: "the number of sending tracks", limit: MAX_TRACKS });
+            return Err(ConnectionError::TooMany {
+                what: "the number of sending tracks",
+                limit: MAX_TRACKS,
+            });
         }
         let mut chosen = Vec::with_capacity(stream.tracks().len());
         for track in stream.tracks() {
@@ -87,7 +97,11 @@ impl RTCConnection {
         codecs.filter(|codec| !codec.is_dtmf()).cloned().collect()
     }
 
-    fn choose(&mut self, kind: MediaKind, codecs: &[RTCCodec]) -> Result<ActiveCodec, ConnectionError> {
+    fn choose(
+        &mut self,
+        kind: MediaKind,
+        codecs: &[RTCCodec],
+    ) -> Result<ActiveCodec, ConnectionError> {
         let seed = self.rng.next_u64();
         ActiveCodec::choose(kind, codecs, &self.media.settings.capabilities, seed)
             .ok_or(ConnectionError::NoSupportedCodec { kind })
@@ -130,7 +144,10 @@ impl RTCConnection {
             key_frame_requests: 0,
         });
         self.media.send_routes.insert(ssrc, slot);
-        self.output.events.push(Event::SendCodec { track: RTCTrack { slot, ssrc }, codec });
+        self.output.events.push(Event::SendCodec {
+            track: RTCTrack { slot, ssrc },
+            codec,
+        });
     }
 
     /// Removes a sending stream with its tracks (draft `removeStream`); the peer is told by BYE.
@@ -139,12 +156,22 @@ impl RTCConnection {
     ///
     /// [`ConnectionError::UnknownStream`] when it is not sent here.
     #[doc(alias = "removeStream")]
-    pub fn remove_stream(&mut self, stream: &MediaStream, now: Instant) -> Result<(), ConnectionError> {
+    pub fn remove_stream(
+        &mut self,
+        stream: &MediaStream,
+        now: Instant,
+    ) -> Result<(), ConnectionError> {
         self.open()?;
-        let known = self.sending_streams.iter().position(|sent| sent.id() == stream.id());
+        let known = self
+            .sending_streams
+            .iter()
+            .position(|sent| sent.id() == stream.id());
         let index = known.ok_or(ConnectionError::UnknownStream)?;
         self.sending_streams.remove(index);
-        let filter = RTCTrackFilter { media_stream: Some(stream.clone()), kind: None };
+        let filter = RTCTrackFilter {
+            media_stream: Some(stream.clone()),
+            kind: None,
+        };
         for track in self.tracks(&filter) {
             self.remove_track(track, now)?;
         }
@@ -154,8 +181,15 @@ impl RTCConnection {
     /// The handle of a sending track (draft `track`), `None` when it is not sent here.
     #[must_use]
     pub fn track(&self, track: &MediaStreamTrack) -> Option<RTCTrack> {
-        let found = self.media.senders.iter().find(|(_, sender)| sender.source == *track)?;
-        Some(RTCTrack { slot: found.0, ssrc: found.1.ssrc })
+        let found = self
+            .media
+            .senders
+            .iter()
+            .find(|(_, sender)| sender.source == *track)?;
+        Some(RTCTrack {
+            slot: found.0,
+            ssrc: found.1.ssrc,
+        })
     }
 
     /// The handles of the sending tracks that the filter lets through (draft `tracks`).
@@ -167,7 +201,10 @@ impl RTCConnection {
             .iter()
             .filter(|(_, track)| stream.is_none_or(|id| track.stream_id == id))
             .filter(|(_, track)| filter.kind.is_none_or(|kind| track.kind() == kind))
-            .map(|(slot, track)| RTCTrack { slot, ssrc: track.ssrc })
+            .map(|(slot, track)| RTCTrack {
+                slot,
+                ssrc: track.ssrc,
+            })
             .collect()
     }
 
@@ -183,11 +220,15 @@ impl RTCConnection {
         handle: RTCTrack,
         codecs: Vec<RTCCodec>,
     ) -> Result<(), ConnectionError> {
+        let now = self.now;
         let kind = self.sender_mut(handle)?.kind();
         check_payload_types(codecs.iter().map(|codec| codec.payload_id))?;
         let mut active = self.choose(kind, &codecs)?;
         let track = self.sender_mut(handle)?;
         let changed = track.active.codec != active.codec;
+        if track.active.clock_rate != active.clock_rate {
+            track.clock.change_rate(track.active.clock_rate, now);
+        }
         if track.active.format() == active.format() {
             // The same format goes on where it was: picture ids must not jump.
             active.packetizer = track.active.packetizer.take();
@@ -198,7 +239,10 @@ impl RTCConnection {
         let codec = track.active.codec.clone();
         self.retune_tones(handle.slot);
         if changed {
-            self.output.events.push(Event::SendCodec { track: handle, codec });
+            self.output.events.push(Event::SendCodec {
+                track: handle,
+                codec,
+            });
         }
         Ok(())
     }
@@ -226,7 +270,11 @@ impl RTCConnection {
         Ok(())
     }
 
-    pub(crate) fn remove_track(&mut self, handle: RTCTrack, now: Instant) -> Result<(), ConnectionError> {
+    pub(crate) fn remove_track(
+        &mut self,
+        handle: RTCTrack,
+        now: Instant,
+    ) -> Result<(), ConnectionError> {
         self.sender_mut(handle)?;
         self.advance(now);
         self.media.send_routes.remove(handle.ssrc);
@@ -234,11 +282,18 @@ impl RTCConnection {
             return Err(ConnectionError::UnknownTrack);
         };
         if track.stream.has_sent() {
-            self.media.outbox.push_control(Control::Bye { ssrc: handle.ssrc });
+            self.media
+                .outbox
+                .push_control(Control::Bye { ssrc: handle.ssrc });
         }
-        let last = !self.media.senders.iter().any(|(_, other)| other.stream_id == track.stream_id);
+        let last = !self
+            .media
+            .senders
+            .iter()
+            .any(|(_, other)| other.stream_id == track.stream_id);
         if last {
-            self.sending_streams.retain(|stream| stream.id() != track.stream_id);
+            self.sending_streams
+                .retain(|stream| stream.id() != track.stream_id);
         }
         Ok(())
     }
@@ -249,7 +304,12 @@ impl RTCConnection {
     /// # Errors
     ///
     /// [`SendError`]; nothing of the frame is queued then.
-    pub fn send_frame(&mut self, track: RTCTrack, frame: &Frame, now: Instant) -> Result<(), SendError> {
+    pub fn send_frame(
+        &mut self,
+        track: RTCTrack,
+        frame: &Frame,
+        now: Instant,
+    ) -> Result<(), SendError> {
         self.can_send()?;
         let now = self.advance(now);
         self.media.send_frame(track, frame, now)
@@ -260,7 +320,12 @@ impl RTCConnection {
     /// # Errors
     ///
     /// [`SendError`]; the packet is not queued then.
-    pub fn send_rtp(&mut self, track: RTCTrack, packet: RtpToSend, now: Instant) -> Result<(), SendError> {
+    pub fn send_rtp(
+        &mut self,
+        track: RTCTrack,
+        packet: RtpToSend,
+        now: Instant,
+    ) -> Result<(), SendError> {
         self.can_send()?;
         let now = self.advance(now);
         self.media.send_rtp(track, packet, now)
@@ -269,9 +334,11 @@ impl RTCConnection {
     fn can_send(&self) -> Result<(), SendError> {
         match self.state {
             State::Connected => Ok(()),
-            State::New | State::Connecting | State::Interrupted | State::Closing(_) | State::Closed => {
-                Err(SendError::NotConnected)
-            }
+            State::New
+            | State::Connecting
+            | State::Interrupted
+            | State::Closing(_)
+            | State::Closed => Err(SendError::NotConnected),
         }
     }
 }
@@ -280,7 +347,9 @@ impl RTCConnection {
 pub(super) fn check_payload_types(ids: impl Iterator<Item = u8>) -> Result<(), DescriptionError> {
     let mut seen = [false; 128];
     for id in ids {
-        let entry = seen.get_mut(usize::from(id)).filter(|_| is_payload_type(id));
+        let entry = seen
+            .get_mut(usize::from(id))
+            .filter(|_| is_payload_type(id));
         let entry = entry.ok_or(DescriptionError::PayloadType(id))?;
         if core::mem::replace(entry, true) {
             return Err(DescriptionError::DuplicatePayloadType(id));

@@ -15,7 +15,7 @@ use super::super::event::{DisconnectReason, Event};
 use super::super::options::LocalCandidates;
 use super::super::side::RTCIceConnectionInfo;
 use super::super::socket::{RTCSocket, SocketChange, SocketUpdate};
-use super::{Applied, Expectation, Link, RTCConnection, State};
+use super::{Applied, Discovered, Expectation, Link, RTCConnection, State};
 
 /// Local addresses that one connection gathers from.
 const MAX_ADDRESSES: usize = 64;
@@ -44,7 +44,10 @@ impl RTCConnection {
             return Err(ConnectionError::LocalAddress);
         }
         if self.gathering.addresses.len() == MAX_ADDRESSES {
-            return Err(ConnectionError::TooMany { what: "the list of addresses", limit: MAX_ADDRESSES });
+            return Err(ConnectionError::TooMany {
+                what: "the list of addresses",
+                limit: MAX_ADDRESSES,
+            });
         }
         self.gathering.addresses.push(address);
         Ok(())
@@ -60,22 +63,32 @@ impl RTCConnection {
         self.open()?;
         self.advance(now);
         let listed = &self.gathering.addresses;
-        self.gathering.candidates.retain(|(candidate, _)| {
-            candidate.socket_address().is_ok_and(|address| listed.contains(&address))
-        });
+        self.gathering
+            .discovered
+            .retain(|known| listed.contains(&known.candidate.address()));
         self.gather()
     }
 
     pub(super) fn gather(&mut self) -> Result<(), ConnectionError> {
         let addresses = self.gathering.addresses.clone();
-        for (preference, address) in (0..=u16::MAX).rev().zip(addresses) {
-            let candidate = Candidate::host(address)
-                .map_err(DescriptionError::Candidate)?
-                .with_local_preference(preference);
+        for address in addresses {
+            let candidate = Candidate::host(address).map_err(DescriptionError::Candidate)?;
+            let candidate = self
+                .transport
+                .ice
+                .prepare_local_candidate(candidate, self.now)?;
             let description = RTCIceCandidateDescription::from_candidate(&candidate);
-            let known = self.gathering.candidates.iter().any(|(known, _)| *known == description);
-            if !known {
-                self.gathering.candidates.push((description.clone(), Applied::No));
+            let discovered = &mut self.gathering.discovered;
+            if !discovered
+                .iter()
+                .any(|known| known.description == description)
+            {
+                let description = description.clone();
+                discovered.push(Discovered {
+                    description,
+                    candidate,
+                    applied: Applied::No,
+                });
             }
             if self.gathering.policy == LocalCandidates::AtOnce {
                 self.set_local_candidate(&description, self.now)?;
@@ -101,11 +114,14 @@ impl RTCConnection {
     ) -> Result<(), ConnectionError> {
         self.open()?;
         let now = self.advance(now);
-        let found = self.gathering.candidates.iter_mut().find(|(known, _)| known == candidate);
-        let (known, applied) = found.ok_or(ConnectionError::UnknownLocalCandidate)?;
-        if *applied == Applied::No {
-            self.transport.ice.add_local_candidate(known.to_candidate()?, now)?;
-            *applied = Applied::Yes;
+        let mut discovered = self.gathering.discovered.iter_mut();
+        let found = discovered.find(|known| known.description == *candidate);
+        let known = found.ok_or(ConnectionError::UnknownLocalCandidate)?;
+        if known.applied == Applied::No {
+            self.transport
+                .ice
+                .add_local_candidate(known.candidate.clone(), now)?;
+            known.applied = Applied::Yes;
         }
         self.pump(now);
         self.claim_paths();
@@ -127,7 +143,9 @@ impl RTCConnection {
         self.open()?;
         let now = self.advance(now);
         let address = candidate.socket_address()?;
-        self.transport.ice.add_remote_candidate(candidate.to_candidate()?, now)?;
+        self.transport
+            .ice
+            .add_remote_candidate(candidate.to_candidate()?, now)?;
         self.pump(now);
         self.claim_paths_to(address);
         Ok(())
@@ -162,7 +180,9 @@ impl RTCConnection {
         let now = self.advance(now);
         let credentials = Credentials::new(ice.username_frag.as_str(), ice.password.as_str())
             .map_err(DescriptionError::Credentials)?;
-        self.transport.ice.set_remote_credentials(credentials, now)?;
+        self.transport
+            .ice
+            .set_remote_credentials(credentials, now)?;
         self.tell_socket(SocketChange::RemoteUfrag(ice.username_frag.clone()));
         self.remote.ice = Some(ice);
         self.pump(now);
@@ -202,7 +222,10 @@ impl RTCConnection {
         if self.expectation != Expectation::Asked {
             return Err(ConnectionError::NothingToAccept);
         }
-        running.endpoint.accept_peer().map_err(|_| ConnectionError::NothingToAccept)?;
+        running
+            .endpoint
+            .accept_peer()
+            .map_err(|_| ConnectionError::NothingToAccept)?;
         self.expectation = Expectation::Settled;
         self.pump(now);
         Ok(())
@@ -260,7 +283,11 @@ impl RTCConnection {
         let path = self.transport.ice.data_path();
         self.finish(State::Closing(path), DisconnectReason::Closed);
         self.media.outbox.control.clear();
-        let sent = self.media.senders.iter().filter(|(_, track)| track.stream.has_sent());
+        let sent = self
+            .media
+            .senders
+            .iter()
+            .filter(|(_, track)| track.stream.has_sent());
         let goodbyes: Vec<u32> = sent.map(|(_, track)| track.ssrc).collect();
         for ssrc in goodbyes {
             self.media.outbox.push_control(Control::Bye { ssrc });
@@ -289,7 +316,10 @@ impl RTCConnection {
         let credentials = self.transport.ice.local_credentials().clone();
         let addresses = self.gathering.addresses.clone();
         let (socket, id) = RTCSocket::of(addresses, self.certificate.clone(), credentials, seed);
-        self.link = Some(Link { id, updates: std::collections::VecDeque::new() });
+        self.link = Some(Link {
+            id,
+            updates: std::collections::VecDeque::new(),
+        });
         if let Some(ice) = &self.remote.ice {
             let ufrag = ice.username_frag.clone();
             self.tell_socket(SocketChange::RemoteUfrag(ufrag));
@@ -317,10 +347,13 @@ impl RTCConnection {
         if self.link.is_none() {
             return;
         }
-        let applied = self.gathering.candidates.iter().filter(|(_, applied)| *applied == Applied::Yes);
-        let locals: Vec<SocketAddr> =
-            applied.filter_map(|(candidate, _)| candidate.socket_address().ok()).collect();
-        for local in locals.into_iter().filter(|local| local.is_ipv4() == remote.is_ipv4()) {
+        let discovered = self.gathering.discovered.iter();
+        let applied = discovered.filter(|known| known.applied == Applied::Yes);
+        let locals: Vec<SocketAddr> = applied.map(|known| known.candidate.address()).collect();
+        for local in locals
+            .into_iter()
+            .filter(|local| local.is_ipv4() == remote.is_ipv4())
+        {
             self.tell_socket(SocketChange::Path(ortc_ice::Path::udp(local, remote)));
         }
     }

@@ -6,10 +6,10 @@ use std::time::Instant;
 use crate::media::{SendTones, choose_tones};
 use crate::timer::Armed;
 
+use super::super::codec::RTCCodec;
 use super::super::dtmf_handler::{Direction, RTCDTMFHandler};
 use super::super::error::ConnectionError;
 use super::super::stream::{MediaKind, MediaStream, MediaStreamTrack};
-use super::super::codec::RTCCodec;
 use super::RTCConnection;
 
 /// Where [`RTCConnection::add_dtmf_handler`] attaches the tones (draft `container`).
@@ -45,15 +45,22 @@ impl RTCConnection {
         let found = self.media.senders.iter().find(|(_, track)| {
             track.kind() == MediaKind::Audio && fits(&track.source, &track.stream_id)
         });
-        let slot = found.map(|(slot, _)| slot).ok_or(ConnectionError::NoAudioTrack)?;
-        let dtmf = self.codec("dtmf").cloned().ok_or(ConnectionError::NoAudioTrack)?;
+        let slot = found
+            .map(|(slot, _)| slot)
+            .ok_or(ConnectionError::NoAudioTrack)?;
+        let dtmf = self
+            .codec("dtmf")
+            .cloned()
+            .ok_or(ConnectionError::NoAudioTrack)?;
         let Some(track) = self.media.senders.get_mut(slot) else {
             return Err(ConnectionError::NoAudioTrack);
         };
         if !track.codecs.iter().any(RTCCodec::is_dtmf) {
             let taken = |id: &u8| track.codecs.iter().any(|codec| codec.payload_id == *id);
             // RFC 3551 §6: 96 to 127 are dynamic.
-            let id = core::iter::once(dtmf.payload_id).chain(96..=127).find(|id| !taken(id));
+            let id = core::iter::once(dtmf.payload_id)
+                .chain(96..=127)
+                .find(|id| !taken(id));
             let payload_id = id.ok_or(ConnectionError::NoAudioTrack)?;
             track.codecs.push(RTCCodec { payload_id, ..dtmf });
         }
@@ -65,10 +72,19 @@ impl RTCConnection {
     /// Chooses the payload type and clock of a track's tones anew: its codecs, or what the peer
     /// lists, have changed.
     pub(super) fn retune_tones(&mut self, slot: u32) {
-        let audio = self.media.receivers.iter().filter(|(_, track)| track.track.kind() == MediaKind::Audio);
-        let peer_rates: Vec<u32> = audio.flat_map(|(_, track)| track.payloads.tone_rates()).collect();
-        let Some(track) = self.media.senders.get_mut(slot) else { return };
-        let Some((codec, rate)) = choose_tones(&track.codecs, track.active.clock_rate, &peer_rates) else {
+        let audio = self
+            .media
+            .receivers
+            .iter()
+            .filter(|(_, track)| track.track.kind() == MediaKind::Audio);
+        let peer_rates: Vec<u32> = audio
+            .flat_map(|(_, track)| track.payloads.tone_rates())
+            .collect();
+        let Some(track) = self.media.senders.get_mut(slot) else {
+            return;
+        };
+        let Some((codec, rate)) = choose_tones(&track.codecs, track.active.clock_rate, &peer_rates)
+        else {
             track.tones = None;
             return;
         };
@@ -81,16 +97,22 @@ impl RTCConnection {
                 }
             }
             None => {
-                track.tones = ortc_dtmf::Sender::new(rate)
-                    .ok()
-                    .map(|sender| SendTones { sender, payload_type, armed: Armed::default() });
+                track.tones = ortc_dtmf::Sender::new(rate).ok().map(|sender| SendTones {
+                    sender,
+                    payload_type,
+                    armed: Armed::default(),
+                });
             }
         }
     }
 
     /// The peer described audio: its tones may have other rates now.
     pub(super) fn retune_all_tones(&mut self) {
-        let with_tones = self.media.senders.iter().filter(|(_, track)| track.tones.is_some());
+        let with_tones = self
+            .media
+            .senders
+            .iter()
+            .filter(|(_, track)| track.tones.is_some());
         for slot in with_tones.map(|(slot, _)| slot).collect::<Vec<_>>() {
             self.retune_tones(slot);
         }
@@ -120,7 +142,10 @@ impl RTCConnection {
         Ok(())
     }
 
-    pub(crate) fn dtmf_track(&self, handler: RTCDTMFHandler) -> Result<&MediaStreamTrack, ConnectionError> {
+    pub(crate) fn dtmf_track(
+        &self,
+        handler: RTCDTMFHandler,
+    ) -> Result<&MediaStreamTrack, ConnectionError> {
         let found = match handler.direction {
             Direction::Sending => self
                 .media
@@ -147,7 +172,9 @@ impl RTCConnection {
         Ok(match handler.direction {
             Direction::Sending => {
                 let track = self.media.senders.get(handler.slot);
-                track.and_then(|track| track.tones.as_ref()).map(|tones| &tones.sender)
+                track
+                    .and_then(|track| track.tones.as_ref())
+                    .map(|tones| &tones.sender)
             }
             Direction::Receiving => None,
         })
