@@ -305,6 +305,9 @@ impl ReorderBuffer {
         if matches!(self.phase, Phase::Building(_)) {
             self.step();
         } else {
+            if self.phase == Phase::Origin {
+                self.phase = Phase::Lost;
+            }
             self.window.take(self.scan);
             self.step();
             self.head = self.scan;
@@ -319,14 +322,11 @@ impl ReorderBuffer {
 
     /// Reports a gap when its time has come; false: go on waiting.
     fn cross_gap(&mut self, patience: &mut Patience) -> bool {
-        let blocked = match self.blocked {
-            Some(blocked) if blocked.next > self.scan => blocked,
-            Some(_) | None => {
-                let Some(next) = self.next_present() else {
-                    return false;
-                };
-                next
-            }
+        let blocked = self.blocked.filter(|blocked| blocked.next > self.scan);
+        let Some(blocked) = blocked.or_else(|| self.next_present()) else {
+            // Not reached: the last number below `end` has arrived.
+            self.end = self.scan;
+            return false;
         };
         if !self.is_over(blocked.deadline, patience) {
             self.blocked = Some(blocked);
