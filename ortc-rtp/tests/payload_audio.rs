@@ -33,9 +33,19 @@ fn an_audio_frame_is_one_payload_without_marker() {
 #[test]
 fn an_empty_audio_payload_is_refused() {
     let depacketizer = Depacketizer::new(Format::Opus, 100);
-    assert!(matches!(depacketizer.parse(&[]), Err(ParseError::Truncated { .. })));
-    assert_eq!(depacketizer.parse(&[0; 101]), Err(ParseError::TooLarge { max: 100 }));
-    assert!(depacketizer.parse(&[0x78]).is_ok_and(|part| part.is_key_frame()));
+    assert!(matches!(
+        depacketizer.parse(&[]),
+        Err(ParseError::Truncated { .. })
+    ));
+    assert_eq!(
+        depacketizer.parse(&[0; 101]),
+        Err(ParseError::TooLarge { max: 100 })
+    );
+    assert!(
+        depacketizer
+            .parse(&[0x78])
+            .is_ok_and(|part| part.is_key_frame())
+    );
     assert!(is_key_frame(Format::Opus, &[0x78]));
 }
 
@@ -59,16 +69,31 @@ fn the_toc_octet_tells_the_duration() {
 
 #[test]
 fn a_packet_without_frame_count_or_beyond_120_ms_has_no_duration() {
-    assert!(matches!(opus::duration(&[]), Err(ParseError::Truncated { need: 1, .. })));
-    assert!(matches!(opus::duration(&[3]), Err(ParseError::Truncated { need: 2, .. })));
+    assert!(matches!(
+        opus::duration(&[]),
+        Err(ParseError::Truncated { need: 1, .. })
+    ));
+    assert!(matches!(
+        opus::duration(&[3]),
+        Err(ParseError::Truncated { need: 2, .. })
+    ));
     assert!(opus::duration(&[31 << 3 | 3, 7]).is_err());
     assert!(opus::duration(&[31 << 3 | 3, 0]).is_err());
 }
 
 #[test]
 fn formats_know_their_clock_and_kind() {
-    assert_eq!((Format::Opus.clock_rate(), Format::Opus.kind()), (48_000, MediaKind::Audio));
-    assert_eq!((Format::Pcma.clock_rate(), Format::Pcmu.kind()), (8_000, MediaKind::Audio));
-    assert_eq!((Format::Vp8.clock_rate(), Format::Vp8.kind()), (90_000, MediaKind::Video));
+    assert_eq!(
+        (Format::Opus.clock_rate(), Format::Opus.kind()),
+        (48_000, MediaKind::Audio)
+    );
+    assert_eq!(
+        (Format::Pcma.clock_rate(), Format::Pcmu.kind()),
+        (8_000, MediaKind::Audio)
+    );
+    assert_eq!(
+        (Format::Vp8.clock_rate(), Format::Vp8.kind()),
+        (90_000, MediaKind::Video)
+    );
     assert_eq!(g711::duration(&[0; 160]), Duration::from_millis(20));
 }

@@ -16,12 +16,17 @@ const MODE_1: Format = Format::H264 {
 
 #[test]
 fn parameter_sets_share_a_packet_and_the_slice_is_fragmented() {
-    let mut frame = vec![0, 0, 0, 1, 0x67, 0x42, 0, 0, 1, 0x68, 0xce, 0, 0, 1, 0x65, 0x88];
+    let mut frame = vec![
+        0, 0, 0, 1, 0x67, 0x42, 0, 0, 1, 0x68, 0xce, 0, 0, 1, 0x65, 0x88,
+    ];
     frame.extend([7; 30]);
     let segments = packetize(MODE_1, &frame, 20).unwrap();
 
     assert_eq!(segments[0].prefix.len(), 0);
-    assert_eq!(segments[0].body[..], [0x78, 0, 2, 0x67, 0x42, 0, 2, 0x68, 0xce]);
+    assert_eq!(
+        segments[0].body[..],
+        [0x78, 0, 2, 0x67, 0x42, 0, 2, 0x68, 0xce]
+    );
     let fragments: Vec<(&[u8], usize)> = segments[1..]
         .iter()
         .map(|s| (&s.prefix[..], s.body.len()))
@@ -30,7 +35,9 @@ fn parameter_sets_share_a_packet_and_the_slice_is_fragmented() {
     let markers: Vec<bool> = segments.iter().map(|s| s.marker).collect();
     assert_eq!(markers, [false, false, true]);
 
-    let mut expected = vec![0, 0, 0, 1, 0x67, 0x42, 0, 0, 0, 1, 0x68, 0xce, 0, 0, 0, 1, 0x65, 0x88];
+    let mut expected = vec![
+        0, 0, 0, 1, 0x67, 0x42, 0, 0, 0, 1, 0x68, 0xce, 0, 0, 0, 1, 0x65, 0x88,
+    ];
     expected.extend([7; 30]);
     assert_eq!(rebuild(MODE_1, &segments), expected);
 }
@@ -66,10 +73,22 @@ fn mode_0_sends_one_nal_unit_a_packet_and_refuses_larger_ones() {
 #[test]
 fn what_is_not_an_access_unit_is_refused() {
     assert_eq!(packetize(MODE_1, &[], 100), Err(PacketizeError::Empty));
-    assert_eq!(packetize(MODE_1, &[0, 0, 1, 0, 0, 1], 100), Err(PacketizeError::Empty));
-    assert_eq!(packetize(MODE_1, &[0x65, 1, 2], 100), Err(PacketizeError::NotAnnexB));
-    assert_eq!(packetize(MODE_1, &[7, 0, 0, 1, 0x41], 100), Err(PacketizeError::NotAnnexB));
-    assert_eq!(packetize(MODE_1, &[0, 0, 1, 0x7c, 1], 100), Err(PacketizeError::UnitType(28)));
+    assert_eq!(
+        packetize(MODE_1, &[0, 0, 1, 0, 0, 1], 100),
+        Err(PacketizeError::Empty)
+    );
+    assert_eq!(
+        packetize(MODE_1, &[0x65, 1, 2], 100),
+        Err(PacketizeError::NotAnnexB)
+    );
+    assert_eq!(
+        packetize(MODE_1, &[7, 0, 0, 1, 0x41], 100),
+        Err(PacketizeError::NotAnnexB)
+    );
+    assert_eq!(
+        packetize(MODE_1, &[0, 0, 1, 0x7c, 1], 100),
+        Err(PacketizeError::UnitType(28))
+    );
     assert_eq!(
         packetize(MODE_1, &[0, 0, 1, 0x41, 1, 2], 2),
         Err(PacketizeError::PayloadSize { max: 2, need: 3 })
@@ -82,7 +101,10 @@ fn a_broken_aggregate_is_refused() {
     let depacketizer = Depacketizer::new(MODE_1, 1_000);
     let truncated = |what, need, have| Err(ParseError::Truncated { what, need, have });
     assert_eq!(depacketizer.parse(&[0x78]), truncated("aggregate", 3, 0));
-    assert_eq!(depacketizer.parse(&[0x78, 0]), truncated("NAL unit size", 2, 1));
+    assert_eq!(
+        depacketizer.parse(&[0x78, 0]),
+        truncated("NAL unit size", 2, 1)
+    );
     assert_eq!(
         depacketizer.parse(&[0x78, 0, 3, 0x67, 1]),
         truncated("aggregated NAL unit", 3, 2)
@@ -91,7 +113,10 @@ fn a_broken_aggregate_is_refused() {
         depacketizer.parse(&[0x78, 0xff, 0xff, 0x67]),
         truncated("aggregated NAL unit", 65_535, 1)
     );
-    assert_eq!(depacketizer.parse(&[0x78, 0, 0]), truncated("aggregated NAL unit", 1, 0));
+    assert_eq!(
+        depacketizer.parse(&[0x78, 0, 0]),
+        truncated("aggregated NAL unit", 1, 0)
+    );
     for nested in [24, 25, 26, 27, 28, 29, 30, 31, 0] {
         assert_eq!(
             depacketizer.parse(&[0x78, 0, 1, nested]),
@@ -127,8 +152,14 @@ fn fragments_must_follow_one_another() {
     depacketizer.add(&first).unwrap();
     assert_eq!(depacketizer.finish(), Err(ParseError::UnfinishedUnit));
 
-    assert_eq!(depacketizer.parse(&[0x7c, 0xc5, 1]), Err(ParseError::FirstAndLast));
-    assert_eq!(depacketizer.parse(&[0x7c, 0x9c, 1]), Err(ParseError::UnitType(28)));
+    assert_eq!(
+        depacketizer.parse(&[0x7c, 0xc5, 1]),
+        Err(ParseError::FirstAndLast)
+    );
+    assert_eq!(
+        depacketizer.parse(&[0x7c, 0x9c, 1]),
+        Err(ParseError::UnitType(28))
+    );
     assert!(depacketizer.parse(&[0x7c]).is_err());
 }
 
@@ -136,7 +167,9 @@ fn fragments_must_follow_one_another() {
 fn a_fragmented_unit_cannot_grow_beyond_the_limit() {
     let mut depacketizer = Depacketizer::new(MODE_1, 1_000);
     let first = depacketizer.parse(&[0x7c, 0x85, 0x80]).unwrap();
-    let middle = depacketizer.parse(&[&[0x7c, 0x05][..], &[1; 100]].concat()).unwrap();
+    let middle = depacketizer
+        .parse(&[&[0x7c, 0x05][..], &[1; 100]].concat())
+        .unwrap();
     depacketizer.add(&first).unwrap();
     let taken = (0..100).take_while(|_| depacketizer.add(&middle).is_ok());
     assert_eq!(taken.count(), 9);
@@ -146,7 +179,12 @@ fn a_fragmented_unit_cannot_grow_beyond_the_limit() {
 /// ITU-T H.264 §7.4.1.2.3: what can open an access unit.
 #[test]
 fn the_first_packet_of_an_access_unit_is_recognised() {
-    let start = |payload: &[u8]| Depacketizer::new(MODE_1, 100).parse(payload).unwrap().start();
+    let start = |payload: &[u8]| {
+        Depacketizer::new(MODE_1, 100)
+            .parse(payload)
+            .unwrap()
+            .start()
+    };
     assert_eq!(start(&[9, 0xf0]), FrameStart::Certain);
     assert_eq!(start(&[0x67, 0x42]), FrameStart::Certain);
     assert_eq!(start(&[0x78, 0, 1, 0x67]), FrameStart::Certain);
@@ -170,7 +208,9 @@ fn an_access_unit_with_idr_or_sps_is_a_key_frame() {
 
 #[test]
 fn nal_units_are_found_behind_start_codes_of_both_lengths() {
-    let stream = [0, 0, 0, 1, 9, 0xf0, 0, 0, 1, 6, 0, 0, 3, 0, 0, 0, 0, 1, 0x41, 0, 0];
+    let stream = [
+        0, 0, 0, 1, 9, 0xf0, 0, 0, 1, 6, 0, 0, 3, 0, 0, 0, 0, 1, 0x41, 0, 0,
+    ];
     let found: Vec<&[u8]> = h264::units(&stream).map(|range| &stream[range]).collect();
     assert_eq!(found, [&[9, 0xf0][..], &[6, 0, 0, 3], &[0x41]]);
 }

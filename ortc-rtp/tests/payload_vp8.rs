@@ -14,7 +14,10 @@ fn the_first_packet_has_s_and_a_long_picture_id() {
 
     let (descriptor, len) = Descriptor::parse(&segments[0].prefix).unwrap();
     assert_eq!(segments[0].prefix[..], [0x90, 0x80, 0x80, 0x11]);
-    assert_eq!((len, descriptor.picture_id), (4, Some(PictureId::Long(0x11))));
+    assert_eq!(
+        (len, descriptor.picture_id),
+        (4, Some(PictureId::Long(0x11)))
+    );
     assert!(descriptor.begins_frame() && segments[0].marker);
 }
 
@@ -68,7 +71,10 @@ fn short_long_and_absent_picture_ids_are_told_apart() {
     assert_eq!(id(&[0x90, 0x00, 0]), None);
     assert_eq!(id(&[0x90, 0x80, 0x7f, 0]), Some(PictureId::Short(127)));
     assert_eq!(id(&[0x90, 0x80, 0x80, 0x7f, 0]), Some(PictureId::Long(127)));
-    assert_eq!(id(&[0x90, 0x80, 0xff, 0xff, 0]), Some(PictureId::Long(32_767)));
+    assert_eq!(
+        id(&[0x90, 0x80, 0xff, 0xff, 0]),
+        Some(PictureId::Long(32_767))
+    );
     assert_eq!(PictureId::Short(127).next(), PictureId::Short(0));
     assert_eq!(PictureId::Long(127).next(), PictureId::Long(128));
     assert_eq!(PictureId::Long(32_767).next(), PictureId::Long(0));
@@ -118,7 +124,10 @@ fn a_frame_needs_one_beginning_and_stays_below_the_limit() {
     assert_eq!(depacketizer.add(&first), Err(ParseError::SecondStart));
     depacketizer.add(&first).unwrap();
     depacketizer.add(&further).unwrap();
-    assert_eq!(depacketizer.add(&further), Err(ParseError::TooLarge { max: 4 }));
+    assert_eq!(
+        depacketizer.add(&further),
+        Err(ParseError::TooLarge { max: 4 })
+    );
     assert_eq!(
         depacketizer.parse(&[0x10, 1, 2, 3, 4, 5]),
         Err(ParseError::TooLarge { max: 4 })

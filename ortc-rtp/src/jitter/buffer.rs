@@ -149,7 +149,9 @@ impl ReorderBuffer {
             payload: packet.payload,
             arrived: self.observe(now),
         });
-        let taken = self.insert(packet.extended, slot).and(part.map_err(Into::into));
+        let taken = self
+            .insert(packet.extended, slot)
+            .and(part.map_err(Into::into));
         match taken {
             Ok(_) => self.stats.packets += 1,
             Err(PushError::Late) => self.stats.late += 1,
@@ -379,10 +381,6 @@ impl ReorderBuffer {
                 Some(part) if part.start() == FrameStart::Certain => {
                     self.begin(seen, Begun::AtBoundary);
                 }
-                // A key frame is worth waiting for its parameter sets.
-                Some(part) if part.start() == FrameStart::Likely && !part.is_key_frame() => {
-                    self.begin(seen, Begun::AfterLoss);
-                }
                 Some(_) | None => {
                     let deadline = seen.arrived + ORIGIN_WAIT.min(self.config.max_wait);
                     if !self.is_over(deadline, patience) {
@@ -407,12 +405,13 @@ impl ReorderBuffer {
         true
     }
 
-    /// Directly after a gap: is this packet the first of a frame?
+    /// Directly after a gap: is this packet the first of a frame? A video frame that had a packet
+    /// before the gap is not whole.
     fn can_begin(&self, seen: &Seen) -> bool {
-        match seen.part.map(|part| part.start()) {
-            Some(FrameStart::Certain) => true,
-            Some(FrameStart::Likely) => self.timestamp != Some(seen.timestamp),
-            Some(FrameStart::No) | None => false,
+        let start = seen.part.map_or(FrameStart::No, |part| part.start());
+        match self.format().kind() {
+            MediaKind::Audio => start == FrameStart::Certain,
+            MediaKind::Video => start != FrameStart::No && self.timestamp != Some(seen.timestamp),
         }
     }
 
@@ -450,9 +449,11 @@ impl ReorderBuffer {
 
     /// The frame ends before `scan`.
     fn finish(&mut self, frame: Building) {
-        let whole = self.depacketizer.finish().ok().filter(|whole| {
-            frame.begun == Begun::AtBoundary || whole.complete_after_loss
-        });
+        let whole = self
+            .depacketizer
+            .finish()
+            .ok()
+            .filter(|whole| frame.begun == Begun::AtBoundary || whole.complete_after_loss);
         self.phase = Phase::Boundary;
         let Some(whole) = whole else {
             self.discard_frame();
@@ -521,7 +522,8 @@ impl ReorderBuffer {
         self.depacketizer.reset();
     }
 
-    /// Drops the packet at `scan`. It arrived, so what follows it begins a frame if it ends one.
+    /// Drops the packet at `scan`, and with it all that has its timestamp, even behind a marker:
+    /// a sender that relays what it received can number the halves of a frame the wrong way round.
     fn discard(&mut self, seen: Seen) {
         self.window.take(self.scan);
         self.step();
@@ -529,12 +531,11 @@ impl ReorderBuffer {
         self.stats.dropped += 1;
         self.continuity = Continuity::Broken;
         self.timestamp = Some(seen.timestamp);
-        self.phase = if seen.marker {
-            Phase::Boundary
-        } else {
-            Phase::Discarding {
+        self.phase = match self.format().kind() {
+            MediaKind::Audio => Phase::Boundary,
+            MediaKind::Video => Phase::Discarding {
                 timestamp: seen.timestamp,
-            }
+            },
         };
     }
 }

@@ -344,10 +344,9 @@ impl Unit {
             | (Self::Open, Layout::Last) => Ok(Self::Closed),
             (Self::Closed, Layout::First) | (Self::Open, Layout::Middle) => Ok(Self::Open),
             (Self::Closed, Layout::Middle | Layout::Last) => Err(ParseError::OrphanFragment),
-            (
-                Self::Open,
-                Layout::After(_) | Layout::Unit | Layout::Aggregate | Layout::First,
-            ) => Err(ParseError::UnfinishedUnit),
+            (Self::Open, Layout::After(_) | Layout::Unit | Layout::Aggregate | Layout::First) => {
+                Err(ParseError::UnfinishedUnit)
+            }
         }
     }
 }

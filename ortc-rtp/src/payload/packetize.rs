@@ -197,8 +197,15 @@ impl Packetizer {
 /// Cuts `data` into the fewest pieces of at most `max` octets, all of one length but a shorter
 /// last. Nothing comes of an empty `data` or a zero `max`.
 pub(super) fn equal_pieces(data: Bytes, max: usize) -> impl ExactSizeIterator<Item = Bytes> {
-    let count = data.len().checked_div(max).map_or(0, |_| data.len().div_ceil(max));
-    let size = if count == 0 { 0 } else { data.len().div_ceil(count) };
+    let count = data
+        .len()
+        .checked_div(max)
+        .map_or(0, |_| data.len().div_ceil(max));
+    let size = if count == 0 {
+        0
+    } else {
+        data.len().div_ceil(count)
+    };
     (0..count).map(move |index| {
         let from = index * size;
         data.slice(from..data.len().min(from + size))

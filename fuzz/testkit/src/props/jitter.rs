@@ -214,7 +214,10 @@ impl Run {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "an arbitrary origin of virtual time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an arbitrary origin of virtual time"
+)]
 fn origin() -> Instant {
     Instant::now()
 }

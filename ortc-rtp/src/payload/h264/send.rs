@@ -3,9 +3,7 @@ use core::ops::Range;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::annex_b::units;
-use super::{
-    END, F, FU_A, LAST_SINGLE, NRI, PacketizationMode, STAP_A, START, TYPE, unit_type,
-};
+use super::{END, F, FU_A, LAST_SINGLE, NRI, PacketizationMode, STAP_A, START, TYPE, unit_type};
 use crate::payload::packetize::equal_pieces;
 use crate::payload::{PacketizeError, Prefix, Segment};
 
@@ -153,12 +151,7 @@ const fn whole(body: Bytes, marker: bool) -> Segment {
 }
 
 /// FU-A (§5.8): the NAL unit's own header is not in the fragments but told by theirs.
-fn fragment(
-    unit: &Bytes,
-    max_payload: usize,
-    last: bool,
-    out: &mut impl Extend<Segment>,
-) -> usize {
+fn fragment(unit: &Bytes, max_payload: usize, last: bool, out: &mut impl Extend<Segment>) -> usize {
     let header = unit.first().copied().unwrap_or_default();
     let pieces = equal_pieces(unit.slice(1..), max_payload - FU_HEADER);
     let count = pieces.len();
