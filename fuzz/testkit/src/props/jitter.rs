@@ -1,4 +1,5 @@
-//! Properties of jitter.
+//! Properties of the reorder buffer.
+#![expect(clippy::missing_panics_doc, reason = "a property reports by panicking")]
 
 use core::time::Duration;
 use std::collections::BTreeMap;

@@ -1,4 +1,5 @@
-//! Properties of payload.
+//! Properties of payload formats.
+#![expect(clippy::missing_panics_doc, reason = "a property reports by panicking")]
 
 use bytes::{Bytes, BytesMut};
 use ortc_rtp::payload::vp8::Descriptor;
