@@ -1,20 +1,34 @@
 //! The example's readers and writers of media files.
-#![expect(clippy::unwrap_used, reason = "a failed expectation is the report")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failed expectation is the report"
+)]
 
 #[path = "../examples/call/media/mod.rs"]
 mod media;
 
 use core::time::Duration;
 use std::io::Cursor;
+use std::time::Instant;
+
+use bytes::Bytes;
+use ortc_rtp::jitter::{Config, Output, Packet, ReorderBuffer};
+use ortc_rtp::payload::h264::units;
+use ortc_rtp::payload::{Format, PacketizationMode, Packetizer, Segment, is_key_frame};
 
 use media::{
     H264Reader, H264Writer, IvfHeader, IvfReader, IvfWriter, MediaError, OggOpusReader,
     OggOpusWriter, OpusPacket, TimeBase, VideoFrame,
 };
 
+const H264: Format = Format::H264 {
+    mode: PacketizationMode::NonInterleaved,
+};
+
 const SPEECH: &[u8] = include_bytes!("../examples/call/data/speech.opus");
 const VP8: &[u8] = include_bytes!("../examples/call/data/testsrc.vp8.ivf");
-const H264: &[u8] = include_bytes!("../examples/call/data/testsrc.h264");
+const H264_FILE: &[u8] = include_bytes!("../examples/call/data/testsrc.h264");
 
 #[test]
 fn an_ogg_file_keeps_its_packets_headers_and_end() {
@@ -70,15 +84,12 @@ fn an_ivf_file_is_written_as_it_was_read() {
 
 #[test]
 fn an_annex_b_file_is_its_access_units() {
-    let mut reader = H264Reader::new(H264, 30).unwrap();
+    let mut reader = H264Reader::new(H264_FILE, 30).unwrap();
     let mut writer = H264Writer::new(Vec::new());
     let mut keys = Vec::new();
     let mut frames = 0;
     while let Some(frame) = reader.next_frame() {
-        let format = ortc_rtp::payload::Format::H264 {
-            mode: ortc_rtp::payload::PacketizationMode::NonInterleaved,
-        };
-        if ortc_rtp::payload::is_key_frame(format, &frame.data) {
+        if is_key_frame(H264, &frame.data) {
             keys.push(frame.pts);
         }
         writer.write(&frame).unwrap();
@@ -87,7 +98,7 @@ fn an_annex_b_file_is_its_access_units() {
     assert_eq!((frames, keys.len(), keys.first()), (240, 3, Some(&0)));
     assert_eq!(reader.time_base().time(240), Duration::from_secs(8));
     let written = writer.finish().unwrap();
-    assert!(written == H264);
+    assert!(written == H264_FILE);
     dump("testsrc.h264", &written);
 }
 
@@ -108,6 +119,85 @@ fn pictures_of_several_slices_stay_together() {
         assert_eq!(reader.next_frame(), Some(VideoFrame { pts, data }));
     }
     assert_eq!(reader.next_frame(), None);
+}
+
+/// Split into packets, swapped, put together again and written: the file has the same frames.
+#[test]
+fn files_survive_the_way_through_packets() {
+    let mut opus = OggOpusReader::new(Cursor::new(SPEECH)).unwrap();
+    let packets = core::iter::from_fn(|| opus.next_packet().unwrap());
+    through_packets(Format::Opus, packets.map(|packet| packet.data).collect());
+
+    let mut ivf = IvfReader::new(VP8).unwrap();
+    let frames = core::iter::from_fn(|| ivf.next_frame().unwrap());
+    through_packets(Format::Vp8, frames.map(|frame| frame.data).collect());
+
+    let mut h264 = H264Reader::new(H264_FILE, 30).unwrap();
+    let frames = core::iter::from_fn(|| h264.next_frame());
+    let received = through_packets(H264, frames.map(|frame| frame.data).collect());
+    let mut writer = H264Writer::new(Vec::new());
+    for (pts, data) in (0..).zip(received) {
+        writer.write(&VideoFrame { pts, data }).unwrap();
+    }
+    dump("through-packets.h264", &writer.finish().unwrap());
+}
+
+fn through_packets(format: Format, frames: Vec<Bytes>) -> Vec<Bytes> {
+    let mut packetizer = Packetizer::new(format, 1);
+    let mut packets = Vec::new();
+    for (frame, number) in frames.iter().zip(0..) {
+        let mut segments: Vec<Segment> = Vec::new();
+        packetizer.packetize(frame, 1_160, &mut segments).unwrap();
+        for segment in segments {
+            let mut payload = Vec::new();
+            segment.write_to(&mut payload);
+            packets.push(Packet {
+                extended: 60_000 + packets.len() as u64,
+                timestamp: number * 3_000,
+                marker: segment.marker,
+                payload: payload.into(),
+            });
+        }
+    }
+    let now = origin();
+    let mut buffer = ReorderBuffer::new(format, Config::new(format));
+    let mut received = Vec::new();
+    // The first packet stays first: of audio, what is older than it is late.
+    let (first, others) = packets.split_first().unwrap();
+    buffer.push(first.clone(), now).unwrap();
+    for run in others.chunks(5) {
+        for packet in run.iter().rev() {
+            buffer.push(packet.clone(), now).unwrap();
+        }
+        while let Some(output) = buffer.poll(now) {
+            match output {
+                Output::Frame(frame) => received.push(frame.payload),
+                Output::Gap { .. } => panic!("{output:?}"),
+            }
+        }
+    }
+    assert_eq!(received.len(), frames.len());
+    for (sent, received) in frames.iter().zip(&received) {
+        if format == H264 {
+            // The same NAL units, though this file also has start codes of three octets.
+            assert!(nal_units(sent) == nal_units(received));
+        } else {
+            assert!(sent == received);
+        }
+    }
+    received
+}
+
+fn nal_units(frame: &Bytes) -> Vec<Bytes> {
+    units(frame).map(|range| frame.slice(range)).collect()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an arbitrary origin of virtual time"
+)]
+fn origin() -> Instant {
+    Instant::now()
 }
 
 #[test]

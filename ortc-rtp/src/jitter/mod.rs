@@ -17,6 +17,9 @@
 //! A frame ends with the marker bit, or before the next packet when that has another timestamp. Of
 //! a timestamp of which one video packet was dropped, no frame is delivered.
 //!
+//! The first packet to arrive need not be the first sent: a stream that seems to begin inside a
+//! frame waits 100 ms (or `max_wait`, if that is less) for what came before it.
+//!
 //! ```
 //! use core::time::Duration;
 //! use bytes::Bytes;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use ortc_rtp::jitter::{Config, Output, Packet, PushError, ReorderBuffer};
-use ortc_rtp::payload::{Format, Packetizer, Segment};
+use ortc_rtp::payload::{Format, MediaKind, Packetizer, Segment};
 
 use super::payload::H264;
 
@@ -143,15 +143,15 @@ fn packets(script: &mut Script<'_>, format: Format) -> Sent {
 /// A frame with its number in it, key frames now and then.
 fn frame(script: &mut Script<'_>, format: Format, number: usize) -> Bytes {
     let tag = u8::try_from(number).unwrap() | 0x80;
-    let len = match format {
-        Format::Opus => script.below(30) + 1,
-        _ => script.below(200) + 1,
+    let len = match format.kind() {
+        MediaKind::Audio => script.below(30) + 1,
+        MediaKind::Video => script.below(200) + 1,
     };
     if format != H264 {
         return vec![tag; len].into();
     }
     let mut units = Vec::new();
-    let key = number % 8 == 0;
+    let key = number.is_multiple_of(8);
     if key {
         units.extend_from_slice(&[0, 0, 0, 1, 0x67, 0x42, tag, 0, 0, 0, 1, 0x68, 0xce, tag]);
     }

@@ -146,7 +146,7 @@ pub fn access_unit(data: &[u8]) -> Bytes {
         let Some((&header, body)) = unit.split_first() else {
             continue;
         };
-        frame.extend_from_slice(&[0, 0, 0, 1, header & 0xe0 | (header & 0x1f) % 23 + 1]);
+        frame.extend_from_slice(&[0, 0, 0, 1, header & 0xe0 | ((header & 0x1f) % 23 + 1)]);
         frame.extend(body.iter().map(|&octet| octet | 1));
     }
     frame.freeze()
