@@ -38,12 +38,10 @@ pub const fn to_span(units: u32, rate: u32) -> Duration {
 /// A media clock: `rate` units a second, starting anywhere.
 ///
 /// ```
-/// # #[allow(clippy::disallowed_methods, reason = "an example")]
-/// # fn now() -> std::time::Instant { std::time::Instant::now() }
 /// use core::time::Duration;
 /// use ortc_rtp::timestamp::RtpClock;
 ///
-/// let start = now();
+/// let start = std::time::Instant::now();
 /// let clock = RtpClock::new(u32::MAX, 48_000, start);
 /// assert_eq!(clock.timestamp(start + Duration::from_millis(20)), 959); // it wrapped
 /// ```

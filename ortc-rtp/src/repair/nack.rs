@@ -105,12 +105,10 @@ struct Missing {
 /// ([`Reception::extended`](crate::stream::Reception::extended)), repaired ones included.
 ///
 /// ```
-/// # #[allow(clippy::disallowed_methods, reason = "an example")]
-/// # fn now() -> std::time::Instant { std::time::Instant::now() }
 /// use core::time::Duration;
 /// use ortc_rtp::repair::{NackConfig, NackGenerator};
 ///
-/// let start = now();
+/// let start = std::time::Instant::now();
 /// let mut nack = NackGenerator::new(NackConfig::default());
 /// nack.on_packet(100, start);
 /// nack.on_packet(103, start);

@@ -1,0 +1,329 @@
+//! RFC 4585: generic NACK, picture loss indication, and the generator behind the NACKs.
+#![expect(clippy::unwrap_used, reason = "a failed expectation is the report")]
+
+use core::time::Duration;
+use std::time::Instant;
+
+use ortc_rtp::ParseError;
+use ortc_rtp::repair::{HistoryConfig, NackConfig, NackGenerator, SendHistory};
+use ortc_rtp::wire::rtcp::{Compound, Nack, NackView, Packet, Pli, packets};
+
+const RTT: Duration = Duration::from_millis(50);
+
+/// §6.2.1: PID and a bitmask whose bit i stands for PID + i + 1.
+#[test]
+fn seventeen_neighbours_share_one_entry() {
+    let lost: Vec<u16> = (65_530..=65_535).chain(0..=10).collect();
+    let mut out = Vec::new();
+    Nack {
+        sender_ssrc: 1,
+        media_ssrc: 2,
+        lost: &lost,
+    }
+    .encode(&mut out);
+    assert_eq!(hex::encode(&out), "81cd00030000000100000002fffaffff");
+    assert!(nack(&out).lost().eq(lost));
+}
+
+#[test]
+fn numbers_far_apart_take_an_entry_each() {
+    let mut out = Vec::new();
+    Nack {
+        sender_ssrc: 1,
+        media_ssrc: 2,
+        lost: &[5, 22, 40],
+    }
+    .encode(&mut out);
+    assert_eq!(
+        hex::encode(&out),
+        "81cd000500000001000000020005000000160000".to_owned() + "00280000"
+    );
+}
+
+#[test]
+fn more_entries_than_a_datagram_holds_continue_in_another_packet() {
+    let lost: Vec<u16> = (0..300).map(|index| index * 20).collect();
+    let mut out = Vec::new();
+    Nack {
+        sender_ssrc: 1,
+        media_ssrc: 2,
+        lost: &lost,
+    }
+    .encode(&mut out);
+    let found: Vec<usize> = Compound::parse(&out)
+        .unwrap()
+        .packets()
+        .map(|packet| match packet {
+            Packet::Nack(view) => view.lost().count(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(found, [256, 44]);
+}
+
+#[test]
+fn a_nack_of_nothing_is_not_sent() {
+    let mut out = Vec::new();
+    Nack {
+        sender_ssrc: 1,
+        media_ssrc: 2,
+        lost: &[],
+    }
+    .encode(&mut out);
+    assert_eq!(out, []);
+}
+
+#[test]
+fn a_picture_loss_indication_is_twelve_octets() {
+    let mut out = Vec::new();
+    Pli {
+        sender_ssrc: 1,
+        media_ssrc: 0xAABB_CCDD,
+    }
+    .encode(&mut out);
+    assert_eq!(hex::encode(&out), "81ce000200000001aabbccdd");
+    let Some(Ok(Packet::PictureLoss(pli))) = packets(&out).next() else {
+        panic!("not what was built");
+    };
+    assert_eq!((pli.sender_ssrc(), pli.media_ssrc()), (1, 0xAABB_CCDD));
+}
+
+#[test]
+fn feedback_without_its_two_sources_is_an_error() {
+    for bytes in [
+        "81cd0000",
+        "81ce000100000001",
+        "8fcd000100000001",
+        "84ce0000",
+    ] {
+        let bytes = hex::decode(bytes).unwrap();
+        let error = packets(&bytes).next().unwrap().unwrap_err();
+        assert!(matches!(error, ParseError::Truncated { .. }), "{error}");
+    }
+}
+
+/// The content of application-layer feedback is the application's: here an estimate of bandwidth.
+#[test]
+fn application_layer_feedback_keeps_its_content() {
+    let bytes = hex::decode("8fce00050000000100000000524549420106bdcbaabbccdd").unwrap();
+    // One word short of what the length says: nothing is guessed.
+    assert!(packets(&bytes[..20]).next().unwrap().is_err());
+    let bytes = [&bytes[..3], &[5], &bytes[4..]].concat();
+    let Some(Ok(Packet::ApplicationLayer(view))) = packets(&bytes).next() else {
+        panic!("not application-layer feedback");
+    };
+    assert_eq!(&view.fci()[..4], b"REIB");
+    let mut again = Vec::new();
+    view.encode(&mut again);
+    assert_eq!(again, bytes);
+}
+
+#[test]
+fn feedback_of_unknown_type_is_kept() {
+    let bytes = hex::decode("8bcd00030000000100000002cafe0000").unwrap();
+    let Some(Ok(packet @ Packet::OtherFeedback(view))) = packets(&bytes).next() else {
+        panic!("not kept");
+    };
+    assert_eq!((view.packet_type(), view.message_type()), (205, 11));
+    let mut again = Vec::new();
+    packet.encode(&mut again);
+    assert_eq!(again, bytes);
+}
+
+#[test]
+fn a_stream_without_loss_has_no_deadline() {
+    let start = start();
+    let mut generator = NackGenerator::new(NackConfig::default());
+    for extended in 65_536..66_536 {
+        generator.on_packet(extended, start);
+        assert_eq!(generator.poll_timeout(), None);
+    }
+    assert_eq!(take(&mut generator, start + RTT), []);
+}
+
+#[test]
+fn a_packet_that_is_only_late_is_not_asked_for() {
+    let start = start();
+    let mut generator = NackGenerator::new(NackConfig::default());
+    generator.on_packet(100, start);
+    generator.on_packet(102, start);
+    generator.on_packet(101, start + ms(5));
+    assert_eq!(generator.poll_timeout(), None);
+    assert_eq!(take(&mut generator, start + RTT), []);
+}
+
+#[test]
+fn a_lost_packet_is_asked_for_once_a_round_trip_until_it_is_given_up() {
+    let start = start();
+    let mut generator = NackGenerator::new(NackConfig::default().tries(3));
+    generator.on_packet(100, start);
+    generator.on_packet(102, start);
+    let mut asked = Vec::new();
+    while let Some(due) = generator.poll_timeout() {
+        let lost = take(&mut generator, due);
+        if !lost.is_empty() {
+            assert_eq!(lost, [101]);
+            asked.push(due - start);
+        }
+    }
+    assert_eq!(asked, [ms(10), ms(70), ms(130)]);
+    assert_eq!((generator.outstanding(), generator.given_up()), (0, 1));
+}
+
+/// An early or repeated call changes nothing, and a deadline that was served has moved.
+#[test]
+fn a_served_deadline_moves() {
+    let start = start();
+    let mut generator = NackGenerator::new(NackConfig::default());
+    generator.on_packet(100, start);
+    generator.on_packet(102, start);
+    generator.handle_timeout(start);
+    let due = generator.poll_timeout().unwrap();
+    assert_eq!(take(&mut generator, due), [101]);
+    assert!(generator.poll_timeout().unwrap() > due);
+    assert_eq!(take(&mut generator, due), []);
+}
+
+#[test]
+fn one_gap_of_32_000_asks_for_no_more_than_the_bound() {
+    let start = start();
+    let mut generator = NackGenerator::new(NackConfig::default());
+    generator.on_packet(100, start);
+    generator.on_packet(32_100, start);
+    assert_eq!(generator.outstanding(), 512);
+    assert_eq!(generator.given_up(), 31_999 - 512);
+
+    let mut requests = Vec::new();
+    while generator.poll_timeout() == Some(start + ms(10)) {
+        requests.push(take(&mut generator, start + ms(10)));
+    }
+    assert_eq!(requests.len(), 4); // of 128 numbers each
+    assert!(requests.concat().into_iter().eq(31_588..32_100));
+
+    let mut asked = 512;
+    while let Some(due) = generator.poll_timeout() {
+        asked += take(&mut generator, due).len();
+    }
+    assert!(asked <= 512 * 10, "{asked}");
+    assert_eq!((generator.outstanding(), generator.given_up()), (0, 31_999));
+}
+
+#[test]
+fn gaps_without_end_stay_within_the_bound() {
+    let start = start();
+    let mut generator = NackGenerator::new(NackConfig::default().outstanding(64));
+    for index in 0..10_000_u64 {
+        generator.on_packet(65_536 + index * 3, start + Duration::from_micros(index));
+        assert!(generator.outstanding() <= 64);
+    }
+}
+
+/// Feedback about a history in which nothing was ever sent, or not that.
+#[test]
+fn a_request_at_the_start_of_a_stream_finds_nothing() {
+    let start = start();
+    let mut history: SendHistory<u16> = SendHistory::new(HistoryConfig::default());
+    assert_eq!(history.get(0, start, RTT), None);
+    history.insert(3, 3, start);
+    for sequence in [2, 4, 65_535, 0x8003] {
+        assert_eq!(history.get(sequence, start, RTT), None);
+    }
+    assert_eq!(history.get(3, start, RTT), Some(&3));
+}
+
+#[test]
+fn the_history_holds_the_latest_across_the_wrap() {
+    let start = start();
+    let mut history = SendHistory::new(HistoryConfig::default().packets(8));
+    for sequence in (65_530..=65_535).chain(0..=5) {
+        history.insert(sequence, sequence, start);
+    }
+    assert_eq!(history.len(), 8);
+    for sequence in (65_534..=65_535).chain(0..=5) {
+        assert_eq!(history.get(sequence, start, RTT), Some(&sequence));
+    }
+    assert_eq!(history.get(65_533, start, RTT), None);
+}
+
+#[test]
+fn a_packet_is_resent_once_a_round_trip_and_not_when_old() {
+    let start = start();
+    let mut history = SendHistory::new(HistoryConfig::default());
+    history.insert(1, (), start);
+    let answers: Vec<bool> = [0, 49, 50, 99, 100, 3_000, 3_001]
+        .map(|at| history.get(1, start + ms(at), RTT).is_some())
+        .to_vec();
+    assert_eq!(answers, [true, false, true, false, true, true, false]);
+}
+
+/// However often a peer asks: no more resends than packets, and the burst.
+#[test]
+fn resends_are_bounded_by_what_was_sent() {
+    let start = start();
+    let mut history = SendHistory::new(HistoryConfig::default().burst(10));
+    let mut resent = 0;
+    for sequence in 0..100_u16 {
+        history.insert(sequence, (), start);
+        for asked in 0..=sequence {
+            resent += usize::from(history.get(asked, start, Duration::ZERO).is_some());
+        }
+    }
+    assert!((100..=110).contains(&resent), "{resent}");
+}
+
+#[test]
+fn an_old_history_is_let_go() {
+    let start = start();
+    let mut history = SendHistory::new(HistoryConfig::default());
+    for sequence in 0..100 {
+        history.insert(sequence, (), start);
+    }
+    history.expire(start + ms(3_001));
+    assert!(history.is_empty());
+}
+
+#[test]
+fn a_restarted_numbering_begins_the_history_anew() {
+    let start = start();
+    let mut history = SendHistory::new(HistoryConfig::default());
+    history.insert(500, 1, start);
+    history.insert(20, 2, start);
+    assert_eq!(history.get(500, start, RTT), None);
+    assert_eq!(history.get(20, start, RTT), Some(&2));
+}
+
+/// Numbers with large holes must not end up more than half of their space apart.
+#[test]
+fn a_history_with_holes_finds_what_it_holds() {
+    let start = start();
+    let mut history = SendHistory::new(HistoryConfig::default());
+    for sequence in [0, 30_000, 60_000, 25_000_u16] {
+        history.insert(sequence, sequence, start);
+        assert_eq!(history.get(sequence, start, RTT), Some(&sequence));
+    }
+    assert_eq!(history.get(60_000, start + RTT, RTT), Some(&60_000));
+    assert_eq!(history.get(0, start + RTT, RTT), None);
+}
+
+fn nack(bytes: &[u8]) -> NackView<'_> {
+    match packets(bytes).next() {
+        Some(Ok(Packet::Nack(view))) => view,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn take(generator: &mut NackGenerator, now: Instant) -> Vec<u16> {
+    let mut out = Vec::new();
+    generator.handle_timeout(now);
+    generator.take(now, RTT, &mut out);
+    out
+}
+
+fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+#[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
+fn start() -> Instant {
+    Instant::now()
+}
