@@ -1,7 +1,6 @@
 //! What every packet costs: reading and writing its header, and reading a compound of RTCP.
 #![expect(
     clippy::unwrap_used,
-    missing_docs,
     reason = "a bench: a failed expectation is the report"
 )]
 

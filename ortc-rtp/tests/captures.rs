@@ -1,5 +1,6 @@
 //! What browsers really send: the packets of fourteen recorded calls, decrypted.
 #![expect(
+    clippy::panic,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     reason = "a failed expectation is the report"

@@ -1,6 +1,5 @@
 //! RFC 3550: header, reports, statistics and the report interval; the appendices' algorithms are
 //! written out naively here and compared with the crate.
-#![expect(clippy::unwrap_used, reason = "a failed expectation is the report")]
 
 use core::time::Duration;
 use std::time::Instant;
@@ -186,10 +185,10 @@ fn more_than_31_blocks_continue_in_receiver_reports() {
     let mut read = Vec::new();
     for packet in Compound::parse(&out).unwrap().packets() {
         let before = read.len();
-        match packet {
-            Packet::SenderReport(view) => read.extend(view.blocks()),
-            Packet::ReceiverReport(view) => read.extend(view.blocks()),
-            other => panic!("{other:?}"),
+        if let Packet::SenderReport(view) = packet {
+            read.extend(view.blocks());
+        } else if let Packet::ReceiverReport(view) = packet {
+            read.extend(view.blocks());
         }
         counts.push(read.len() - before);
     }

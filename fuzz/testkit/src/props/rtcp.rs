@@ -1,4 +1,8 @@
 //! Properties of RTCP datagrams.
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "a property panics when it does not hold"
+)]
 
 use ortc_rtp::wire::rtcp::{
     Bye, Compound, Fir, Nack, Packet, Pli, ReceiverReport, SenderReport, TransportFeedback, packets,

@@ -1,4 +1,8 @@
 //! Properties of RTP packets, header extensions and sequence numbers.
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "a property panics when it does not hold"
+)]
 
 use ortc_rtp::sequence::Unwrapper;
 use ortc_rtp::wire::{ExtensionElements, ExtensionError, RtpPacket};
