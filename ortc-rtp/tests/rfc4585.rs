@@ -222,6 +222,35 @@ fn gaps_without_end_stay_within_the_bound() {
     }
 }
 
+#[test]
+fn a_restarted_source_is_not_asked_for_what_it_never_sent() {
+    let start = start();
+    let mut generator = NackGenerator::new(NackConfig::default());
+    generator.on_packet(65_636, start);
+    generator.on_packet(65_638, start);
+    generator.restart(130_000);
+    generator.on_packet(130_001, start);
+    assert_eq!(
+        (generator.outstanding(), generator.poll_timeout()),
+        (0, None)
+    );
+}
+
+/// A round trip longer than the age: the packet is given up in time all the same.
+#[test]
+fn a_packet_is_given_up_at_its_age() {
+    let start = start();
+    let mut generator = NackGenerator::new(NackConfig::default());
+    generator.on_packet(100, start);
+    generator.on_packet(102, start);
+    let mut lost = Vec::new();
+    generator.take(start + ms(10), Duration::from_secs(5), &mut lost);
+    assert_eq!(lost, [101]);
+    assert_eq!(generator.poll_timeout(), Some(start + ms(1_000)));
+    generator.handle_timeout(start + ms(1_000));
+    assert_eq!((generator.poll_timeout(), generator.given_up()), (None, 1));
+}
+
 /// Feedback about a history in which nothing was ever sent, or not that.
 #[test]
 fn a_request_at_the_start_of_a_stream_finds_nothing() {

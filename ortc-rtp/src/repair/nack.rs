@@ -237,7 +237,8 @@ impl NackGenerator {
             if missing.due <= now {
                 left -= 1;
                 missing.tries += 1;
-                missing.due = again;
+                // Not past the instant at which it is given up, so that this happens in time.
+                missing.due = again.min(missing.since + self.config.max_age);
                 out.push(truncate(missing.extended));
             }
         }
@@ -256,10 +257,17 @@ impl NackGenerator {
         self.given_up
     }
 
-    /// Forgets all that is missing, after a key frame made it useless or the source restarted.
+    /// Forgets all that is missing, after a key frame made it useless.
     pub fn clear(&mut self) {
         self.missing.clear();
         self.due = None;
+    }
+
+    /// Begins anew at this packet: the source restarted
+    /// ([`Order::Restart`](crate::stream::Order::Restart)), and what lies between was never sent.
+    pub fn restart(&mut self, extended: u64) {
+        self.clear();
+        self.highest = Some(extended);
     }
 
     fn earliest(&self) -> Option<Instant> {

@@ -38,7 +38,9 @@ pub enum Order {
     Duplicate,
     /// So far off that it is counted only if its successor comes next; deliver nothing.
     Suspect,
-    /// The second of a new run: the source restarted, and the statistics with it.
+    /// The second of a new run: the source restarted, and the statistics with it. What the
+    /// numbers leave out before it was never sent: see
+    /// [`NackGenerator::restart`](crate::repair::NackGenerator::restart).
     Restart,
 }
 
