@@ -237,7 +237,9 @@ impl Machine for Peer {
     fn handle_datagram(&mut self, _: SocketAddr, _: SocketAddr, contents: &mut [u8], now: Instant) {
         match self {
             Self::Sender(sender) => sender.handle_rtcp(contents, now),
-            Self::Receiver(receiver) if rtcp::is_rtcp(contents[1]) => {
+            Self::Receiver(receiver)
+                if contents.get(1).is_some_and(|second| rtcp::is_rtcp(*second)) =>
+            {
                 for packet in rtcp::packets(contents) {
                     if let Packet::SenderReport(report) = packet.unwrap() {
                         receiver.stream.on_sender_report(&report.info(), now);
