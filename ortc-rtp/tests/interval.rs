@@ -152,6 +152,22 @@ fn the_deadline_of_reports_always_moves() {
     }
 }
 
+/// A careless configuration waits long; it does not end the process.
+#[test]
+fn absurd_spans_keep_the_regular_interval() {
+    let start = start();
+    let mut random = ChaCha20Rng::seed_from_u64(1);
+    let config = ReportConfig::default()
+        .early(Duration::MAX, Duration::MAX)
+        .minimum(Duration::MAX)
+        .bandwidth(0);
+    let mut schedule = ReportSchedule::new(config, start, &mut random);
+    schedule.on_media_sent(start);
+    assert!(schedule.next() - start < ms(90_000));
+    while !schedule.on_timeout(schedule.next(), &mut random) {}
+    assert!(schedule.next() > start);
+}
+
 /// §6.3.4: the others leave, the next report comes nearer.
 #[test]
 fn fewer_members_bring_the_report_nearer() {

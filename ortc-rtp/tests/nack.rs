@@ -18,6 +18,25 @@ fn a_stream_without_loss_has_no_deadline() {
     assert_eq!(take(&mut generator, start + RTT), []);
 }
 
+/// A careless configuration waits long; it does not end the process.
+#[test]
+fn absurd_spans_are_far_away_and_no_panic() {
+    let start = start();
+    let config = NackConfig::default().max_age(Duration::MAX);
+    let mut generator = NackGenerator::new(config.minimum_interval(Duration::MAX));
+    generator.on_packet(100, start);
+    generator.on_packet(102, start);
+    let mut lost = Vec::new();
+    generator.take(start + ms(10), Duration::MAX, &mut lost);
+    assert_eq!(lost, [101]);
+    assert!(generator.poll_timeout().unwrap() > start + Duration::from_secs(86_400));
+
+    let mut waiting = NackGenerator::new(config.reorder_delay(Duration::MAX));
+    waiting.on_packet(100, start);
+    waiting.on_packet(102, start);
+    assert!(waiting.poll_timeout().unwrap() > start + Duration::from_secs(86_400));
+}
+
 #[test]
 fn a_packet_that_is_only_late_is_not_asked_for() {
     let start = start();

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::sequence::truncate;
+use crate::timestamp::later;
 
 /// Bounds of a NACK generator.
 ///
@@ -187,12 +188,12 @@ impl NackGenerator {
             self.missing.push_back(Missing {
                 extended,
                 since: now,
-                due: now + self.config.reorder_delay,
+                due: later(now, self.config.reorder_delay),
                 tries: 0,
             });
         }
         if first < to {
-            let due = now + self.config.reorder_delay;
+            let due = later(now, self.config.reorder_delay);
             self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
         }
     }
@@ -228,7 +229,8 @@ impl NackGenerator {
         if self.due.is_none_or(|due| now < due) {
             return;
         }
-        let again = now + (rtt + self.config.reorder_delay).max(self.config.minimum_interval);
+        let interval = rtt.saturating_add(self.config.reorder_delay);
+        let again = later(now, interval.max(self.config.minimum_interval));
         let mut left = self.config.batch;
         for missing in &mut self.missing {
             if left == 0 {
@@ -238,7 +240,7 @@ impl NackGenerator {
                 left -= 1;
                 missing.tries += 1;
                 // Not past the instant at which it is given up, so that this happens in time.
-                missing.due = again.min(missing.since + self.config.max_age);
+                missing.due = again.min(later(missing.since, self.config.max_age));
                 out.push(truncate(missing.extended));
             }
         }

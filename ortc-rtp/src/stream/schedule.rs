@@ -6,6 +6,8 @@ use std::time::Instant;
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
 
+use crate::timestamp::later;
+
 /// IPv4 and UDP headers: report sizes include them (RFC 3550 §6.2).
 const LOWER_LAYERS: u64 = 28;
 
@@ -180,7 +182,7 @@ impl ReportSchedule {
         if self.phase == Phase::Silent {
             self.phase = Phase::First(now);
             self.senders = self.senders.max(1);
-            self.next = self.next.min(now + self.config.first_after);
+            self.next = self.next.min(later(now, self.config.first_after));
         }
     }
 
@@ -215,7 +217,7 @@ impl ReportSchedule {
         let interval = self.interval(random);
         match self.phase {
             Phase::First(began) => {
-                let second = began + self.config.second_after;
+                let second = later(began, self.config.second_after);
                 if second > now {
                     self.phase = Phase::Second;
                     self.sent(now, second);
