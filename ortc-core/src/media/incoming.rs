@@ -87,7 +87,7 @@ impl Media {
         let reception = track.stream.on_rtp(view.sequence(), timestamp, octets, now);
         match reception.order {
             Order::First | Order::InOrder | Order::Gap(_) | Order::Reordered => {}
-            Order::Restart => track.nack.clear(),
+            Order::Restart => track.nack.restart(reception.extended),
             Order::Duplicate | Order::Suspect => return out.drops.count(DropReason::Late),
         }
         if !track.in_report {
