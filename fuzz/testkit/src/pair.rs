@@ -31,8 +31,9 @@ impl Pair {
     /// come out as `mode` says.
     #[must_use]
     pub fn connected(profile: Profile, kind: MediaKind, streams: usize, mode: ReceiveMode) -> Self {
-        let configure =
-            |_: usize, options: RTCConnectionOptions| options.srtp_profiles(vec![profile]);
+        let configure = |_: usize, options: RTCConnectionOptions| {
+            options.srtp_profiles(vec![profile]).mtu(1_400)
+        };
         let mut call = Call::new(1, Link::perfect(Duration::from_millis(1)), configure);
         let mut stream = MediaStream::new("stream");
         for index in 0..streams {

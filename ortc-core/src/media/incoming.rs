@@ -90,10 +90,8 @@ impl Media {
             Order::Restart => track.nack.restart(reception.extended),
             Order::Duplicate | Order::Suspect => return out.drops.count(DropReason::Late),
         }
-        if !track.in_report {
-            track.in_report = true;
-            self.reports.heard.push(slot);
-        }
+        self.reports
+            .media_heard(slot, &mut track.in_report, &mut self.timers);
         track.last_rtp = Some(now);
         track.nack.on_packet(reception.extended, now);
         let arrival = track.presence != Presence::Connected;
