@@ -8,7 +8,10 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::time::Instant;
 
-use ortc_ice::{Agent, Candidate, Config, Datagram, DropReason, Event, Path};
+use ortc_ice::stun::{
+    AttributeType, Class, ErrorCode, IntegrityKey, Message, MessageBuilder, Method, TransactionId,
+};
+use ortc_ice::{Agent, Candidate, Config, Credentials, Datagram, DropReason, Event, Path, Role};
 
 use crate::net::{Machine, Net, NodeId};
 
@@ -191,4 +194,151 @@ pub fn run_until_usable(net: &mut Net<Node>, a: NodeId, b: NodeId, patience: Dur
     net.run_until(end, |net| {
         net.node(a).agent.data_path().is_some() && net.node(b).agent.data_path().is_some()
     })
+}
+
+/// A peer played by hand: a check as an agent with these credentials would send it.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// The fragment of whoever receives it, and the password that authenticates it.
+    pub to: Credentials,
+    /// The fragment of whoever sends it.
+    pub from: String,
+    /// Its transaction id.
+    pub id: TransactionId,
+    /// PRIORITY.
+    pub priority: Option<u32>,
+    /// The role of the sender and its tie-breaker.
+    pub role: (Role, u64),
+    /// USE-CANDIDATE.
+    pub use_candidate: bool,
+    /// An attribute that nobody knows.
+    pub unknown: Option<AttributeType>,
+}
+
+impl Check {
+    /// A check to `to` from a controlling peer.
+    #[must_use]
+    pub fn new(to: &Credentials, from: &str, number: u32) -> Self {
+        let mut id = [0xEE; 12];
+        id[..4].copy_from_slice(&number.to_be_bytes());
+        Self {
+            to: to.clone(),
+            from: from.to_owned(),
+            id: TransactionId(id),
+            priority: Some(0x6eff_feff),
+            role: (Role::Controlling, u64::MAX / 2),
+            use_candidate: false,
+            unknown: None,
+        }
+    }
+
+    /// Its octets.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let key = IntegrityKey::new(self.to.password().as_bytes());
+        let mut out = Vec::new();
+        let mut message = MessageBuilder::new(&mut out, Class::Request, Method::BINDING, self.id);
+        message.username(self.to.ufrag(), &self.from).unwrap();
+        if let Some(priority) = self.priority {
+            message.priority(priority);
+        }
+        match self.role {
+            (Role::Controlling, tie_breaker) => message.controlling(tie_breaker),
+            (Role::Controlled, tie_breaker) => message.controlled(tie_breaker),
+        };
+        if self.use_candidate {
+            message.use_candidate();
+        }
+        if let Some(kind) = self.unknown {
+            message.attribute(kind, &[1, 2, 3]).unwrap();
+        }
+        message.integrity(&key).fingerprint();
+        out
+    }
+}
+
+/// The answer of a peer with these credentials to `request`, which came from `source`: success,
+/// or an error.
+#[must_use]
+pub fn answer(
+    request: &[u8],
+    credentials: &Credentials,
+    source: SocketAddr,
+    error: Option<ErrorCode<'_>>,
+) -> Vec<u8> {
+    let key = IntegrityKey::new(credentials.password().as_bytes());
+    let request = Message::parse(request).unwrap();
+    let class = if error.is_some() {
+        Class::Error
+    } else {
+        Class::Success
+    };
+    let mut out = Vec::new();
+    let mut message =
+        MessageBuilder::new(&mut out, class, Method::BINDING, request.transaction_id());
+    match error {
+        Some(error) => message.error_code(error).unwrap(),
+        None => message.xor_mapped_address(source),
+    };
+    message.integrity(&key).fingerprint();
+    out
+}
+
+/// Credentials for a peer played by hand.
+#[must_use]
+pub fn puppet() -> Credentials {
+    Credentials::new("puppet", "puppetpuppetpuppetpuppet").unwrap()
+}
+
+/// Hands a datagram to an agent, as from `remote` to `local`.
+///
+/// # Errors
+///
+/// The reason why the agent dropped it.
+pub fn deliver(
+    agent: &mut Agent,
+    local: SocketAddr,
+    remote: SocketAddr,
+    datagram: &[u8],
+    now: Instant,
+) -> Result<(), DropReason> {
+    let mut contents = datagram.to_vec();
+    let path = Path::udp(local, remote);
+    let datagram = Datagram {
+        path,
+        contents: &mut contents,
+        ecn: Default::default(),
+    };
+    agent.handle_datagram(datagram, now)
+}
+
+/// Everything that the agent has to send now: the remote address and the octets.
+pub fn sent(agent: &mut Agent, now: Instant) -> Vec<(SocketAddr, Vec<u8>)> {
+    let mut all = Vec::new();
+    let mut buf = Vec::new();
+    while let Some(transmit) = agent.poll_transmit(&mut buf, now) {
+        all.push((transmit.path.remote, core::mem::take(&mut buf)));
+    }
+    all
+}
+
+/// Lets the agent's own time pass until `end`, or until it sends; what it sent, and when.
+pub fn run_alone(
+    agent: &mut Agent,
+    mut now: Instant,
+    end: Instant,
+) -> (Instant, Vec<(SocketAddr, Vec<u8>)>) {
+    loop {
+        let out = sent(agent, now);
+        if !out.is_empty() {
+            return (now, out);
+        }
+        match agent.poll_timeout() {
+            Some(timeout) if timeout.at <= end => {
+                now = now.max(timeout.at);
+                agent.handle_timeout(now);
+            }
+            _ => return (end, out),
+        }
+    }
 }
