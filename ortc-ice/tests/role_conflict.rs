@@ -34,11 +34,12 @@ fn one_side_controls_in_the_end_whatever_both_began_with() {
                 Config::default().role(second),
             ];
             let (net, a, b) = two_agents(seed, configs, [2, 2]);
-            let link = Link::perfect(Duration::from_millis(25)).with_loss(0.2);
-            let mut net = net.link(link.with_jitter(Duration::from_millis(30)));
+            let link = Link::perfect(Duration::from_millis(25));
+            let mut net = net.link(link.with_loss(0.2).with_jitter(Duration::from_millis(30)));
             connect(&mut net, a, b, [2, 2]);
 
             assert!(run_until_usable(&mut net, a, b, Duration::from_secs(20)));
+            net.set_link(link);
             net.run_for(Duration::from_secs(15));
 
             let (first, second) = (&net.node(a).agent, &net.node(b).agent);
