@@ -103,6 +103,7 @@ impl Agent {
         let mut order: Vec<_> = self
             .checklist
             .iter()
+            .filter(|(_, pair)| pair.generation == self.generation.number)
             .map(|(id, pair)| (pair.priority, id, pair.foundation))
             .collect();
         order.sort_unstable_by(|a, b| b.cmp(a));
