@@ -64,10 +64,8 @@ impl IntegrityKey {
         let mut state = self.inner;
         let (blocks, rest) = before.as_chunks::<BLOCK>();
         let mut last = [0_u8; 2 * BLOCK];
-        let mut rest_len = 0;
-        for (to, from) in last.iter_mut().zip(rest) {
-            *to = *from;
-            rest_len += 1;
+        if let Some(to) = last.get_mut(..rest.len()) {
+            to.copy_from_slice(rest);
         }
         match blocks.split_first() {
             Some((first, more)) => {
@@ -78,14 +76,10 @@ impl IntegrityKey {
             }
             None => patch_length(&mut last, length),
         }
-        finish(&mut state, &mut last, rest_len, BLOCK + before.len());
+        finish(&mut state, &mut last, rest.len(), BLOCK + before.len());
 
         let mut outer = self.outer;
-        let mut block = [0_u8; 2 * BLOCK];
-        for (to, from) in block.iter_mut().zip(octets(state)) {
-            *to = from;
-        }
-        finish(&mut outer, &mut block, TAG_LEN, BLOCK + TAG_LEN);
+        compress(&mut outer, &[outer_block(state)]);
         octets(outer)
     }
 
@@ -126,6 +120,29 @@ fn finish(state: &mut [u32; 5], last: &mut [u8; 2 * BLOCK], used: usize, total: 
         state,
         blocks.get(..if two { 2 } else { 1 }).unwrap_or(blocks),
     );
+}
+
+/// The only block of the outer hash: the inner digest, a marker, and 84 octets as bits.
+fn outer_block(state: [u32; 5]) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    let (words, _) = block.as_chunks_mut::<4>();
+    let tail = [
+        0x8000_0000,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        (BLOCK as u32 + TAG_LEN as u32) * 8,
+    ];
+    for (to, word) in words.iter_mut().zip(state.into_iter().chain(tail)) {
+        *to = word.to_be_bytes();
+    }
+    block
 }
 
 fn octets(state: [u32; 5]) -> [u8; TAG_LEN] {

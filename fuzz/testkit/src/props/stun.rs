@@ -1,4 +1,8 @@
 //! Properties of the STUN codec.
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "test code: a failed expectation is the report"
+)]
 
 use ortc_ice::stun::{AttributeType, HEADER_LEN, IntegrityKey, Message, MessageBuilder, is_stun};
 
