@@ -112,16 +112,8 @@ fn a_peer_reflexive_candidate_that_is_signalled_later_keeps_pair_state_and_nomin
         (1, PairState::Succeeded, true)
     );
     let events = net.node(a).events.len();
-    let kind = |event: &Event| match event {
-        Event::ActivePair { remote, .. } => Some(remote.kind()),
-        _ => None,
-    };
-    assert!(
-        net.node(a)
-            .events
-            .iter()
-            .any(|(_, event)| { kind(event) == Some(CandidateKind::PeerReflexive) })
-    );
+    let was_reflexive = |event: &Event| matches!(event, Event::ActivePair { remote, .. } if remote.kind() == CandidateKind::PeerReflexive);
+    assert!(net.node(a).saw(was_reflexive));
 
     signal_candidates(&mut net, b, a, &[address(2, 0)]);
     net.run_for(SECOND);

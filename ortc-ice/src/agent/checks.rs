@@ -133,7 +133,7 @@ impl Agent {
             pair.outstanding.push(transaction_id);
         }
         self.transactions.insert(transaction_id, transaction);
-        self.outbox.push_check(transaction_id, transaction);
+        self.outbox.push_check(transaction_id);
     }
 
     /// Sets the deadline of a pair from its state.
@@ -204,7 +204,7 @@ impl Agent {
             && self.outbox.takes_check()
         {
             transaction.repeated = true;
-            self.outbox.push_check(last, *transaction);
+            self.outbox.push_check(last);
         }
         self.schedule(id);
     }

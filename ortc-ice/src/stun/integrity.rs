@@ -13,6 +13,9 @@ pub(super) const TAG_LEN: usize = 20;
 /// Octets of one block of SHA-1.
 const BLOCK: usize = 64;
 
+/// Bits that the outer hash is over: the padded key and the inner digest.
+const OUTER_BITS: u32 = (64 + 20) * 8;
+
 /// The initial state of SHA-1 (FIPS 180-4 §5.3.1).
 const INITIAL: [u32; 5] = [
     0x6745_2301,
@@ -126,19 +129,7 @@ fn finish(state: &mut [u32; 5], last: &mut [u8; 2 * BLOCK], used: usize, total: 
 fn outer_block(state: [u32; 5]) -> [u8; BLOCK] {
     let mut block = [0; BLOCK];
     let (words, _) = block.as_chunks_mut::<4>();
-    let tail = [
-        0x8000_0000,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        (BLOCK as u32 + TAG_LEN as u32) * 8,
-    ];
+    let tail = [0x8000_0000, 0, 0, 0, 0, 0, 0, 0, 0, 0, OUTER_BITS];
     for (to, word) in words.iter_mut().zip(state.into_iter().chain(tail)) {
         *to = word.to_be_bytes();
     }
