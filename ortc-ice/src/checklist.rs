@@ -304,13 +304,23 @@ impl Checklist {
         }
     }
 
-    /// The pair that makes room for a better one: the lowest priority among those on which nothing
-    /// was heard and nothing is valid.
-    pub(crate) fn dispensable(&self) -> Option<(u64, PairId)> {
+    /// The pair that makes room for a better one: a failed one, else the lowest priority among
+    /// those on which nothing was heard and nothing is valid.
+    pub(crate) fn dispensable(&self) -> Option<(bool, u64, PairId)> {
         self.pairs
             .iter()
-            .filter(|(_, pair)| !pair.check_received && pair.valid().is_none())
-            .map(|(id, pair)| (pair.priority, id))
+            .map(|(id, pair)| (pair, pair.pair_state() != PairState::Failed, id))
+            .filter(|(pair, alive, _)| !alive || !(pair.check_received || pair.valid().is_some()))
+            .map(|(pair, alive, id)| (alive, pair.priority, id))
             .min()
+    }
+
+    /// The pairs with this remote candidate, if all of them have failed.
+    pub(crate) fn failed_with(&self, generation: u32, remote: usize) -> Option<Vec<PairId>> {
+        self.pairs
+            .iter()
+            .filter(|(_, pair)| pair.generation == generation && pair.remote == remote)
+            .map(|(id, pair)| (pair.pair_state() == PairState::Failed).then_some(id))
+            .collect()
     }
 }

@@ -356,6 +356,28 @@ fn a_peer_that_checks_from_everywhere_finds_bounded_lists_and_paced_checks() {
 }
 
 #[test]
+fn a_peer_that_moves_for_ever_is_still_found_after_hundreds_of_addresses() {
+    let (mut agent, mut now, _) = checking_agent(Config::default());
+    for number in 0..250_u32 {
+        let [_, _, high, low] = number.to_be_bytes();
+        let source = SocketAddr::from(([10, 9, high, low], 4000));
+        let check = Check::new(agent.local_credentials(), "puppet", number);
+        deliver(&mut agent, address(1, 0), source, &check.encode(), now).unwrap();
+        let end = now + Duration::from_secs(31);
+        let mut asked = false;
+        while now < end {
+            let (next, out) = run_alone(&mut agent, now, end);
+            now = next;
+            asked |= out.iter().any(|(to, bytes)| {
+                *to == source && Message::parse(bytes).unwrap().class() == Class::Request
+            });
+        }
+        assert!(asked, "address {number}");
+    }
+    assert!(agent.stats().pairs.len() <= 100);
+}
+
+#[test]
 fn a_candidate_flood_of_signalling_is_bounded_and_paced() {
     let now = Net::<Node>::new(0).now();
     let locals: Vec<_> = (0..20).map(|index| address(1, index)).collect();
