@@ -124,7 +124,7 @@ impl Config {
     ///
     /// [`ConfigError::Mtu`] outside this range.
     pub fn mtu(mut self, octets: usize) -> Result<Self, ConfigError> {
-        if octets < 256 || octets > 16_384 {
+        if !(256..=16_384).contains(&octets) {
             return Err(ConfigError::Mtu);
         }
         self.mtu = octets;
@@ -211,7 +211,7 @@ impl Config {
     ///
     /// [`ConfigError::HandshakeMessage`] outside this range.
     pub fn max_handshake_message(mut self, octets: usize) -> Result<Self, ConfigError> {
-        if octets < 2048 || octets > 65_536 {
+        if !(2048..=65_536).contains(&octets) {
             return Err(ConfigError::HandshakeMessage);
         }
         self.max_handshake_message = octets;

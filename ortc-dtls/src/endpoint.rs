@@ -400,6 +400,13 @@ impl Endpoint {
         self.finish(CloseReason::Local);
     }
 
+    /// Octets of the peer's that wait here: fragments of messages, records that came early,
+    /// application data that was not taken out. Bounded by [`Config`].
+    #[must_use]
+    pub fn held_octets(&self) -> usize {
+        self.reassembly.held() + self.cx.inbound.held() + self.incoming
+    }
+
     /// What was counted so far.
     #[must_use]
     pub const fn stats(&self) -> Stats {

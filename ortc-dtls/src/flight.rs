@@ -176,8 +176,11 @@ impl Flight {
         let spaced = self
             .sent_at
             .is_none_or(|at| now.saturating_duration_since(at) >= self.first_interval);
-        if self.timer.is_some() && !spaced {
-            return false;
+        if let Some(timer) = &mut self.timer {
+            if !spaced {
+                return false;
+            }
+            timer.at = timer.at.max(now + self.first_interval);
         }
         self.rewind(now);
         true
