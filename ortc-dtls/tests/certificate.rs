@@ -1,5 +1,10 @@
 //! Our own certificate, and reading the peer's.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "test code: a failed expectation is the report"
+)]
+
 mod pair;
 
 use ortc_dtls::crypto::{PublicKey, SignatureScheme};

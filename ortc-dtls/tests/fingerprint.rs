@@ -1,5 +1,10 @@
 //! Fingerprints (RFC 8122), and what they let through.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "test code: a failed expectation is the report"
+)]
+
 mod pair;
 
 use ortc_dtls::{

@@ -1,5 +1,12 @@
 //! What strangers and hostile peers send: noise has no effect, and what breaks the protocol closes.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code: a failed expectation is the report"
+)]
+
 mod craft;
 mod pair;
 
@@ -93,7 +100,7 @@ fn noise_at_every_step_changes_nothing() {
             // A ClientHello to a client: both sides began, and it stays one.
             if to == Role::Client {
                 let now = pair.now;
-                let other = pair::config(&provider);
+                let other = config(&provider);
                 let mut other = Endpoint::new(other.into(), Role::Client, now);
                 pair.client
                     .handle_datagram(&mut hello_of(&mut other, now), now);

@@ -87,9 +87,12 @@ pub(crate) struct Forger {
 impl Forger {
     /// Writes as `role` does; the pair must log keys.
     pub(crate) fn new(provider: &Arc<dyn Provider>, pair: &Pair, role: Role) -> Self {
-        let log = pair.events[0].iter().find_map(|event| match event {
-            Event::KeyLog(line) => Some(line.as_str().to_owned()),
-            _ => None,
+        let log = pair.events[0].iter().find_map(|event| {
+            if let Event::KeyLog(line) = event {
+                Some(line.as_str().to_owned())
+            } else {
+                None
+            }
         });
         let log = log.unwrap();
         let master = hex::decode(log.split(' ').nth(2).unwrap()).unwrap();
