@@ -218,8 +218,9 @@ impl Config {
         Ok(self)
     }
 
-    /// Octets of application data that may wait, in each direction. Default 262144. What comes
-    /// above is dropped and counted, what is sent above refused.
+    /// Octets of application data that may wait, in each direction, counting 64 for each record
+    /// besides its contents. Default 262144. What comes above is dropped and counted, what is
+    /// sent above refused.
     #[must_use]
     pub const fn max_queued_data(mut self, octets: usize) -> Self {
         self.max_queued = octets;
