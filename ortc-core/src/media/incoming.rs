@@ -39,7 +39,7 @@ impl Media {
 
     fn park(&mut self, view: &RtpPacket<'_>, packet: &[u8], out: &mut Output, now: Instant) {
         match self.unknown.park(view.ssrc(), packet, now) {
-            Parked::First => out.events.push(Event::UnknownTrack(Box::new(UnknownTrack {
+            Parked::First => out.media(Event::UnknownTrack(Box::new(UnknownTrack {
                 ssrc: view.ssrc(),
                 payload_type: view.payload_type(),
                 rtp_ext_headers: self.settings.extension_ids.decode(view),
