@@ -1,6 +1,11 @@
 //! At steady state a media packet allocates nothing, on either side.
 
-use std::time::Duration;
+#![expect(
+    clippy::unwrap_used,
+    reason = "test code: a failed expectation is the report"
+)]
+
+use core::time::Duration;
 
 use allocation_counter::measure;
 use bytes::Bytes;

@@ -1,6 +1,6 @@
 //! Runs of packets for sockets with segmentation offload.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use bytes::Bytes;
 use ortc_core::{

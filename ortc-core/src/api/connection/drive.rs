@@ -282,7 +282,8 @@ impl RTCConnection {
             IceEvent::Failed => self.fail(DisconnectReason::IceFailed),
             IceEvent::RoleChanged(role) => tracing::debug!(?role, "ICE role"),
             IceEvent::PathSuspected(_) => tracing::debug!("the active path is suspected"),
-            _ => {}
+            // Consent expires only once something was connected; nothing else concerns us.
+            IceEvent::ConsentExpired | _ => {}
         }
     }
 
