@@ -124,7 +124,7 @@ impl Config {
     ///
     /// [`ConfigError::Mtu`] outside this range.
     pub fn mtu(mut self, octets: usize) -> Result<Self, ConfigError> {
-        if octets < 256 || octets > 16_384 {
+        if !(256..=16_384).contains(&octets) {
             return Err(ConfigError::Mtu);
         }
         self.mtu = octets;
@@ -211,15 +211,16 @@ impl Config {
     ///
     /// [`ConfigError::HandshakeMessage`] outside this range.
     pub fn max_handshake_message(mut self, octets: usize) -> Result<Self, ConfigError> {
-        if octets < 2048 || octets > 65_536 {
+        if !(2048..=65_536).contains(&octets) {
             return Err(ConfigError::HandshakeMessage);
         }
         self.max_handshake_message = octets;
         Ok(self)
     }
 
-    /// Octets of application data that may wait, in each direction. Default 262144. What comes
-    /// above is dropped and counted, what is sent above refused.
+    /// Octets of application data that may wait, in each direction, counting 64 for each record
+    /// besides its contents. Default 262144. What comes above is dropped and counted, what is
+    /// sent above refused.
     #[must_use]
     pub const fn max_queued_data(mut self, octets: usize) -> Self {
         self.max_queued = octets;

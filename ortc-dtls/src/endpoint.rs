@@ -23,6 +23,9 @@ use crate::wire::{CipherSuite, ContentType, ProtocolVersion};
 /// Octets of a buffer that received application data is copied into.
 const SLAB: usize = 16 * 1024;
 
+/// What a queued record counts besides its contents, so that empty ones have a bound too.
+const ENTRY: usize = 64;
+
 /// Why application data was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -199,7 +202,7 @@ impl Endpoint {
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.cx.events.pop_front()?;
         if let Event::ApplicationData(data) = &event {
-            self.incoming -= data.len();
+            self.incoming -= data.len() + ENTRY;
         }
         Some(event)
     }
@@ -248,7 +251,7 @@ impl Endpoint {
         if data.len() > max {
             return Err(SendError::TooLarge { max });
         }
-        let queued = self.outgoing.len() + data.len();
+        let queued = self.outgoing.cost() + data.len() + ENTRY;
         if queued > self.cx.config.max_queued {
             return Err(SendError::QueueFull);
         }
@@ -400,6 +403,13 @@ impl Endpoint {
         self.finish(CloseReason::Local);
     }
 
+    /// Octets of the peer's that wait here: fragments of messages, records that came early,
+    /// application data that was not taken out. Bounded by [`Config`].
+    #[must_use]
+    pub fn held_octets(&self) -> usize {
+        self.reassembly.held() + self.cx.inbound.held() + self.incoming
+    }
+
     /// What was counted so far.
     #[must_use]
     pub const fn stats(&self) -> Stats {
@@ -517,10 +527,11 @@ impl Endpoint {
     }
 
     fn on_data(&mut self, contents: &[u8]) -> Result<(), DropReason> {
-        if self.incoming + contents.len() > self.cx.config.max_queued {
+        let cost = contents.len() + ENTRY;
+        if self.incoming + cost > self.cx.config.max_queued {
             return Err(DropReason::QueueFull);
         }
-        self.incoming += contents.len();
+        self.incoming += cost;
         let data = self.copy(contents);
         self.cx.events.push_back(Event::ApplicationData(data));
         Ok(())
@@ -740,8 +751,8 @@ impl Outgoing {
         self.lengths.is_empty()
     }
 
-    fn len(&self) -> usize {
-        self.octets.len() - self.taken
+    fn cost(&self) -> usize {
+        self.octets.len() - self.taken + self.lengths.len() * ENTRY
     }
 
     fn push(&mut self, data: &[u8]) {

@@ -2,7 +2,7 @@
 
 mod pair;
 
-use std::time::Duration;
+use core::time::Duration;
 
 use ortc_dtls::wire::NamedGroup;
 use ortc_dtls::{
@@ -271,11 +271,13 @@ fn the_key_log_is_off_by_default_and_says_what_wireshark_reads() {
         let mut pair = pair(&provider, |config| config.key_log(on));
         assert!(pair.connect());
         let lines = pair.events.clone().map(|events| {
-            let line = |event: Event| match event {
-                Event::KeyLog(line) => Some(line.as_str().to_owned()),
-                _ => None,
-            };
-            events.into_iter().filter_map(line).collect::<Vec<_>>()
+            let mut lines = Vec::new();
+            for event in events {
+                if let Event::KeyLog(line) = event {
+                    lines.push(line.as_str().to_owned());
+                }
+            }
+            lines
         });
         assert_eq!(lines[0], lines[1]);
         assert_eq!(lines[0].len(), usize::from(on));
