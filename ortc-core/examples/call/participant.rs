@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use ortc_core::{
-    Autostart, CertificateFingerprint, ConnectionId, Datagram, DisconnectReason, DtmfContainer,
-    Ecn, Event, Frame, MediaKind, MediaStream, MediaStreamTrack, Path, RTCConnection,
+    Autostart, CertificateFingerprint, Datagram, DisconnectReason, DtmfContainer, Ecn, Event,
+    Frame, MediaKind, MediaStream, MediaStreamTrack, Path, RTCConnection,
     RTCIceCandidateDescription, RTCTrack, RTCTrackDescription,
 };
 
@@ -65,8 +65,6 @@ pub(crate) enum Description {
 /// One side of one call.
 pub(crate) struct Participant {
     pub(crate) connection: RTCConnection,
-    /// Its name on a shared socket.
-    pub(crate) id: Option<ConnectionId>,
     duties: Duties,
     sending: Vec<Sending>,
     sinks: BTreeMap<u32, Sink>,
@@ -82,9 +80,13 @@ pub(crate) struct Participant {
 enum Phase {
     Connecting,
     /// Media flows.
-    Talking { since: Instant },
+    Talking {
+        since: Instant,
+    },
     /// Everything was sent and signalled as such.
-    Done { hang_up: Option<Instant> },
+    Done {
+        hang_up: Option<Instant>,
+    },
     Over,
 }
 
@@ -100,7 +102,6 @@ impl Participant {
     /// Adds what it sends to the connection and signals its side of the description.
     pub(crate) fn new(
         mut connection: RTCConnection,
-        id: Option<ConnectionId>,
         duties: Duties,
         port: u16,
         now: Instant,
@@ -143,7 +144,6 @@ impl Participant {
         };
         let participant = Self {
             connection,
-            id,
             duties,
             sending,
             sinks: BTreeMap::new(),
@@ -257,9 +257,10 @@ impl Participant {
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let own = match &self.phase {
             Phase::Talking { since } => {
-                let frames = self.sending.iter().filter_map(|sending| {
-                    Some(*since + sending.waiting.front()?.due)
-                });
+                let frames = self
+                    .sending
+                    .iter()
+                    .filter_map(|sending| Some(*since + sending.waiting.front()?.due));
                 let tones = self.dialler.as_ref().and_then(Dialler::poll_timeout);
                 frames.chain(tones).min()
             }
@@ -289,10 +290,7 @@ impl Participant {
 
     fn talk(&mut self, since: Instant, now: Instant) -> Result<(), Box<dyn Error>> {
         for sending in &mut self.sending {
-            while let Some(next) = sending
-                .waiting
-                .pop_front_if(|next| since + next.due <= now)
-            {
+            while let Some(next) = sending.waiting.pop_front_if(|next| since + next.due <= now) {
                 let frame = Frame::new(next.payload, next.time);
                 self.connection.send_frame(sending.track, &frame, now)?;
                 sending.sent += 1;
@@ -301,7 +299,10 @@ impl Participant {
         if let Some(dialler) = &mut self.dialler {
             dialler.handle_timeout(&mut self.connection, now)?;
         }
-        let frames_sent = self.sending.iter().all(|sending| sending.waiting.is_empty());
+        let frames_sent = self
+            .sending
+            .iter()
+            .all(|sending| sending.waiting.is_empty());
         if frames_sent && self.dialler.as_ref().is_none_or(Dialler::is_done) {
             self.phase = Phase::Done { hang_up: None };
             self.say("everything is sent", now);
@@ -392,7 +393,10 @@ impl Participant {
                         // A file cannot make a key frame; the report shows that it was asked.
                         self.connection.request_key_frame(gap.ssrc, now)?;
                     }
-                    self.say(&format!("{} packets are missing for good", gap.packets), now);
+                    self.say(
+                        &format!("{} packets are missing for good", gap.packets),
+                        now,
+                    );
                 }
             }
             _ => {}
@@ -485,7 +489,9 @@ impl Participant {
                 lost: track.stream.lost,
                 recovered: track.recovered,
                 jitter_ms: milliseconds(track.stream.jitter),
-                seconds: span.map_or(0.0, |(first, last)| last.duration_since(first).as_secs_f64()),
+                seconds: span.map_or(0.0, |(first, last)| {
+                    last.duration_since(first).as_secs_f64()
+                }),
                 gaps: progress.gaps,
                 gap_packets: progress.gap_packets,
                 after_gap: progress.after_gap.clone(),

@@ -95,7 +95,10 @@ impl Report {
             None => line("connected after", "never"),
         }
         if let Some(dtls) = &self.dtls {
-            line("DTLS", &format!("{} as {}, {}", dtls.version, dtls.role, dtls.cipher_suite));
+            line(
+                "DTLS",
+                &format!("{} as {}, {}", dtls.version, dtls.role, dtls.cipher_suite),
+            );
             line("SRTP", &dtls.srtp_profile);
         }
         match &self.verified {
@@ -112,7 +115,10 @@ impl Report {
         if *lost != Lost::default() {
             let rtp: u64 = lost.rtp.values().sum();
             let (stun, dtls, rtcp) = (lost.stun, lost.dtls, lost.rtcp);
-            line("lost on purpose", &format!("{stun} STUN, {dtls} DTLS, {rtp} RTP, {rtcp} RTCP"));
+            line(
+                "lost on purpose",
+                &format!("{stun} STUN, {dtls} DTLS, {rtp} RTP, {rtcp} RTCP"),
+            );
         }
         for (reason, count) in &self.dropped {
             line("dropped", &format!("{count}: {reason}"));
@@ -133,7 +139,9 @@ impl Report {
             "sent", "frames", "packets", "octets", "kbit/s", "resent", "rtt ms", "key frames"
         );
         for track in &self.sent {
-            let rtt = track.rtt_ms.map_or("-".to_owned(), |rtt| format!("{rtt:.1}"));
+            let rtt = track
+                .rtt_ms
+                .map_or("-".to_owned(), |rtt| format!("{rtt:.1}"));
             let _ = writeln!(
                 text,
                 "  {:<10}{:>8}{:>9}{:>11}{:>9.1}{:>8}{:>9}{:>12}",
@@ -190,7 +198,14 @@ impl Report {
 }
 
 fn kilobits(octets: u64, seconds: f64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "a call has less than 2^53 octets")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a call has less than 2^53 octets"
+    )]
     let bits = (octets * 8) as f64;
-    if seconds > 0.0 { bits / seconds / 1_000.0 } else { 0.0 }
+    if seconds > 0.0 {
+        bits / seconds / 1_000.0
+    } else {
+        0.0
+    }
 }

@@ -3,8 +3,8 @@
 
 use std::error::Error;
 use std::io::{BufRead, Write};
-use std::sync::mpsc::{Receiver, channel};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 
 use mio::Waker;
 use ortc_core::{
