@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use ortc_core::{
     Autostart, CertificateFingerprint, Datagram, DisconnectReason, DtmfContainer, Ecn, Event,
-    Frame, MediaKind, MediaStream, MediaStreamTrack, Path, RTCConnection,
+    Frame, MediaKind, MediaStream, MediaStreamTrack, Path, Profile, RTCConnection,
     RTCIceCandidateDescription, RTCTrack, RTCTrackDescription,
 };
 
@@ -414,7 +414,7 @@ impl Participant {
             role: format!("{:?}", dtls.role).to_lowercase(),
             srtp_profile: stats
                 .srtp_profile
-                .map_or_else(String::new, |profile| format!("{profile:?}")),
+                .map_or_else(String::new, |profile| profile_name(profile).to_owned()),
         });
         self.report.dtls = dtls;
         // Again after an interruption: media goes on.
@@ -529,6 +529,17 @@ fn show(candidate: &RTCIceCandidateDescription) -> String {
         |address| address.to_string(),
     );
     format!("{} {} {address}", candidate.kind, candidate.transport)
+}
+
+/// The name in the registry of RFC 5764 and RFC 7714.
+fn profile_name(profile: Profile) -> &'static str {
+    match profile {
+        Profile::Aes128CmHmacSha1_80 => "SRTP_AES128_CM_HMAC_SHA1_80",
+        Profile::Aes128CmHmacSha1_32 => "SRTP_AES128_CM_HMAC_SHA1_32",
+        Profile::AeadAes128Gcm => "SRTP_AEAD_AES_128_GCM",
+        Profile::AeadAes256Gcm => "SRTP_AEAD_AES_256_GCM",
+        _ => "an SRTP profile without a name here",
+    }
 }
 
 fn milliseconds(duration: Duration) -> f64 {

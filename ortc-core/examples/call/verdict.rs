@@ -4,6 +4,8 @@ use std::error::Error;
 use std::path::Path;
 use std::process::Command;
 
+use ortc_rtp::payload::h264::units;
+
 use crate::dialler::audible;
 use crate::report::{ReceivedTrack, Report, SentTrack};
 use crate::source::{Format, load, payloads};
@@ -128,16 +130,15 @@ impl Verdict {
         let all_sent = usize::try_from(sent.frames) == Ok(clip.frames.len());
         self.check(format!("{what}: {} frames sent", sent.frames), all_sent);
 
-        let source: Vec<_> = clip.frames.iter().map(|frame| &frame.payload[..]).collect();
+        let source = clip.frames.iter();
+        let source: Vec<_> = source
+            .map(|frame| canonical(format, &frame.payload))
+            .collect();
         let arrived = payloads(format, &std::fs::read(&received.file)?)?;
-        let mut position = 0_u64;
-        let arrived: Vec<_> = arrived
-            .iter()
-            .map(|payload| &payload[..])
-            .filter(|_| {
-                position += 1;
-                !received.fillers.contains(&(position - 1))
-            })
+        let arrived: Vec<_> = (0..)
+            .zip(&arrived)
+            .filter(|(place, _)| !received.fillers.contains(place))
+            .map(|(_, payload)| canonical(format, payload))
             .collect();
         let compared = Comparison::new(&source, &arrived);
         if compared.missing == 0 && compared.damaged == 0 {
@@ -201,7 +202,7 @@ impl Verdict {
 
 impl Comparison {
     /// Both in order; a received frame is looked for from the last match on.
-    fn new(sent: &[&[u8]], received: &[&[u8]]) -> Self {
+    fn new(sent: &[Vec<u8>], received: &[Vec<u8>]) -> Self {
         let mut compared = Self {
             sent: sent.len(),
             received: 0,
@@ -228,6 +229,18 @@ impl Comparison {
         }
         compared.missing = compared.sent - compared.received;
         compared
+    }
+}
+
+/// The frame as it travels. The start codes of Annex B do not: they are of three octets or four as
+/// the encoder likes, and of four behind the packets (RFC 6184 §1.3).
+fn canonical(format: Format, frame: &[u8]) -> Vec<u8> {
+    match format {
+        Format::Opus | Format::Vp8 => frame.to_vec(),
+        Format::H264 => units(frame)
+            .filter_map(|unit| frame.get(unit))
+            .flat_map(|unit| [&[0, 0, 0, 1], unit].concat())
+            .collect(),
     }
 }
 
