@@ -439,7 +439,8 @@ impl Endpoint {
     fn start_deadline(&mut self) {
         if !matches!(self.state, State::Closed) {
             let timeout = self.cx.config.handshake_timeout;
-            self.handshake_deadline = timeout.map(|timeout| self.cx.now + timeout);
+            // What lies beyond the clock's range never comes.
+            self.handshake_deadline = timeout.and_then(|timeout| self.cx.now.checked_add(timeout));
         }
     }
 
@@ -724,7 +725,7 @@ impl Endpoint {
         let epoch = cx.outbound.epoch();
         if cx
             .flight
-            .write_datagram(&mut cx.outbound, cx.config.mtu, buf)?
+            .write_datagram(&mut cx.outbound, cx.config.mtu, buf, cx.now)?
         {
             return Ok(true);
         }
