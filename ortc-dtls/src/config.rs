@@ -47,8 +47,8 @@ pub enum ConfigError {
     /// Empty, or a group that is not implemented.
     #[error("groups are empty or unknown")]
     Groups,
-    /// The first interval is zero or above the longest.
-    #[error("retransmission intervals are zero or out of order")]
+    /// The first interval is zero or above the longest, or that above an hour.
+    #[error("retransmission intervals are zero, out of order or above an hour")]
     Retransmission,
     /// Below 2 KiB or above 64 KiB.
     #[error("handshake message limit is outside 2048..=65536")]
@@ -183,13 +183,15 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Retransmission`] when the first is zero or above the longest.
+    /// [`ConfigError::Retransmission`] when the first is zero or above the longest, or the longest
+    /// above an hour.
     pub fn retransmission(
         mut self,
         first: Duration,
         longest: Duration,
     ) -> Result<Self, ConfigError> {
-        if first.is_zero() || first > longest {
+        const MAX: Duration = Duration::from_secs(3600);
+        if first.is_zero() || first > longest || longest > MAX {
             return Err(ConfigError::Retransmission);
         }
         self.first_retransmission = first;

@@ -217,12 +217,13 @@ impl Flight {
     }
 
     /// Appends the next datagram of the flight to `buf`, if one is left: at most `mtu` octets,
-    /// one message or fragment per record.
+    /// one message or fragment per record. The timer counts from the last of them.
     pub(crate) fn write_datagram(
         &mut self,
         outbound: &mut Outbound,
         mtu: usize,
         buf: &mut Vec<u8>,
+        now: Instant,
     ) -> Result<bool, CryptoError> {
         let mtu = if self.timeouts >= NARROW_AFTER {
             mtu.min(NARROW_MTU)
@@ -274,6 +275,14 @@ impl Flight {
             self.item += 1;
             self.offset = 0;
         }
-        Ok(buf.len() > start)
+        let wrote = buf.len() > start;
+        if wrote && !self.is_queued() {
+            // It is on its way only now, however long it waited here.
+            self.sent_at = Some(now);
+            if let Some(timer) = &mut self.timer {
+                timer.at = timer.at.max(now + timer.interval);
+            }
+        }
+        Ok(wrote)
     }
 }
