@@ -289,7 +289,7 @@ fn a_stream_joined_inside_a_frame_begins_with_the_next_one() {
     buffer.push(packet(11, 100, true, VP8_REST), now).unwrap();
     buffer.push(packet(12, 200, true, VP8_START), now).unwrap();
     let due = buffer.poll_timeout().unwrap();
-    assert_eq!(due, now + Duration::from_millis(100));
+    assert_eq!(due, now + Duration::from_millis(250));
     let outputs = drain(&mut buffer, due);
     assert_eq!(firsts(&outputs), [12]);
     assert!(frames(&outputs)[0].after_gap);

@@ -383,7 +383,11 @@ impl Participant {
             }
             Event::Frame(frame) => {
                 if let Some(sink) = self.sinks.get_mut(&frame.ssrc) {
+                    let first = sink.progress.frames == 0;
                     sink.write(&frame, now)?;
+                    if first && sink.format.kind() == MediaKind::Video && !frame.key_frame {
+                        self.connection.request_key_frame(frame.ssrc, now)?;
+                    }
                 }
             }
             Event::Gap(gap) => {
