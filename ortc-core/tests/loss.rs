@@ -4,6 +4,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
     reason = "a failed expectation is the report"
 )]
 
@@ -15,9 +16,10 @@
 )]
 mod media;
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 use std::io::Cursor;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use ortc_core::{

@@ -9,6 +9,7 @@
 //! ```
 
 mod dialler;
+mod duties;
 mod end;
 mod lossy;
 mod media;
