@@ -1,8 +1,8 @@
 //! The event loop of one process: a UDP socket, the signalling pipe, and one participant or, when
 //! several answers share the port, more.
 
+use core::error::Error;
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};

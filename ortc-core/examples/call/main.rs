@@ -22,7 +22,7 @@ mod source;
 mod system;
 mod verdict;
 
-use std::error::Error;
+use core::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 

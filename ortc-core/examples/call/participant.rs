@@ -1,9 +1,9 @@
 //! One side of one call: a connection, what it sends, and where what it receives goes.
 
+use core::error::Error;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
-use std::error::Error;
 use std::time::Instant;
 
 use ortc_core::{
@@ -167,8 +167,7 @@ impl Participant {
             return Ok(());
         }
         if let Some(fingerprint) = message.fingerprint.as_ref().and_then(|set| set.strongest()) {
-            self.connection
-                .set_remote_fingerprint(fingerprint.clone(), now)?;
+            self.connection.set_remote_fingerprint(*fingerprint, now)?;
             self.report.verified = Some(format!("{} {fingerprint}", fingerprint.algorithm()));
         }
         if let Some(ice) = message.ice_info {
@@ -251,7 +250,11 @@ impl Participant {
 
     fn talk(&mut self, since: Instant, now: Instant) -> Result<(), Box<dyn Error>> {
         for sending in &mut self.sending {
-            while let Some(next) = sending.waiting.pop_front_if(|next| since + next.due <= now) {
+            let due = |next: &TimedFrame| since + next.due <= now;
+            while sending.waiting.front().is_some_and(due) {
+                let Some(next) = sending.waiting.pop_front() else {
+                    break;
+                };
                 let frame = Frame::new(next.payload, next.time);
                 self.connection.send_frame(sending.track, &frame, now)?;
                 sending.sent += 1;

@@ -1,6 +1,6 @@
 //! Whether the call was as it should be: what arrived is compared with what was sent.
 
-use std::error::Error;
+use core::error::Error;
 use std::path::Path;
 use std::process::Command;
 
