@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     drop(sender);
 
     let mut reports = Vec::new();
-    // What the callee signalled first: every caller gets it, whenever it starts.
+    // Beyond it the call has failed, whatever it waits for.
     let end = system::now()
         + Duration::from_secs_f64(arguments.seconds.unwrap_or(LONGEST).min(LONGEST))
         + PATIENCE;

@@ -22,6 +22,8 @@ use crate::source::{Clip, Format, TimedFrame, load};
 
 /// How long the side that hangs up waits after the last frame: for what is still repaired.
 const LINGER: Duration = Duration::from_secs(1);
+/// When a side gives up to connect: beyond what the call may take, so that it has failed already.
+const PATIENCE: Duration = Duration::from_secs(6);
 
 /// One side of one call.
 pub(crate) struct Participant {
@@ -225,7 +227,8 @@ impl Participant {
                 frames.chain(tones).min()
             }
             Phase::Done { hang_up } => *hang_up,
-            Phase::Connecting | Phase::Over => None,
+            Phase::Connecting => self.connecting.map(|since| since + PATIENCE),
+            Phase::Over => None,
         };
         let connection = self.connection.poll_timeout().map(|timeout| timeout.at);
         own.into_iter().chain(connection).min()
@@ -243,6 +246,10 @@ impl Participant {
                 };
             }
             Phase::Done { hang_up: Some(at) } if at <= now => self.connection.close(now),
+            Phase::Connecting if self.connecting.is_some_and(|since| since + PATIENCE <= now) => {
+                self.say("gives up to connect", now);
+                self.connection.close(now);
+            }
             Phase::Connecting | Phase::Done { .. } | Phase::Over => {}
         }
         Ok(())

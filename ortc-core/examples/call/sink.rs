@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -182,7 +182,10 @@ impl Sink {
     pub(crate) fn finish(&mut self) -> Result<(), MediaError> {
         match self.recorder.take() {
             Some(Recorder::Opus(writer)) => writer.finish().map(drop),
-            Some(Recorder::Vp8(writer)) => writer.finish().map(drop),
+            Some(Recorder::Vp8(writer)) => {
+                let length = self.clock.as_ref().map_or(0, |clock| clock.elapsed);
+                Ok(write_length(writer.finish()?, length)?)
+            }
             Some(Recorder::H264(writer)) => writer.finish().map(drop),
             None => Ok(()),
         }
@@ -245,6 +248,15 @@ fn open(
         }
         Format::H264 => Recorder::H264(H264Writer::new(file)),
     })
+}
+
+/// Where the header of an IVF file says how long it is; players read it in units of the time base.
+const IVF_LENGTH: u64 = 24;
+
+fn write_length(mut file: Output, length: u64) -> io::Result<()> {
+    file.seek(SeekFrom::Start(IVF_LENGTH))?;
+    file.write_all(&u32::try_from(length).unwrap_or(0).to_le_bytes())?;
+    file.flush()
 }
 
 /// The two header packets of RFC 7845 §5.

@@ -33,6 +33,8 @@ struct Comparison {
     missing: usize,
     /// Missing before a frame that was received, where a receiver can see the gap.
     missing_between: usize,
+    /// The first of the missing, counted from 0.
+    first_missing: Option<usize>,
     /// Received frames that follow a missing one.
     after_missing: Vec<u64>,
 }
@@ -147,9 +149,11 @@ impl Verdict {
             std::fs::write(&name, &clip.file)?;
             self.decoded(what, &name, Path::new(&received.file), compared.sent);
         } else {
+            let first = compared.first_missing;
+            let first = first.map_or(String::new(), |place| format!(" (number {place} first)"));
             println!(
-                "{what}: {} of {} frames arrived, {} unlike any that was sent",
-                compared.received, compared.sent, compared.damaged
+                "{what}: {} of {} frames missing{first}, {} unlike any that was sent",
+                compared.missing, compared.sent, compared.damaged
             );
         }
         if arguments.loss == 0.0 {
@@ -209,6 +213,7 @@ impl Comparison {
             damaged: 0,
             missing: 0,
             missing_between: 0,
+            first_missing: None,
             after_missing: Vec::new(),
         };
         let mut next = 0;
@@ -221,6 +226,9 @@ impl Comparison {
                         compared.missing_between += skipped;
                         compared.after_missing.extend(u64::try_from(place));
                     }
+                    if skipped > 0 {
+                        compared.first_missing.get_or_insert(next);
+                    }
                     next += skipped + 1;
                     compared.received += 1;
                 }
@@ -228,6 +236,9 @@ impl Comparison {
             }
         }
         compared.missing = compared.sent - compared.received;
+        if next < compared.sent {
+            compared.first_missing.get_or_insert(next);
+        }
         compared
     }
 }
