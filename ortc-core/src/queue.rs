@@ -79,6 +79,7 @@ fn is_media(event: &Event) -> bool {
             | Event::StreamDisconnected(_)
             | Event::TrackConnected(_)
             | Event::TrackDisconnected(_)
+            | Event::UnknownTrack(_)
     ) || payload(event).is_some()
 }
 

@@ -216,13 +216,7 @@ impl Call {
     pub fn vouch(&mut self) {
         let print = |id| {
             let side = self.net.node(id).connection.local();
-            side.dtls
-                .fingerprint
-                .as_ref()
-                .unwrap()
-                .strongest()
-                .unwrap()
-                .clone()
+            *side.dtls.fingerprint.as_ref().unwrap().strongest().unwrap()
         };
         let (of_a, of_b) = (print(self.a), print(self.b));
         let now = self.net.now();

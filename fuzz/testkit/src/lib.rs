@@ -12,5 +12,6 @@
 pub mod call;
 pub mod link;
 pub mod net;
+pub mod pair;
 pub mod props;
 pub mod provider;

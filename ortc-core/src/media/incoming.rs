@@ -39,7 +39,7 @@ impl Media {
 
     fn park(&mut self, view: &RtpPacket<'_>, packet: &[u8], out: &mut Output, now: Instant) {
         match self.unknown.park(view.ssrc(), packet, now) {
-            Parked::First => out.events.push(Event::UnknownTrack(Box::new(UnknownTrack {
+            Parked::First => out.media(Event::UnknownTrack(Box::new(UnknownTrack {
                 ssrc: view.ssrc(),
                 payload_type: view.payload_type(),
                 rtp_ext_headers: self.settings.extension_ids.decode(view),
@@ -87,13 +87,11 @@ impl Media {
         let reception = track.stream.on_rtp(view.sequence(), timestamp, octets, now);
         match reception.order {
             Order::First | Order::InOrder | Order::Gap(_) | Order::Reordered => {}
-            Order::Restart => track.nack.clear(),
+            Order::Restart => track.nack.restart(reception.extended),
             Order::Duplicate | Order::Suspect => return out.drops.count(DropReason::Late),
         }
-        if !track.in_report {
-            track.in_report = true;
-            self.reports.heard.push(slot);
-        }
+        self.reports
+            .media_heard(slot, &mut track.in_report, &mut self.timers);
         track.last_rtp = Some(now);
         track.nack.on_packet(reception.extended, now);
         let arrival = track.presence != Presence::Connected;

@@ -53,13 +53,22 @@ impl Reports {
         }
     }
 
-    /// Starts, or starts again, what waits for the next report.
-    pub(crate) fn arm(&mut self, timers: &mut Timers) {
+    /// Waits for the next report.
+    fn arm(&mut self, timers: &mut Timers) {
         timers.arm(
             TimerKey::Reports,
             &mut self.armed,
             Some(self.schedule.next()),
         );
+    }
+
+    /// A source was heard: it is in the next report.
+    pub(super) fn media_heard(&mut self, slot: u32, in_report: &mut bool, timers: &mut Timers) {
+        if !*in_report {
+            *in_report = true;
+            self.heard.push(slot);
+            self.arm(timers);
+        }
     }
 
     /// A source sent media: it is in the next report.
@@ -95,11 +104,12 @@ impl Media {
         if !self.reports.armed.fired(at) {
             return;
         }
+        // With nothing to say there is no deadline: the next packet of media sets one.
+        if self.reports.heard.is_empty() && self.reports.sent.is_empty() {
+            return;
+        }
         if self.reports.schedule.on_timeout(now, &mut self.rng) {
-            let something = !self.reports.heard.is_empty() || !self.reports.sent.is_empty();
-            if something {
-                self.outbox.push_control(Control::Report);
-            }
+            self.outbox.push_control(Control::Report);
         }
         self.reports.arm(&mut self.timers);
     }

@@ -71,6 +71,7 @@ impl RTCConnection {
 
     pub(super) fn gather(&mut self) -> Result<(), ConnectionError> {
         let addresses = self.gathering.addresses.clone();
+        self.gathering.discovered.reserve_exact(addresses.len());
         for address in addresses {
             let candidate = Candidate::host(address).map_err(DescriptionError::Candidate)?;
             let candidate = self
