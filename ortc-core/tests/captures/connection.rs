@@ -65,7 +65,10 @@ fn hears(call: &Call, from: End) {
         let allowed = reason == DropReason::UnknownTrackFull && !undescribed.is_empty();
         assert!(count == 0 || allowed, "{name}: {reason:?} {count}");
     }
-    assert_eq!(stats.srtp_profile.map(|profile| profile.id()), Some(call.facts.profile));
+    assert_eq!(
+        stats.srtp_profile.map(|profile| profile.id()),
+        Some(call.facts.profile)
+    );
     for receiving in &stats.receiving {
         assert!(described.contains(&receiving.ssrc));
     }

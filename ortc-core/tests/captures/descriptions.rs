@@ -71,13 +71,13 @@ fn a_connection_takes_all_that_the_other_end_described() {
     for call in exchanged() {
         for from in End::BOTH {
             let now = origin();
-            let options = RTCConnectionOptions::new([4; 32])
-                .local_address("127.0.0.1:5000".parse().unwrap());
+            let options =
+                RTCConnectionOptions::new([4; 32]).local_address("127.0.0.1:5000".parse().unwrap());
             let mut connection = RTCConnection::new(options, now).unwrap();
             let side = call.side(from);
             connection.set_remote_ice(side.ice.clone(), now).unwrap();
             let prints = side.dtls.fingerprint.as_ref().unwrap();
-            let print = prints.get("sha-256").unwrap().clone();
+            let print = *prints.get("sha-256").unwrap();
             connection.set_remote_fingerprint(print, now).unwrap();
             for candidate in &side.candidates {
                 let candidate: RTCIceCandidateDescription =

@@ -79,7 +79,7 @@ impl Session {
         let config = dtls::Config::new(certificate.clone(), provider)
             .srtp_profiles(vec![profile.id()])
             .unwrap()
-            .expected_fingerprints(vec![local.strongest().unwrap().clone()]);
+            .expected_fingerprints(vec![*local.strongest().unwrap()]);
         let endpoint = Endpoint::new(Arc::new(config), role, start);
 
         connection
@@ -147,7 +147,7 @@ impl Session {
             Kind::Rtcp => sender.protect_rtcp(&mut packet, 0).unwrap(),
             Kind::Rtp | Kind::Stun | Kind::Dtls => sender.protect_rtp(&mut packet, 0).unwrap(),
         }
-        self.to_connection(&mut packet);
+        self.deliver(&mut packet);
         self.flush();
     }
 
@@ -189,17 +189,17 @@ impl Session {
             buf.clear();
             if let Some(transmit) = self.connection.poll_transmit(&mut buf, self.now) {
                 assert_eq!(transmit.path, Path::udp(near(), far()));
-                self.from_connection(&mut buf);
+                self.take(&mut buf);
                 continue;
             }
             if let Some(transmit) = self.agent.poll_transmit(&mut buf, self.now) {
                 assert_eq!(transmit.path, Path::udp(far(), near()));
-                self.to_connection(&mut buf);
+                self.deliver(&mut buf);
                 continue;
             }
             let has_path = self.agent.data_path().is_some();
             if has_path && self.endpoint.poll_transmit(&mut buf, self.now).is_some() {
-                self.to_connection(&mut buf);
+                self.deliver(&mut buf);
                 continue;
             }
             while self.agent.poll_event().is_some() || self.endpoint.poll_event().is_some() {}
@@ -207,7 +207,7 @@ impl Session {
         }
     }
 
-    fn to_connection(&mut self, contents: &mut [u8]) {
+    fn deliver(&mut self, contents: &mut [u8]) {
         let (path, ecn) = (Path::udp(near(), far()), Ecn::default());
         let datagram = Datagram {
             path,
@@ -220,7 +220,7 @@ impl Session {
         }
     }
 
-    fn from_connection(&mut self, contents: &mut [u8]) {
+    fn take(&mut self, contents: &mut [u8]) {
         let (path, ecn) = (Path::udp(far(), near()), Ecn::default());
         if is_stun(contents) {
             let datagram = Datagram {

@@ -26,7 +26,9 @@ pub(crate) type Whole = (u32, Bytes);
 
 pub(crate) fn tracks(call: &Call, from: End) -> Vec<Track> {
     let described = call.side(from).tracks.iter();
-    described.map(|track| Track::read(call, from, track)).collect()
+    described
+        .map(|track| Track::read(call, from, track))
+        .collect()
 }
 
 fn format_of(codec: &RTCCodec) -> Format {
@@ -88,7 +90,10 @@ impl Track {
 
     /// The whole frames, found the plain way: with all packets at hand.
     pub(crate) fn whole_frames(&self) -> Vec<Whole> {
-        let media = self.packets.iter().filter_map(|(_, _, packet)| packet.as_ref());
+        let media = self
+            .packets
+            .iter()
+            .filter_map(|(_, _, packet)| packet.as_ref());
         let media = media.filter(|packet| !packet.payload.is_empty());
         if matches!(self.format, Format::Opus | Format::Pcmu) {
             let mut frames: Vec<&Packet> = media.collect();
@@ -208,14 +213,22 @@ fn every_frame_comes_whole_and_in_order_and_every_gap_is_reported() {
                 let (frames, lost) = track.reordered(0..track.packets.len());
                 assert_eq!(lost, track.missing(), "{} {from:?}", call.name);
                 assert_eq!(lost > 0, call.loses(from), "{} {from:?}", call.name);
-                assert!(frames == expected, "{} {from:?} {:?}", call.name, track.format);
+                assert!(
+                    frames == expected,
+                    "{} {from:?} {:?}",
+                    call.name,
+                    track.format
+                );
                 if matches!(track.format, Format::Opus | Format::Pcmu) {
                     audio += frames.len();
                     continue;
                 }
                 video += frames.len();
                 // Without loss nothing is left over.
-                let media = track.packets.iter().filter_map(|(_, _, packet)| packet.as_ref());
+                let media = track
+                    .packets
+                    .iter()
+                    .filter_map(|(_, _, packet)| packet.as_ref());
                 let timestamps: BTreeSet<u32> = media.map(|packet| packet.timestamp).collect();
                 assert!(
                     call.loses(from) == (frames.len() < timestamps.len()),

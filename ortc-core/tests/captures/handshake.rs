@@ -50,7 +50,12 @@ fn a_connection_of_somebody_else_drops_every_datagram_in_its_layer() {
         }
         let drops = connection.stats(start).drops;
         let sent = |kind| u64::try_from(call.datagrams_of(kind).count()).unwrap();
-        assert_eq!(drops.get(DropReason::Stun), sent(Kind::Stun), "{}", call.name);
+        assert_eq!(
+            drops.get(DropReason::Stun),
+            sent(Kind::Stun),
+            "{}",
+            call.name
+        );
         assert_eq!(drops.get(DropReason::DtlsUnvalidatedPath), sent(Kind::Dtls));
         let media = sent(Kind::Rtp) + sent(Kind::Rtcp);
         assert_eq!(drops.get(DropReason::MediaBeforeKeys), media);
@@ -117,7 +122,14 @@ fn a_connection_answers_the_recorded_hello_once_a_pair_is_valid() {
         for (path, mut contents) in asked.collect::<Vec<_>>() {
             let ecn = Ecn::default();
             let contents = &mut contents[..];
-            connection.handle_datagram(Datagram { path, contents, ecn }, now);
+            connection.handle_datagram(
+                Datagram {
+                    path,
+                    contents,
+                    ecn,
+                },
+                now,
+            );
         }
 
         sent = drain(&mut connection, now);

@@ -186,7 +186,11 @@ impl Call {
             octets = rest;
             datagrams.push(Recorded {
                 at: Duration::from_micros(u32::from_be_bytes([t0, t1, t2, t3]).into()),
-                from: if from == b'B' { End::Browser } else { End::Peer },
+                from: if from == b'B' {
+                    End::Browser
+                } else {
+                    End::Peer
+                },
                 kind: [Kind::Stun, Kind::Dtls, Kind::Rtp, Kind::Rtcp][usize::from(kind)],
                 source: facts.addresses[usize::from(source)],
                 destination: facts.addresses[usize::from(destination)],

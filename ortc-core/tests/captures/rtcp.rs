@@ -26,11 +26,18 @@ fn every_packet_is_decoded_as_what_it_is() {
     let mut seen = BTreeSet::new();
     for call in calls() {
         let mut counted: BTreeMap<String, usize> = BTreeMap::new();
-        for opened in call.opened().iter().filter(|opened| opened.kind == Kind::Rtcp) {
+        for opened in call
+            .opened()
+            .iter()
+            .filter(|opened| opened.kind == Kind::Rtcp)
+        {
             let compound = Compound::parse(&opened.packet).unwrap();
             let mut name = String::from(opened.from.letter());
             for (index, packet) in compound.packets().enumerate() {
-                assert!(!matches!(packet, Packet::Unknown(_) | Packet::OtherFeedback(_)));
+                assert!(!matches!(
+                    packet,
+                    Packet::Unknown(_) | Packet::OtherFeedback(_)
+                ));
                 let label = label(&packet);
                 let separator = if index == 0 { ' ' } else { '+' };
                 write!(name, "{separator}{label}").unwrap();
@@ -40,17 +47,25 @@ fn every_packet_is_decoded_as_what_it_is() {
         }
         assert_eq!(counted, call.facts.rtcp, "{}", call.name);
     }
-    let expected = ["200", "201", "202", "203", "205/1", "205/15", "206/1", "207"];
+    let expected = [
+        "200", "201", "202", "203", "205/1", "205/15", "206/1", "207",
+    ];
     assert_eq!(seen, expected.map(str::to_owned).into());
 }
 
 #[test]
 fn every_packet_is_encoded_to_the_octets_that_came() {
     for call in calls() {
-        for opened in call.opened().iter().filter(|opened| opened.kind == Kind::Rtcp) {
+        for opened in call
+            .opened()
+            .iter()
+            .filter(|opened| opened.kind == Kind::Rtcp)
+        {
             let compound = Compound::parse(&opened.packet).unwrap();
             let (mut views, mut whole) = (Vec::new(), Vec::new());
-            compound.packets().for_each(|packet| packet.encode(&mut views));
+            compound
+                .packets()
+                .for_each(|packet| packet.encode(&mut views));
             compound.encode(&mut whole);
             assert_eq!(views, opened.packet, "{}", call.name);
             assert_eq!(whole, opened.packet, "{}", call.name);
@@ -64,7 +79,11 @@ fn every_packet_is_encoded_to_the_octets_that_came() {
 fn the_values_of_a_packet_make_the_same_packet_again() {
     let mut same_chunks = [0, 0];
     for call in calls() {
-        for opened in call.opened().iter().filter(|opened| opened.kind == Kind::Rtcp) {
+        for opened in call
+            .opened()
+            .iter()
+            .filter(|opened| opened.kind == Kind::Rtcp)
+        {
             for packet in Compound::parse(&opened.packet).unwrap().packets() {
                 let (mut wire, mut written) = (Vec::new(), Vec::new());
                 packet.encode(&mut wire);
@@ -123,7 +142,9 @@ fn write(packet: &Packet<'_>, out: &mut Vec<u8>) {
         }
         Packet::Goodbye(view) => {
             let ssrcs: Vec<u32> = view.ssrcs().collect();
-            let reason = view.reason().map(|text| core::str::from_utf8(text).unwrap());
+            let reason = view
+                .reason()
+                .map(|text| core::str::from_utf8(text).unwrap());
             Bye {
                 ssrcs: &ssrcs,
                 reason: reason.map(|text| Text::new(text).unwrap()),
@@ -157,7 +178,9 @@ fn write(packet: &Packet<'_>, out: &mut Vec<u8>) {
         }
         .encode(out),
         Packet::ExtendedReport(view) => {
-            let reference = view.blocks().find_map(|block| block.receiver_reference_time());
+            let reference = view
+                .blocks()
+                .find_map(|block| block.receiver_reference_time());
             let dlrr: Vec<Dlrr> = view.blocks().flat_map(|block| block.dlrr()).collect();
             ExtendedReport {
                 ssrc: view.ssrc(),

@@ -53,16 +53,31 @@ fn every_packet_of_both_directions_authenticates_and_opens_but_for_the_copies() 
                         copies += 1;
                         continue;
                     }
-                    assert_eq!(opened.map(|len| packet.len() - len), Ok(profile.rtp_overhead()));
+                    assert_eq!(
+                        opened.map(|len| packet.len() - len),
+                        Ok(profile.rtp_overhead())
+                    );
                     continue;
                 }
                 Kind::Rtcp => profile.rtcp_overhead(),
                 Kind::Stun | Kind::Dtls => continue,
             };
             let opened = receiver.unprotect_rtcp(&mut packet);
-            assert_eq!(opened.map(|len| packet.len() - len), Ok(overhead), "{}", call.name);
+            assert_eq!(
+                opened.map(|len| packet.len() - len),
+                Ok(overhead),
+                "{}",
+                call.name
+            );
         }
-        assert_eq!(copies, if call.name == "b09-chrome-ortc-loss" { 13 } else { 0 });
+        assert_eq!(
+            copies,
+            if call.name == "b09-chrome-ortc-loss" {
+                13
+            } else {
+                0
+            }
+        );
         let mut expected = call.facts.packets.clone();
         expected.sort();
         let counted: Vec<Count> = counted

@@ -134,7 +134,10 @@ impl Replay {
             refusals: 0,
             checks_sent: 0,
         };
-        for datagram in call.datagrams_of(Kind::Stun).filter(|sent| sent.from == from) {
+        for datagram in call
+            .datagrams_of(Kind::Stun)
+            .filter(|sent| sent.from == from)
+        {
             let request = Message::parse(datagram.contents).unwrap();
             if request.class() != Class::Request {
                 continue;
