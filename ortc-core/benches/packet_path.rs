@@ -1,5 +1,5 @@
 //! One packet through a whole connection, each way, beside the bare AEAD on the same octets in the
-//! same run; with 1 and with 50 streams open; and one whole connection set-up.
+//! same run; with 1 and with 50 streams open; an idle second; and one whole connection set-up.
 //!
 //! `cargo bench -p ortc-core --bench packet_path`
 
@@ -185,6 +185,18 @@ fn set_up(c: &mut Criterion) {
     });
 }
 
+/// A second of a connection with fifty silent streams, both ends together: what consent costs.
+fn idle(c: &mut Criterion) {
+    let mut pair = pair(50);
+    c.bench_function("idle connection, one second, both ends", |b| {
+        b.iter_custom(|seconds| {
+            let start = now();
+            pair.advance(Duration::from_secs(seconds));
+            now() - start
+        });
+    });
+}
+
 #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 fn now() -> Instant {
     Instant::now()
@@ -193,6 +205,6 @@ fn now() -> Instant {
 criterion_group! {
     name = benches;
     config = Criterion::default().warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
-    targets = send, receive, set_up
+    targets = send, receive, idle, set_up
 }
 criterion_main!(benches);

@@ -14,6 +14,8 @@
 //! | [`sequence`], [`timestamp`] | numbers that wrap, and the clocks behind them |
 //! | [`stream`] | one SSRC sent or received: statistics, reports, and when they are due |
 //! | [`repair`] | asking for lost packets, and keeping packets that may be asked for |
+//! | [`payload`] | encoded frames to payloads and back: Opus, G.711, VP8, H.264 |
+//! | [`jitter`] | packets in any order to whole frames in order |
 //! | [`pool`] | recycled memory for payloads that arrived |
 //!
 //! # A stream in each direction
@@ -97,11 +99,15 @@
 //! | document | what is there | departures |
 //! |---|---|---|
 //! | RFC 3550 | header; SR, RR, SDES, BYE, APP; statistics A.1, A.3, A.8; interval 6.2, 6.3, A.7 | no probation of new sources, as packets are authenticated; `MAX_MISORDER` is 3,000, for video; minimum interval 1 s; two early reports; BYE is not delayed; RTCP padding is taken in any length, and before the last packet on transport feedback, as browsers send it; padding is never sent |
+//! | RFC 3551 | PCMU, PCMA | the marker of a talk spurt is the caller's to set |
 //! | RFC 3611 | every block kept; receiver reference time and DLRR read and written | the other blocks are not interpreted |
 //! | RFC 4585 | generic NACK, PLI; application-layer feedback kept | feedback is not timed by 3.5: the caller sends it at once |
 //! | RFC 5104 | FIR | the other messages are kept and not interpreted |
 //! | RFC 5506 | reduced-size RTCP | |
 //! | RFC 5761 | telling RTP from RTCP | |
+//! | RFC 6184 | packetization modes 0 and 1: single NAL unit, STAP-A, FU-A | mode 2 (interleaved) is not there; aggregates and fragments are read in mode 0 too |
+//! | RFC 7587 | Opus | |
+//! | RFC 7741 | VP8, every descriptor field read, 15-bit picture id sent | partitions are not told apart; the N bit is sent as 0 |
 //! | RFC 8285 | one-byte and two-byte form | appbits are ignored and sent as 0 |
 //! | draft-holmer-rmcat-transport-wide-cc-extensions-01 | feedback 205/15 | the reserved packet status is an error |
 
