@@ -137,9 +137,10 @@ impl Media {
                 clippy::cast_possible_truncation,
                 reason = "timestamps are modulo 2^32"
             )]
-            let timestamp = track
-                .clock
-                .at(packet.started_at, audio_rate)
+            let timestamp = tones
+                .timestamp(packet.started_at, || {
+                    track.clock.at(packet.started_at, audio_rate)
+                })
                 .wrapping_add(offset as u32);
             if track.sending == Sending::Stopped || !self.outbox.has_room(1, 4) {
                 continue;

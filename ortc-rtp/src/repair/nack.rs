@@ -129,6 +129,7 @@ pub struct NackGenerator {
     /// No entry is due earlier; it may be earlier than all of them.
     due: Option<Instant>,
     given_up: u64,
+    recovered: u64,
 }
 
 impl NackGenerator {
@@ -141,6 +142,7 @@ impl NackGenerator {
             missing: VecDeque::new(),
             due: None,
             given_up: 0,
+            recovered: 0,
         }
     }
 
@@ -168,7 +170,8 @@ impl NackGenerator {
             .missing
             .binary_search_by_key(&extended, |missing| missing.extended)
         {
-            self.missing.remove(at);
+            let asked = self.missing.remove(at).is_some_and(|found| found.tries > 0);
+            self.recovered += u64::from(asked);
             if self.missing.is_empty() {
                 self.due = None;
             }
@@ -257,6 +260,12 @@ impl NackGenerator {
     #[must_use]
     pub const fn given_up(&self) -> u64 {
         self.given_up
+    }
+
+    /// Packets that came after they had been asked for: repaired, or so late that nobody can tell.
+    #[must_use]
+    pub const fn recovered(&self) -> u64 {
+        self.recovered
     }
 
     /// Forgets what is missing below this number: the buffer has given it up, and what would still

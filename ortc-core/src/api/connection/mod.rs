@@ -323,6 +323,7 @@ impl RTCConnection {
                 key_frames: track.counters.key_frames,
                 gap_packets: track.counters.gap_packets,
                 nacks: track.counters.nacks,
+                recovered: track.nack.recovered(),
                 key_frame_requests: track.counters.key_frame_requests,
                 silence: track
                     .last_rtp

@@ -329,6 +329,13 @@ impl RTCConnection {
         Ok(socket)
     }
 
+    /// This connection's name on the shared socket, which [`Route`](super::super::Route) gives;
+    /// `None` while it owns its socket.
+    #[must_use]
+    pub fn socket_id(&self) -> Option<super::ConnectionId> {
+        self.link.as_ref().map(|link| link.id)
+    }
+
     /// The next thing that the shared socket must know; carry it to [`RTCSocket::handle_update`].
     pub fn poll_socket_update(&mut self) -> Option<SocketUpdate> {
         self.link.as_mut()?.updates.pop_front()

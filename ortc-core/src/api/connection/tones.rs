@@ -101,6 +101,7 @@ impl RTCConnection {
                     sender,
                     payload_type,
                     armed: Armed::default(),
+                    current: None,
                 });
             }
         }
