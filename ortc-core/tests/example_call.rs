@@ -21,7 +21,12 @@ fn the_call_delivers_everything_that_was_sent() {
     ] {
         assert!(text.contains(line), "no {line:?} in:\n{text}");
     }
-    for file in ["received.opus", "received.ivf", "received.h264", "returned.opus"] {
+    for file in [
+        "received.opus",
+        "received.ivf",
+        "received.h264",
+        "returned.opus",
+    ] {
         assert!(folder.join(file).is_file(), "{file} is missing");
     }
 }

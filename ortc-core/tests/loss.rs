@@ -4,6 +4,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
     reason = "a failed expectation is the report"
 )]
 
@@ -15,9 +16,10 @@
 )]
 mod media;
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 use std::io::Cursor;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use ortc_core::{
@@ -120,11 +122,13 @@ struct TrackOutcome {
     packets_lost: usize,
     /// Frames that follow missing ones and do not say so.
     unreported: Vec<usize>,
+    /// The longest time between two frames that a decoder can show.
     longest_pause: Duration,
 }
 
 struct Source {
     track: RTCTrack,
+    kind: MediaKind,
     frames: Vec<(Duration, u64, Bytes)>,
     next: usize,
 }
@@ -162,9 +166,11 @@ fn lossy_call(seed: u64) -> Outcome {
     let start = call.net.now();
     let mut sources: Vec<Source> = tracks
         .into_iter()
+        .zip(kinds)
         .zip([opus_frames(), vp8_frames(), h264_frames()])
-        .map(|(track, frames)| Source {
+        .map(|((track, kind), frames)| Source {
             track,
+            kind,
             frames,
             next: 0,
         })
@@ -198,7 +204,7 @@ fn lossy_call(seed: u64) -> Outcome {
             sent.lost && ours && ssrc_of_rtp(&sent.contents) == Some(source.track.ssrc())
         });
         let lost = lost.count();
-        outcome(source, call.net.node(call.b), lost)
+        outcome(source, call.net.node(call.b), lost, start)
     });
     Outcome {
         connected_after,
@@ -229,7 +235,7 @@ fn schedule(sources: &[Source]) -> Vec<(Duration, Step)> {
 }
 
 /// Lays what arrived beside what was sent, by content.
-fn outcome(source: &Source, receiver: &Peer, packets_lost: usize) -> TrackOutcome {
+fn outcome(source: &Source, receiver: &Peer, packets_lost: usize, start: Instant) -> TrackOutcome {
     let ssrc = source.track.ssrc();
     let mut outcome = TrackOutcome {
         sent: source.frames.len(),
@@ -239,14 +245,13 @@ fn outcome(source: &Source, receiver: &Peer, packets_lost: usize) -> TrackOutcom
         unreported: Vec::new(),
         longest_pause: Duration::ZERO,
     };
-    let (mut next, mut last, mut reported): (usize, Option<Instant>, u64) = (0, None, 0);
+    let (mut next, mut reported, mut shown) = (0, 0_u64, false);
+    // A call that begins with nothing to show stands still from the start.
+    let mut last = start;
     for event in &receiver.events {
         match event {
             Event::Gap(gap) if gap.ssrc == ssrc => reported += gap.packets,
             Event::Frame(frame) if frame.ssrc == ssrc => {
-                let pause = last.map(|last| frame.arrived - last).unwrap_or_default();
-                outcome.longest_pause = outcome.longest_pause.max(pause);
-                last = Some(frame.arrived);
                 let rest = source.frames[next..].iter();
                 let found = rest
                     .map(|(_, _, payload)| canonical(payload))
@@ -260,6 +265,12 @@ fn outcome(source: &Source, receiver: &Peer, packets_lost: usize) -> TrackOutcom
                         }
                         outcome.missing.extend(next..next + skipped);
                         next += skipped + 1;
+                        shown = frame.key_frame || (shown && skipped == 0);
+                        // A picture stands on those before it, back to a key frame.
+                        if shown || source.kind == MediaKind::Audio {
+                            outcome.longest_pause = outcome.longest_pause.max(frame.arrived - last);
+                            last = frame.arrived;
+                        }
                     }
                     None => outcome.damaged += 1,
                 }

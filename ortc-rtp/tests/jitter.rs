@@ -302,7 +302,9 @@ fn a_stream_that_begins_swapped_keeps_its_first_frame() {
     buffer.push(packet(11, 100, false, VP8_REST), now).unwrap();
     buffer.push(packet(12, 100, true, VP8_REST), now).unwrap();
     assert!(drain(&mut buffer, now).is_empty());
+    assert!(buffer.awaits_beginning());
     buffer.push(packet(10, 100, false, VP8_START), now).unwrap();
+    assert!(!buffer.awaits_beginning());
     let outputs = drain(&mut buffer, now);
     assert_eq!(firsts(&outputs), [10]);
     assert!(!frames(&outputs)[0].after_gap);
@@ -314,7 +316,7 @@ fn a_stream_joined_inside_a_frame_begins_with_the_next_one() {
     buffer.push(packet(11, 100, true, VP8_REST), now).unwrap();
     buffer.push(packet(12, 200, true, VP8_START), now).unwrap();
     let due = buffer.poll_timeout().unwrap();
-    assert_eq!(due, now + Duration::from_millis(100));
+    assert_eq!(due, now + Duration::from_millis(250));
     let outputs = drain(&mut buffer, due);
     assert_eq!(firsts(&outputs), [12]);
     assert!(frames(&outputs)[0].after_gap);

@@ -129,6 +129,33 @@ fn a_restarted_source_is_not_asked_for_what_it_never_sent() {
 }
 
 /// A round trip longer than the age: the packet is given up in time all the same.
+/// Where a stream began is not known when its first packets are lost.
+#[test]
+fn what_stands_before_the_first_packet_can_be_asked_for() {
+    let start = start();
+    let mut generator = NackGenerator::new(NackConfig::default());
+    generator.on_packet(65_540, start);
+    generator.look_back(65_540, 3, start);
+
+    assert_eq!(take(&mut generator, start + ms(10)), [1, 2, 3]);
+    generator.on_packet(65_539, start + RTT);
+    assert_eq!(generator.recovered(), 1);
+    generator.forget_before(65_539);
+    assert_eq!(generator.poll_timeout(), None);
+}
+
+#[test]
+fn only_what_was_asked_for_counts_as_recovered() {
+    let start = start();
+    let mut generator = NackGenerator::new(NackConfig::default());
+    generator.on_packet(100, start);
+    generator.on_packet(103, start);
+    generator.on_packet(102, start + ms(2));
+    assert_eq!(take(&mut generator, start + ms(10)), [101]);
+    generator.on_packet(101, start + RTT);
+    assert_eq!(generator.recovered(), 1);
+}
+
 #[test]
 fn a_packet_is_given_up_at_its_age() {
     let start = start();

@@ -1,11 +1,9 @@
 //! The event loop of one process: a UDP socket, the signalling pipe, and one participant or, when
 //! several answers share the port, more.
 
-use core::time::Duration;
+use core::error::Error;
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::io::ErrorKind;
-use std::path::Path as FilePath;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Instant;
@@ -14,10 +12,10 @@ use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token, Waker};
 use ortc_core::{ConnectionId, Path, RTCConnection, RTCConnectionOptions, RTCSocket, Route};
 
+use crate::duties::{Description, duties};
 use crate::lossy::LossySocket;
-use crate::participant::{Description, Duties, HangUp, Participant, Tones};
+use crate::participant::Participant;
 use crate::signalling::{Message, listen};
-use crate::source::Format;
 use crate::{Arguments, Part, system};
 
 const SOCKET: Token = Token(0);
@@ -226,48 +224,5 @@ impl End {
             }
         }
         Ok(())
-    }
-}
-
-fn duties(
-    part: Part,
-    answer: Option<usize>,
-    description: Description,
-    arguments: &Arguments,
-) -> Duties {
-    let number = answer.map_or(String::new(), |answer| format!(" {}", answer + 1));
-    let limit = arguments.seconds.map(Duration::from_secs_f64);
-    let folder = folder(&arguments.out, answer);
-    match part {
-        Part::Caller => Duties {
-            who: format!("caller{number}"),
-            answer,
-            formats: vec![Format::Opus, Format::Vp8, Format::H264],
-            limit,
-            tones: Tones::Dials,
-            hang_up: HangUp::WhenBothAreDone,
-            description,
-            folder,
-            file_name: "returned",
-        },
-        Part::Callee => Duties {
-            who: format!("callee{number}"),
-            answer,
-            formats: vec![Format::Opus],
-            limit,
-            tones: Tones::Listens,
-            hang_up: HangUp::Never,
-            description,
-            folder,
-            file_name: "received",
-        },
-    }
-}
-
-/// Where the files of a call go.
-pub(crate) fn folder(out: &FilePath, answer: Option<usize>) -> std::path::PathBuf {
-    match answer {
-        Some(answer) => out.join(format!("call-{}", answer + 1)),
-        None => out.to_owned(),
     }
 }

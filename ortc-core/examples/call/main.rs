@@ -9,6 +9,7 @@
 //! ```
 
 mod dialler;
+mod duties;
 mod end;
 mod lossy;
 mod media;
@@ -21,7 +22,7 @@ mod source;
 mod system;
 mod verdict;
 
-use std::error::Error;
+use core::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 

@@ -1,8 +1,8 @@
 //! The parent process: starts both sides, carries their messages as a signalling server would, and
 //! prints what happened.
 
+use core::error::Error;
 use core::time::Duration;
-use std::error::Error;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -68,7 +68,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
                 let answer = message.get("answer").and_then(Value::as_u64);
                 match (from, answer) {
                     (Some(number), _) => {
-                        message["answer"] = number.into();
+                        if let Some(members) = message.as_object_mut() {
+                            members.insert("answer".to_owned(), number.into());
+                        }
                         callee.tell(&message);
                     }
                     (None, Some(answer)) => {

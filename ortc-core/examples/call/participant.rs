@@ -1,66 +1,27 @@
 //! One side of one call: a connection, what it sends, and where what it receives goes.
 
+use core::error::Error;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
-use std::error::Error;
-use std::path::PathBuf;
 use std::time::Instant;
 
 use ortc_core::{
     Autostart, CertificateFingerprint, Datagram, DisconnectReason, DtmfContainer, Ecn, Event,
     Frame, MediaKind, MediaStream, MediaStreamTrack, Path, Profile, RTCConnection,
-    RTCIceCandidateDescription, RTCTrack, RTCTrackDescription,
+    RTCIceCandidateDescription, RTCTrack, RTCTrackDescription, SendTrackStats,
 };
 
 use crate::dialler::Dialler;
+use crate::duties::{Description, Duties, HangUp, Tones};
 use crate::lossy::LossySocket;
-use crate::report::{Dtls, ReceivedTrack, Report, SentTrack};
+use crate::report::{Dtls, Report, SentTrack, milliseconds};
 use crate::signalling::{Message, Recording, send};
 use crate::sink::Sink;
 use crate::source::{Clip, Format, TimedFrame, load};
 
 /// How long the side that hangs up waits after the last frame: for what is still repaired.
 const LINGER: Duration = Duration::from_secs(1);
-
-/// What a participant does.
-pub(crate) struct Duties {
-    /// How its lines begin.
-    pub(crate) who: String,
-    /// Which answer to a description it is, when there are several.
-    pub(crate) answer: Option<usize>,
-    /// What it sends.
-    pub(crate) formats: Vec<Format>,
-    /// Sends only the beginning.
-    pub(crate) limit: Option<Duration>,
-    pub(crate) tones: Tones,
-    pub(crate) hang_up: HangUp,
-    pub(crate) description: Description,
-    /// Where its files go, and the name that they begin with.
-    pub(crate) folder: PathBuf,
-    pub(crate) file_name: &'static str,
-}
-
-/// Whether it sends tones.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tones {
-    Dials,
-    Listens,
-}
-
-/// Who ends the call.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum HangUp {
-    WhenBothAreDone,
-    Never,
-}
-
-/// Whether its ICE information and candidates are signalled, or another's stand for them.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Description {
-    Own,
-    Shared,
-}
 
 /// One side of one call.
 pub(crate) struct Participant {
@@ -206,8 +167,7 @@ impl Participant {
             return Ok(());
         }
         if let Some(fingerprint) = message.fingerprint.as_ref().and_then(|set| set.strongest()) {
-            self.connection
-                .set_remote_fingerprint(fingerprint.clone(), now)?;
+            self.connection.set_remote_fingerprint(*fingerprint, now)?;
             self.report.verified = Some(format!("{} {fingerprint}", fingerprint.algorithm()));
         }
         if let Some(ice) = message.ice_info {
@@ -290,7 +250,11 @@ impl Participant {
 
     fn talk(&mut self, since: Instant, now: Instant) -> Result<(), Box<dyn Error>> {
         for sending in &mut self.sending {
-            while let Some(next) = sending.waiting.pop_front_if(|next| since + next.due <= now) {
+            let due = |next: &TimedFrame| since + next.due <= now;
+            while sending.waiting.front().is_some_and(due) {
+                let Some(next) = sending.waiting.pop_front() else {
+                    break;
+                };
                 let frame = Frame::new(next.payload, next.time);
                 self.connection.send_frame(sending.track, &frame, now)?;
                 sending.sent += 1;
@@ -383,7 +347,11 @@ impl Participant {
             }
             Event::Frame(frame) => {
                 if let Some(sink) = self.sinks.get_mut(&frame.ssrc) {
+                    let first = sink.progress.frames == 0;
                     sink.write(&frame, now)?;
+                    if first && sink.format.kind() == MediaKind::Video && !frame.key_frame {
+                        self.connection.request_key_frame(frame.ssrc, now)?;
+                    }
                 }
             }
             Event::Gap(gap) => {
@@ -456,49 +424,18 @@ impl Participant {
             .dialler
             .as_ref()
             .map_or_else(String::new, |dialler| dialler.sent.clone());
-        for track in &stats.sending {
-            let found = self
-                .sending
-                .iter()
-                .find(|sending| sending.track.ssrc() == track.ssrc);
-            report.sent.extend(found.map(|sending| SentTrack {
-                codec: sending.format.codec().to_owned(),
-                ssrc: track.ssrc,
-                frames: sending.sent,
-                packets: track.stream.packets,
-                octets: track.stream.octets,
-                retransmitted: track.stream.retransmitted,
-                seconds: sending.duration.as_secs_f64(),
-                rtt_ms: track.stream.rtt.map(milliseconds),
-                key_frame_requests: track.key_frame_requests,
-            }));
+        for sending in &self.sending {
+            let ssrc = sending.track.ssrc();
+            let found = stats.sending.iter().find(|track| track.ssrc == ssrc);
+            report
+                .sent
+                .extend(found.map(|track| sending.summary(track)));
         }
-        for track in &stats.receiving {
-            let Some(sink) = self.sinks.get(&track.ssrc) else {
-                continue;
-            };
-            let progress = &sink.progress;
-            let span = progress.first.zip(progress.last);
-            report.received.push(ReceivedTrack {
-                codec: sink.format.codec().to_owned(),
-                ssrc: track.ssrc,
-                file: sink.path.to_string_lossy().into_owned(),
-                frames: progress.frames,
-                packets: track.stream.packets,
-                octets: track.stream.octets,
-                lost: track.stream.lost,
-                recovered: track.recovered,
-                jitter_ms: milliseconds(track.stream.jitter),
-                seconds: span.map_or(0.0, |(first, last)| {
-                    last.duration_since(first).as_secs_f64()
-                }),
-                gaps: progress.gaps,
-                gap_packets: progress.gap_packets,
-                after_gap: progress.after_gap.clone(),
-                fillers: progress.fillers.clone(),
-                longest_pause_ms: milliseconds(progress.longest_pause),
-                key_frame_requests: track.key_frame_requests,
-            });
+        for (ssrc, sink) in &self.sinks {
+            let found = stats.receiving.iter().find(|track| track.ssrc == *ssrc);
+            report
+                .received
+                .extend(found.map(|track| sink.summary(track)));
         }
         send(&Message {
             report: Some(Box::new(report)),
@@ -509,6 +446,22 @@ impl Participant {
     fn say(&self, text: &str, now: Instant) {
         let time = now.duration_since(self.began).as_secs_f64();
         eprintln!("{time:>8.3} s  {}: {text}", self.duties.who);
+    }
+}
+
+impl Sending {
+    fn summary(&self, track: &SendTrackStats) -> SentTrack {
+        SentTrack {
+            codec: self.format.codec().to_owned(),
+            ssrc: track.ssrc,
+            frames: self.sent,
+            packets: track.stream.packets,
+            octets: track.stream.octets,
+            retransmitted: track.stream.retransmitted,
+            seconds: self.duration.as_secs_f64(),
+            rtt_ms: track.stream.rtt.map(milliseconds),
+            key_frame_requests: track.key_frame_requests,
+        }
     }
 }
 
@@ -540,8 +493,4 @@ fn profile_name(profile: Profile) -> &'static str {
         Profile::AeadAes256Gcm => "SRTP_AEAD_AES_256_GCM",
         _ => "an SRTP profile without a name here",
     }
-}
-
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1_000.0
 }

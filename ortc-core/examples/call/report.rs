@@ -1,6 +1,7 @@
 //! What each side of a call has to report, and how it is printed.
 
 use core::fmt::Write;
+use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -195,6 +196,11 @@ impl Report {
             );
         }
     }
+}
+
+/// A span in the unit of the report.
+pub(crate) fn milliseconds(span: Duration) -> f64 {
+    span.as_secs_f64() * 1_000.0
 }
 
 fn kilobits(octets: u64, seconds: f64) -> f64 {

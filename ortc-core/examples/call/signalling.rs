@@ -1,7 +1,7 @@
 //! What the processes tell each other over their pipes: one JSON object a line, the messages of the
 //! draft's section 9.1 and a few of our own that a peer may ignore.
 
-use std::error::Error;
+use core::error::Error;
 use std::io::{BufRead, Write};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use bytes::Bytes;
-use ortc_core::{ReceivedFrame, ReceivedGap};
+use ortc_core::{ReceiveTrackStats, ReceivedFrame, ReceivedGap};
 use ortc_rtp::payload::opus;
 
 use crate::media::{
     H264Writer, IvfHeader, IvfWriter, MediaError, OggOpusWriter, OpusPacket, TimeBase, VideoFrame,
 };
+use crate::report::{ReceivedTrack, milliseconds};
 use crate::signalling::Recording;
 use crate::source::Format;
 
@@ -148,6 +149,32 @@ impl Sink {
                 pts: at,
                 data: frame.payload.clone(),
             }),
+        }
+    }
+
+    /// What is to be said of the track, with what the connection counted.
+    pub(crate) fn summary(&self, track: &ReceiveTrackStats) -> ReceivedTrack {
+        let progress = &self.progress;
+        let span = progress.first.zip(progress.last);
+        ReceivedTrack {
+            codec: self.format.codec().to_owned(),
+            ssrc: track.ssrc,
+            file: self.path.to_string_lossy().into_owned(),
+            frames: progress.frames,
+            packets: track.stream.packets,
+            octets: track.stream.octets,
+            lost: track.stream.lost,
+            recovered: track.recovered,
+            jitter_ms: milliseconds(track.stream.jitter),
+            seconds: span.map_or(0.0, |(first, last)| {
+                last.duration_since(first).as_secs_f64()
+            }),
+            gaps: progress.gaps,
+            gap_packets: progress.gap_packets,
+            after_gap: progress.after_gap.clone(),
+            fillers: progress.fillers.clone(),
+            longest_pause_ms: milliseconds(progress.longest_pause),
+            key_frame_requests: track.key_frame_requests,
         }
     }
 

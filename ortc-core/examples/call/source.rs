@@ -1,7 +1,7 @@
 //! What is sent: the frames of three media files, each with its time.
 
+use core::error::Error;
 use core::time::Duration;
-use std::error::Error;
 use std::io::Cursor;
 
 use bytes::Bytes;

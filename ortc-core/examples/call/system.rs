@@ -1,7 +1,7 @@
 //! What the stack does not take from the operating system by itself: time and entropy.
 
+use core::error::Error;
 use core::time::Duration;
-use std::error::Error;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use ring::rand::{SecureRandom, SystemRandom};

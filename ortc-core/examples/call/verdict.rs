@@ -1,6 +1,6 @@
 //! Whether the call was as it should be: what arrived is compared with what was sent.
 
-use std::error::Error;
+use core::error::Error;
 use std::path::Path;
 use std::process::Command;
 
@@ -9,7 +9,7 @@ use ortc_rtp::payload::h264::units;
 use crate::dialler::audible;
 use crate::report::{ReceivedTrack, Report, SentTrack};
 use crate::source::{Format, load, payloads};
-use crate::{Arguments, end};
+use crate::{Arguments, duties};
 
 /// Longest time to connect, in milliseconds.
 const CONNECT: f64 = 5_000.0;
@@ -143,7 +143,7 @@ impl Verdict {
         let compared = Comparison::new(&source, &arrived);
         if compared.missing == 0 && compared.damaged == 0 {
             let name =
-                end::folder(&arguments.out, None).join(format!("sent.{}", format.extension()));
+                duties::folder(&arguments.out, None).join(format!("sent.{}", format.extension()));
             std::fs::write(&name, &clip.file)?;
             self.decoded(what, &name, Path::new(&received.file), compared.sent);
         } else {

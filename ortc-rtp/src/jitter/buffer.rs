@@ -18,8 +18,9 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// How long a stream that seems to begin inside a frame waits for the packets before it.
 ///
-/// Reordering is a matter of milliseconds, and nobody retransmits what was not known to be sent.
-const ORIGIN_WAIT: Duration = Duration::from_millis(100);
+/// Reordering is a matter of milliseconds; two retransmissions over a round trip of 100 ms fit too,
+/// where they are asked for ([`ReorderBuffer::awaits_beginning`]).
+const ORIGIN_WAIT: Duration = Duration::from_millis(250);
 
 /// Puts the packets of one SSRC in order and gives whole frames; see the [module](super).
 ///
@@ -196,6 +197,14 @@ impl ReorderBuffer {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.observe(now);
         self.advance(Patience::UntilDeadline);
+    }
+
+    /// Whether the stream seems to begin inside a frame, and what stands before its first packet is
+    /// waited for: the moment to ask for it
+    /// ([`NackGenerator::look_back`](crate::repair::NackGenerator::look_back)).
+    #[must_use]
+    pub fn awaits_beginning(&self) -> bool {
+        self.phase == Phase::Origin && self.scan < self.end
     }
 
     /// Counters since construction.

@@ -201,6 +201,17 @@ impl NackGenerator {
         }
     }
 
+    /// The stream begins inside a frame: asks for this many packets before its first, `extended`.
+    ///
+    /// There may be fewer; a sender ignores requests for what it never sent. Call it at once after
+    /// [`on_packet`](Self::on_packet) of the first packet, and
+    /// [`forget_before`](Self::forget_before) when the beginning has come.
+    pub fn look_back(&mut self, extended: u64, packets: u64, now: Instant) {
+        if self.missing.is_empty() && self.highest == Some(extended) {
+            self.lost(extended.saturating_sub(packets), extended, now);
+        }
+    }
+
     /// Gives up what has been missing for too long or asked for too often.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.due.is_none_or(|due| now < due) {
