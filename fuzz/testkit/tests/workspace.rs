@@ -54,6 +54,21 @@ fn the_top_level_holds_the_crates_and_little_else() {
     assert!(root().join(".ci/run").is_file());
 }
 
+/// The map of the code in the README: a path from the root, or from the `src` of a crate that the
+/// same sentence names.
+#[test]
+fn every_source_file_that_the_readme_names_exists() {
+    let readme = read(&root().join("README.md"));
+    let named = readme.split('`').filter(|text| text.ends_with(".rs"));
+    let missing: Vec<_> = named
+        .filter(|path| {
+            let beside = |name: &&str| root().join(name).join("src").join(path).is_file();
+            !root().join(path).is_file() && !PUBLISHED.iter().any(beside)
+        })
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 #[test]
 fn every_crate_forbids_unsafe_code_and_inherits_the_lints() {
     let manifest = read(&root().join("Cargo.toml"));
