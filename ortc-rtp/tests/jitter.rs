@@ -182,18 +182,43 @@ fn frames_that_are_held_stay_as_they_are() {
 }
 
 #[test]
-fn a_frame_without_marker_ends_where_the_timestamp_changes() {
+fn an_h264_frame_without_marker_ends_where_the_timestamp_changes() {
+    let (mut buffer, now) = (buffer(H264), origin());
+    buffer
+        .push(packet(1, 50, true, &[0x41, 0x9a]), now)
+        .unwrap();
+    // Two slices of one access unit, then the first of another.
+    buffer
+        .push(packet(2, 100, false, &[0x41, 0x9a]), now)
+        .unwrap();
+    buffer
+        .push(packet(3, 100, false, &[0x41, 0x5a]), now)
+        .unwrap();
+    let started = now + Duration::from_millis(100);
+    assert_eq!(firsts(&drain(&mut buffer, started)), [1]);
+    buffer
+        .push(packet(4, 200, false, &[0x41, 0x9a]), started)
+        .unwrap();
+    let outputs = drain(&mut buffer, started);
+    assert_eq!(outputs.len(), 1);
+    let frame = frames(&outputs)[0];
+    assert_eq!((frame.first, frame.last, frame.after_gap), (2, 3, false));
+}
+
+/// A forwarder that writes sequence numbers of its own and missed a packet leaves no gap.
+#[test]
+fn a_vp8_frame_without_marker_is_not_whole_though_no_number_is_missing() {
     let (mut buffer, now) = (buffer(VP8), origin());
     buffer.push(packet(1, 100, false, VP8_START), now).unwrap();
     buffer.push(packet(2, 100, false, VP8_REST), now).unwrap();
-    assert!(drain(&mut buffer, now).is_empty());
     buffer.push(packet(3, 200, false, VP8_START), now).unwrap();
+    buffer.push(packet(4, 200, true, VP8_REST), now).unwrap();
     let outputs = drain(&mut buffer, now);
-    assert_eq!(
-        (frames(&outputs)[0].first, frames(&outputs)[0].last),
-        (1, 2)
-    );
     assert_eq!(outputs.len(), 1);
+    let frame = frames(&outputs)[0];
+    assert_eq!((frame.first, frame.last, frame.after_gap), (3, 4, true));
+    assert_eq!(buffer.stats().dropped, 2);
+    assert_eq!(buffer.stats().lost, 0);
 }
 
 #[test]

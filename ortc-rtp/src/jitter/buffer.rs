@@ -409,6 +409,13 @@ impl ReorderBuffer {
             Phase::Discarding { timestamp } if timestamp == seen.timestamp => self.discard(seen),
             Phase::Discarding { .. } => self.phase = Phase::Boundary,
             Phase::Building(frame) if frame.timestamp == seen.timestamp => self.add(seen, frame),
+            // No number is missing, but the last packet of a frame must have the marker (RFC 7741
+            // §4.1): whoever forwarded the packets left the rest of this one out. H.264 decoders
+            // must not rely on the marker (RFC 6184 §5.1).
+            Phase::Building(_) if self.format() == Format::Vp8 => {
+                self.discard_frame();
+                self.phase = Phase::Boundary;
+            }
             Phase::Building(frame) => self.finish(frame),
         }
         true

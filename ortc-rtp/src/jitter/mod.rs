@@ -15,7 +15,9 @@
 //!   or delimiter before a slice cannot be noticed; decoding does not need it.
 //!
 //! A frame ends with the marker bit, or before the next packet when that has another timestamp. Of
-//! a timestamp of which one video packet was dropped, no frame is delivered.
+//! a timestamp of which one video packet was dropped, no frame is delivered. A VP8 frame must end
+//! with the marker (RFC 7741 §4.1): if it does not, its end was left out by whoever forwarded it
+//! under sequence numbers of their own, and it is dropped.
 //!
 //! The first packet to arrive need not be the first sent: a stream that seems to begin inside a
 //! frame waits 100 ms (or `max_wait`, if that is less) for what came before it.

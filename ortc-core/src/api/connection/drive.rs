@@ -305,7 +305,14 @@ impl RTCConnection {
             DtlsEvent::Verified => self.expectation = Expectation::Settled,
             DtlsEvent::ApplicationData(data) => self.output.media(Event::ApplicationData(data)),
             DtlsEvent::KeyLog(line) => self.output.events.push(Event::KeyLog(line)),
-            DtlsEvent::Closed(reason) => self.fail(DisconnectReason::Dtls(reason)),
+            DtlsEvent::Closed(reason) => {
+                // The alert that says why, or that answers a close_notify, must still leave
+                // (RFC 5246 §7.2.1, §7.2.2).
+                let path = self.transport.ice.data_path();
+                self.finish(State::Closing(path), DisconnectReason::Dtls(reason));
+                self.media.outbox.control.clear();
+                self.transport.ice.close();
+            }
             _ => {}
         }
     }
