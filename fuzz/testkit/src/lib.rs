@@ -10,7 +10,9 @@
 )]
 
 pub mod call;
+pub mod laws;
 pub mod link;
 pub mod net;
 pub mod props;
 pub mod provider;
+pub mod puppet;

@@ -39,7 +39,7 @@ impl Media {
 
     fn park(&mut self, view: &RtpPacket<'_>, packet: &[u8], out: &mut Output, now: Instant) {
         match self.unknown.park(view.ssrc(), packet, now) {
-            Parked::First => out.events.push(Event::UnknownTrack(Box::new(UnknownTrack {
+            Parked::First => out.media(Event::UnknownTrack(Box::new(UnknownTrack {
                 ssrc: view.ssrc(),
                 payload_type: view.payload_type(),
                 rtp_ext_headers: self.settings.extension_ids.decode(view),
@@ -178,8 +178,33 @@ impl Media {
         out.media(Event::TrackConnected(track.track.clone()));
     }
 
-    /// BYE or silence.
-    pub(super) fn departed(&mut self, slot: u32, out: &mut Output) {
+    /// Tracks have changed streams: tells which streams are connected, or no longer, because of it,
+    /// and forgets those that are empty.
+    pub(crate) fn settle_streams(&mut self, out: &mut Output) {
+        for known in &mut self.streams {
+            let heard = self.receivers.iter().any(|(_, track)| {
+                track.presence == Presence::Connected
+                    && known.stream.tracks().contains(&track.track)
+            });
+            match (known.presence, heard) {
+                (Presence::Connected, false) => {
+                    known.presence = Presence::Disconnected;
+                    out.media(Event::StreamDisconnected(known.stream.clone()));
+                }
+                (Presence::NeverHeard | Presence::Disconnected, true) => {
+                    known.presence = Presence::Connected;
+                    out.media(Event::StreamConnected(known.stream.clone()));
+                }
+                (Presence::Connected, true)
+                | (Presence::NeverHeard | Presence::Disconnected, false) => {}
+            }
+        }
+        self.streams
+            .retain(|known| !known.stream.tracks().is_empty());
+    }
+
+    /// BYE, silence, or the application wants no more of it.
+    pub(crate) fn departed(&mut self, slot: u32, out: &mut Output) {
         let Some(track) = self.receivers.get_mut(slot) else {
             return;
         };

@@ -62,6 +62,11 @@ impl Reports {
         );
     }
 
+    /// A sending track is gone; its slot may be another's soon.
+    pub(crate) fn forget_sender(&mut self, slot: u32) {
+        self.sent.retain(|sent| *sent != slot);
+    }
+
     /// A source sent media: it is in the next report.
     pub(super) fn media_sent(
         &mut self,
@@ -97,7 +102,8 @@ impl Media {
         }
         if self.reports.schedule.on_timeout(now, &mut self.rng) {
             let something = !self.reports.heard.is_empty() || !self.reports.sent.is_empty();
-            if something {
+            // While nothing can leave, one waiting report is enough: it is written when it leaves.
+            if something && !self.outbox.control.contains(&Control::Report) {
                 self.outbox.push_control(Control::Report);
             }
         }

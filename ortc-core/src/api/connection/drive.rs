@@ -265,6 +265,8 @@ impl RTCConnection {
             IceEvent::Connected => {
                 self.transport.pair_is_valid(now);
                 if self.state == State::Interrupted {
+                    // What gathered in between is as stale as what was dropped at its start.
+                    self.media.outbox.clear_media();
                     self.state = State::Connected;
                     self.output.events.push(Event::Connected);
                 }
@@ -300,7 +302,9 @@ impl RTCConnection {
             // `Connected` follows.
             DtlsEvent::Verified => self.expectation = Expectation::Settled,
             DtlsEvent::ApplicationData(data) => self.output.media(Event::ApplicationData(data)),
-            DtlsEvent::KeyLog(line) => self.output.events.push(Event::KeyLog(line)),
+            DtlsEvent::KeyLog(line) => {
+                self.output.events.push(Event::KeyLog(line));
+            }
             DtlsEvent::Closed(reason) => self.fail(DisconnectReason::Dtls(reason)),
             _ => {}
         }

@@ -422,15 +422,22 @@ impl RTCConnection {
         }))
     }
 
-    /// Ends the connection at once and for good, for a reason of its own.
+    /// Ends the connection for good, for a reason of its own. An alert that says so to the peer may
+    /// still leave.
     fn fail(&mut self, reason: DisconnectReason) {
-        self.finish(State::Closed, reason);
+        let state = match self.transport.ice.data_path() {
+            Some(path) => State::Closing(Some(path)),
+            None => State::Closed,
+        };
+        self.finish(state, reason);
         self.transport.ice.close();
     }
 
     fn finish(&mut self, state: State, reason: DisconnectReason) {
         self.state = state;
         self.media.stop();
+        self.media.outbox.control.clear();
+        self.transport.early_media.take();
         self.output.events.drop_media();
         self.output.events.push(super::Event::Disconnected(reason));
         self.tell_socket(SocketChange::Closed);
