@@ -11,7 +11,7 @@ use ortc_core::dtls::crypto::ring_provider;
 use ortc_core::dtls::{Config, Endpoint, Event as DtlsEvent, Role};
 use ortc_core::ice::{Agent, Config as IceConfig, Credentials, Event as IceEvent};
 use ortc_core::{
-    Certificate, Datagram, Ecn, Event, Fingerprint, HashAlgorithm, MediaKind, Path, PeerVerification, Profile,
+    Certificate, Datagram, DtlsRole, Ecn, Event, Fingerprint, HashAlgorithm, MediaKind, Path, PeerVerification, Profile,
     RTCCodec, RTCConnection, RTCConnectionOptions, RTCIceCandidateDescription,
     RTCIceConnectionInfo, RTCTrackDescription,
 };
@@ -67,7 +67,9 @@ impl Stage {
         configure: impl FnOnce(RTCConnectionOptions) -> RTCConnectionOptions,
     ) -> Self {
         let now = Net::<Peer>::new(number).now();
-        let options = RTCConnectionOptions::new(seed(number, 0)).local_address(address_a());
+        let options = RTCConnectionOptions::new(seed(number, 0))
+            .local_address(address_a())
+            .dtls_role(DtlsRole::Server);
         let connection = RTCConnection::new(configure(options), now).unwrap();
         let ice = Agent::new(IceConfig::default(), seed(number, 1), now);
         let certificate = Certificate::generate(&ring_provider()).unwrap();

@@ -83,6 +83,9 @@ impl Media {
             Meaning::Tones { .. } => None,
             Meaning::NotListed => return out.drops.count(DropReason::UnknownPayloadType),
         };
+        if track.said_goodbye {
+            track.begin_anew(out, now);
+        }
         let octets = view.payload().len();
         let reception = track.stream.on_rtp(view.sequence(), timestamp, octets, now);
         match reception.order {
@@ -267,6 +270,17 @@ fn reason(error: PushError) -> DropReason {
 }
 
 impl ReceiveTrack {
+    /// The same SSRC after BYE is another source: its numbers say nothing about those before.
+    fn begin_anew(&mut self, out: &mut Output, now: Instant) {
+        self.said_goodbye = false;
+        self.drain(out, now);
+        self.stream = ReceiveStream::new(self.wire_ssrc, self.payloads.first_clock_rate());
+        self.nack.clear();
+        self.current = None;
+        self.buffer = None;
+        self.tones = None;
+    }
+
     fn change_codec(
         &mut self,
         payload_type: u8,

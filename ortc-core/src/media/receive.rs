@@ -26,6 +26,8 @@ pub(crate) struct ReceiveTrack {
     pub(crate) payloads: Payloads,
     pub(crate) mode: ReceiveMode,
     pub(crate) presence: Presence,
+    /// The source said BYE: what comes next under its SSRC begins anew.
+    pub(crate) said_goodbye: bool,
     pub(crate) stream: ReceiveStream,
     /// Payload type of the last media packet.
     pub(crate) current: Option<u8>,

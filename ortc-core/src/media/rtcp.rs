@@ -43,6 +43,9 @@ impl Media {
                 for ssrc in bye.ssrcs() {
                     if let Some(slot) = self.receive_routes.get(ssrc) {
                         self.departed(slot, out);
+                        if let Some(track) = self.receivers.get_mut(slot) {
+                            track.said_goodbye = true;
+                        }
                     }
                 }
             }

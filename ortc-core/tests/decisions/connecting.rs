@@ -89,10 +89,8 @@ fn ice_servers_are_a_string_or_a_list_with_the_user_in_the_uri_or_beside_it() {
     assert_eq!((turns.scheme, turns.port), (ServerScheme::Turns, 443));
     assert_eq!(turns.transport, Some(ServerTransport::Tcp));
     assert_eq!(uris(2)[1].host, "2001:db8::1");
-    let named = RTCIceServer {
-        username: Some("wins".to_owned()),
-        ..RTCIceServer::new("turn:a%40b@h")
-    };
+    let mut named = RTCIceServer::new("turn:a%40b@h");
+    named.username = Some("wins".to_owned());
     let uri = &named.uris().unwrap()[0];
     assert_eq!(uri.user.as_deref(), Some("a@b"));
     assert_eq!(named.user(uri), Some("wins"));

@@ -269,6 +269,9 @@ impl RTCConnection {
                     self.media.outbox.clear_media();
                     self.state = State::Connected;
                     self.output.events.push(Event::Connected);
+                    if self.transport.srtp.is_some() {
+                        self.release_tones(now);
+                    }
                 }
             }
             IceEvent::ConsentExpired
@@ -337,14 +340,7 @@ impl RTCConnection {
         };
         self.media.srtp_overhead = contexts.profile.rtp_overhead();
         self.transport.srtp = Some(Box::new(contexts));
-        let with_tones = self
-            .media
-            .senders
-            .iter()
-            .filter(|(_, track)| track.tones.is_some());
-        for slot in with_tones.map(|(slot, _)| slot).collect::<Vec<_>>() {
-            self.media.pump_tones(slot, &mut self.output, now);
-        }
+        self.release_tones(now);
         self.media.reports.arm(&mut self.media.timers);
         let path = self.transport.ice.data_path();
         let held = self.transport.early_media.take();

@@ -123,6 +123,7 @@ impl RTCConnection {
             payloads,
             mode,
             presence: Presence::NeverHeard,
+            said_goodbye: false,
             current: None,
             buffer: None,
             nack: NackGenerator::new(NackConfig::default()),
@@ -160,6 +161,7 @@ impl RTCConnection {
         if track.mode != mode {
             track.mode = mode;
             track.buffer = None;
+            track.current = None;
         }
     }
 
