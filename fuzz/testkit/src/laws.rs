@@ -89,13 +89,22 @@ impl<M: Machine> Machine for Lawful<M> {
 }
 
 /// Early and repeated calls of `handle_timeout` do nothing: nothing to send appears, and the
-/// deadline stays. The machine must be drained before.
+/// deadline stays. The machine must be drained before, and hears of times up to its deadline.
 pub fn early_timeouts_do_nothing<M: Machine>(machine: &mut Lawful<M>, now: Instant) {
     let Some(deadline) = machine.poll_timeout().filter(|at| *at > now) else {
         return;
     };
     let early = now + (deadline - now) / 2;
-    for at in [now, now, early, early, deadline - Duration::from_nanos(1)] {
+    repeated_timeouts_do_nothing(machine, &[now, early, early]);
+    repeated_timeouts_do_nothing(machine, &[deadline - Duration::from_nanos(1)]);
+}
+
+/// Calls at these instants, all before the deadline, do nothing.
+pub fn repeated_timeouts_do_nothing<M: Machine>(machine: &mut Lawful<M>, instants: &[Instant]) {
+    let Some(deadline) = machine.poll_timeout() else {
+        return;
+    };
+    for at in instants.iter().copied().filter(|at| *at < deadline) {
         machine.machine.handle_timeout(at);
         assert_eq!(
             machine.machine.poll_timeout(),

@@ -308,8 +308,8 @@ impl Puppet {
                     let key = |key, salt| MasterKey::new(profile, key, salt).unwrap();
                     let client = key(&keying.client_key, &keying.client_salt);
                     let server = key(&keying.server_key, &keying.server_salt);
-                    self.srtp =
-                        Some((Sender::new(&client, [1; 8]), Receiver::new(&server, [2; 8])));
+                    let sender = Sender::new(&client, [1; 8]).max_sources(1 << 20);
+                    self.srtp = Some((sender, Receiver::new(&server, [2; 8])));
                 }
                 DtlsEvent::ApplicationData(data) => self.data.push(data.to_vec()),
                 DtlsEvent::Closed(reason) => self.closed = Some(reason),
