@@ -46,10 +46,7 @@ impl EventQueue {
     pub(crate) fn push(&mut self, event: Event) -> bool {
         let fits = match class(&event) {
             Class::Life => true,
-            Class::Notice(octets) => {
-                self.notices
-                    .add(octets, MAX_NOTICES, MAX_NOTICE_OCTETS)
-            }
+            Class::Notice(octets) => self.notices.add(octets, MAX_NOTICES, MAX_NOTICE_OCTETS),
             Class::Media(octets) => self.media.add(octets, MAX_MEDIA_EVENTS, MAX_MEDIA_OCTETS),
         };
         if fits {
@@ -173,8 +170,13 @@ mod tests {
                 rtp_ext_headers: [("1".to_owned(), "ff".repeat(200))].into(),
             }))
         };
-        let pushed = (0..100_000).filter(|ssrc| queue.push(unknown(*ssrc))).count();
-        assert!(pushed * 400 <= MAX_NOTICE_OCTETS && pushed > 1_000, "{pushed}");
+        let pushed = (0..100_000)
+            .filter(|ssrc| queue.push(unknown(*ssrc)))
+            .count();
+        assert!(
+            pushed * 400 <= MAX_NOTICE_OCTETS && pushed > 1_000,
+            "{pushed}"
+        );
 
         let mut queue = EventQueue::default();
         let asked = Event::KeyFrameRequested(RTCTrack { slot: 0, ssrc: 7 });

@@ -73,7 +73,11 @@ fn every_truncation_and_every_flipped_bit_of_protected_media_is_dropped() {
         }
     }
     stage.inject(packet.clone());
-    assert_eq!(stage.count(|event| matches!(event, Event::Frame(_))), 1, "the true one still fits");
+    assert_eq!(
+        stage.count(|event| matches!(event, Event::Frame(_))),
+        1,
+        "the true one still fits"
+    );
     stage.settle();
     changes_nothing(&mut stage, "10.0.0.2:5000", packet);
     assert_eq!(drops(&stage, DropReason::Replay), 1);
@@ -84,7 +88,10 @@ fn a_replayed_report_asks_for_nothing_twice() {
     let mut stage = receiving(2);
     let mut stream = MediaStream::new("s");
     stream.add_track(&MediaStreamTrack::new(MediaKind::Video, "cam", ""));
-    stage.connection.add_stream(&stream, Autostart::Yes).unwrap();
+    stage
+        .connection
+        .add_stream(&stream, Autostart::Yes)
+        .unwrap();
     let ssrc = stage.connection.tracks(&RTCTrackFilter::default())[0].ssrc();
     let mut pli = vec![0x81, 206, 0, 2, 0, 0, 0, 1];
     pli.extend_from_slice(&ssrc.to_be_bytes());
@@ -208,7 +215,10 @@ fn media_before_keys_is_bounded_in_octets() {
         large[1] = 96;
         stage.inject(large);
     }
-    assert_eq!(drops(&stage, DropReason::MediaBeforeKeys), 60 - (96 << 10) / 9_000);
+    assert_eq!(
+        drops(&stage, DropReason::MediaBeforeKeys),
+        60 - (96 << 10) / 9_000
+    );
 }
 
 #[test]
@@ -244,7 +254,10 @@ fn an_address_is_never_learned_from_media() {
     let mut stage = receiving(30);
     let mut stream = MediaStream::new("s");
     stream.add_track(&MediaStreamTrack::new(MediaKind::Audio, "mic", ""));
-    stage.connection.add_stream(&stream, Autostart::Yes).unwrap();
+    stage
+        .connection
+        .add_stream(&stream, Autostart::Yes)
+        .unwrap();
     let mic = stage.connection.tracks(&RTCTrackFilter::default())[0];
     for index in 0..50_u16 {
         // Authentic packets that somebody else managed to send on first.
@@ -269,7 +282,10 @@ fn no_media_leaves_and_none_comes_out_before_the_fingerprint_policy_is_satisfied
     });
     let mut stream = MediaStream::new("s");
     stream.add_track(&MediaStreamTrack::new(MediaKind::Audio, "mic", ""));
-    stage.connection.add_stream(&stream, Autostart::Yes).unwrap();
+    stage
+        .connection
+        .add_stream(&stream, Autostart::Yes)
+        .unwrap();
     stage.signal();
     stage.run_for(ms(1_000));
     let mic = stage.connection.tracks(&RTCTrackFilter::default())[0];
@@ -280,7 +296,10 @@ fn no_media_leaves_and_none_comes_out_before_the_fingerprint_policy_is_satisfied
         stage.run_for(ms(20));
     }
     assert_eq!(stage.puppet.received.len(), 0);
-    stage.connection.set_remote_fingerprint(stage.puppet.fingerprint, stage.now).unwrap();
+    stage
+        .connection
+        .set_remote_fingerprint(stage.puppet.fingerprint, stage.now)
+        .unwrap();
     stage.run_for(ms(100));
     assert!(stage.puppet.received.len() >= 200);
 }
@@ -292,7 +311,10 @@ fn floods_of_authentic_packets_are_bounded_and_counted() {
     let mut stage = receiving(40);
     let mut stream = MediaStream::new("s");
     stream.add_track(&MediaStreamTrack::new(MediaKind::Audio, "mic", ""));
-    stage.connection.add_stream(&stream, Autostart::Yes).unwrap();
+    stage
+        .connection
+        .add_stream(&stream, Autostart::Yes)
+        .unwrap();
     let mic = stage.connection.tracks(&RTCTrackFilter::default())[0];
     let now = stage.now;
     for index in 0..100_u64 {
@@ -336,9 +358,17 @@ fn floods_of_authentic_packets_are_bounded_and_counted() {
     mic.remove(&mut stage.connection, now).unwrap();
     stage.puppet.received.clear();
     stage.settle();
-    let types: Vec<u8> = stage.puppet.received.iter().map(|packet| packet[1]).collect();
+    let types: Vec<u8> = stage
+        .puppet
+        .received
+        .iter()
+        .map(|packet| packet[1])
+        .collect();
     assert!(types.contains(&206) && types.contains(&201), "{types:?}");
-    let again = types.iter().filter(|kind| **kind < 128 || **kind > 223).count();
+    let again = types
+        .iter()
+        .filter(|kind| **kind < 128 || **kind > 223)
+        .count();
     assert!(again <= 100, "sent again at most once each: {again}");
 }
 

@@ -25,7 +25,10 @@ fn ms(milliseconds: u64) -> Duration {
 
 /// A call under observation, with audio, video and tones one way, over a bad link.
 fn call(number: u64) -> (Net<Lawful<Peer>>, NodeId, NodeId) {
-    let link = Link::perfect(ms(20)).with_loss(0.1).with_jitter(ms(15)).with_duplicate(0.05);
+    let link = Link::perfect(ms(20))
+        .with_loss(0.1)
+        .with_jitter(ms(15))
+        .with_duplicate(0.05);
     let mut net = Net::new(number).link(link);
     let now = net.now();
     let mut ends = (0..).zip([address_a(), address_b()]).map(|(end, address)| {
@@ -49,11 +52,23 @@ fn call(number: u64) -> (Net<Lawful<Peer>>, NodeId, NodeId) {
         *dtls.unwrap().strongest().unwrap()
     };
     let (of_a, of_b) = (print(&first.machine), print(&second.machine));
-    first.machine.connection.set_remote_fingerprint(of_b, now).unwrap();
-    second.machine.connection.set_remote_fingerprint(of_a, now).unwrap();
+    first
+        .machine
+        .connection
+        .set_remote_fingerprint(of_b, now)
+        .unwrap();
+    second
+        .machine
+        .connection
+        .set_remote_fingerprint(of_a, now)
+        .unwrap();
     let (from_a, from_b) = (first.machine.signals(), second.machine.signals());
-    from_b.iter().for_each(|text| first.machine.handle_signal(text, now));
-    from_a.iter().for_each(|text| second.machine.handle_signal(text, now));
+    from_b
+        .iter()
+        .for_each(|text| first.machine.handle_signal(text, now));
+    from_a
+        .iter()
+        .for_each(|text| second.machine.handle_signal(text, now));
     let (a, b) = (net.add(first, &[at_a]), net.add(second, &[at_b]));
     (net, a, b)
 }
@@ -73,11 +88,12 @@ fn step(net: &mut Net<Lawful<Peer>>, a: NodeId, index: u64) {
     let _ = connection.send_frame(*cam, &Frame::new(picture, index * 1_800), now);
     if index == 40 {
         let handler = connection.add_dtmf_handler(DtmfContainer::First).unwrap();
-        handler.insert_dtmf(connection, "12", None, None, now).unwrap();
+        handler
+            .insert_dtmf(connection, "12", None, None, now)
+            .unwrap();
     }
     net.run_for(ms(20));
 }
-
 
 #[test]
 fn early_timeouts_do_nothing_in_any_state() {
@@ -138,7 +154,11 @@ fn queued_output_is_due_after_every_command() {
         act(&mut net.node_mut(a).machine.connection);
     };
     let track = |connection: &RTCConnection, index: usize| {
-        connection.tracks(&RTCTrackFilter::default()).get(index).copied().unwrap()
+        connection
+            .tracks(&RTCTrackFilter::default())
+            .get(index)
+            .copied()
+            .unwrap()
     };
     connection(&mut net, &|c| {
         let mic = track(c, 0);
@@ -192,8 +212,19 @@ fn replay_is_exact_to_the_octet() {
         net
     };
     replay_is_exact(story, |first, second| {
-        (first.by, first.local, first.remote, first.lost, &first.contents)
-            == (second.by, second.local, second.remote, second.lost, &second.contents)
+        (
+            first.by,
+            first.local,
+            first.remote,
+            first.lost,
+            &first.contents,
+        ) == (
+            second.by,
+            second.local,
+            second.remote,
+            second.lost,
+            &second.contents,
+        )
     });
 }
 

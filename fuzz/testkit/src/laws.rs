@@ -78,7 +78,11 @@ impl<M: Machine> Machine for Lawful<M> {
                     "output was queued but not due"
                 );
             }
-            None => assert_eq!(buf.len(), start, "nothing was sent, yet something was written"),
+            None => assert_eq!(
+                buf.len(),
+                start,
+                "nothing was sent, yet something was written"
+            ),
         }
         sent
     }
@@ -159,7 +163,11 @@ pub fn closed_is_final<M: Machine>(
             .handle_datagram(local, remote, &mut input.clone(), at);
         machine.machine.handle_timeout(at);
         assert!(machine.outputs(at).is_empty(), "a closed machine answered");
-        assert_eq!(machine.poll_timeout(), None, "a closed machine has a deadline");
+        assert_eq!(
+            machine.poll_timeout(),
+            None,
+            "a closed machine has a deadline"
+        );
     }
     machine
         .machine

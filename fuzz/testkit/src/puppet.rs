@@ -11,9 +11,9 @@ use ortc_core::dtls::crypto::ring_provider;
 use ortc_core::dtls::{Config, Endpoint, Event as DtlsEvent, Role};
 use ortc_core::ice::{Agent, Config as IceConfig, Credentials, Event as IceEvent};
 use ortc_core::{
-    Certificate, Datagram, DtlsRole, Ecn, Event, Fingerprint, HashAlgorithm, MediaKind, Path, PeerVerification, Profile,
-    RTCCodec, RTCConnection, RTCConnectionOptions, RTCIceCandidateDescription,
-    RTCIceConnectionInfo, RTCTrackDescription,
+    Certificate, Datagram, DtlsRole, Ecn, Event, Fingerprint, HashAlgorithm, MediaKind, Path,
+    PeerVerification, Profile, RTCCodec, RTCConnection, RTCConnectionOptions,
+    RTCIceCandidateDescription, RTCIceConnectionInfo, RTCTrackDescription,
 };
 use ortc_srtp::{MasterKey, Receiver, Sender};
 
@@ -386,7 +386,12 @@ pub fn bye(ssrc: u32) -> Vec<u8> {
 
 /// A description of a track with these codecs.
 #[must_use]
-pub fn description(kind: MediaKind, ssrc: u32, msid: &str, codecs: &[RTCCodec]) -> RTCTrackDescription {
+pub fn description(
+    kind: MediaKind,
+    ssrc: u32,
+    msid: &str,
+    codecs: &[RTCCodec],
+) -> RTCTrackDescription {
     RTCTrackDescription {
         kind,
         ssrc: ssrc.to_string(),

@@ -245,9 +245,8 @@ impl Media {
             timestamp: packet.timestamp,
             ssrc: track.ssrc,
         };
-        let extended = packet.cargo == Cargo::Media
-            && track.extension.is_sent()
-            && size <= self.settings.mtu;
+        let extended =
+            packet.cargo == Cargo::Media && track.extension.is_sent() && size <= self.settings.mtu;
         write_packet(
             &header,
             extended.then_some(&track.extension.elements),

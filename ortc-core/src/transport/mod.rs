@@ -98,9 +98,7 @@ impl Transport {
     /// Sets whose certificate the peer must have, for the association that runs or comes.
     pub(crate) fn expect(&mut self, fingerprint: Fingerprint) -> Result<(), String> {
         if let Some(running) = self.running_mut() {
-            let set = running
-                .endpoint
-                .set_expected_fingerprint(fingerprint);
+            let set = running.endpoint.set_expected_fingerprint(fingerprint);
             set.map_err(|error| error.to_string())?;
         }
         let config = Arc::make_mut(&mut self.dtls_config);

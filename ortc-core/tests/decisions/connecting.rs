@@ -46,7 +46,11 @@ fn local_addresses_are_gathered_at_construction_and_anew_by_update() {
     connection
         .add_local_address("192.0.2.9:6000".parse().unwrap())
         .unwrap();
-    assert_eq!(connection.poll_event(), None, "update gathers, listing does not");
+    assert_eq!(
+        connection.poll_event(),
+        None,
+        "update gathers, listing does not"
+    );
     connection.update(now).unwrap();
     assert_eq!(gathered(&mut connection), [5000, 6000]);
 
@@ -102,7 +106,10 @@ fn set_local_candidate_is_what_lets_a_candidate_take_part() {
     let mut pair = call(2);
     pair.signal();
     pair.net.run_for(ms(1_000));
-    assert!(pair.a().saw(|event| matches!(event, Event::ActiveCandidate(_))));
+    assert!(
+        pair.a()
+            .saw(|event| matches!(event, Event::ActiveCandidate(_)))
+    );
 
     // The same without applying: nothing is sent at all.
     let now = pair.net.now();
@@ -125,7 +132,10 @@ fn set_local_candidate_is_what_lets_a_candidate_take_part() {
         connection.set_remote_ice(remote.clone(), now).unwrap();
         connection.set_remote_candidate(&candidate, now).unwrap();
         connection.connect(now).unwrap();
-        assert_eq!(connection.poll_transmit(&mut Vec::new(), now).is_some(), sends);
+        assert_eq!(
+            connection.poll_transmit(&mut Vec::new(), now).is_some(),
+            sends
+        );
     }
     silent.set_remote_ice(remote, now).unwrap();
     silent.set_remote_candidate(&candidate, now).unwrap();
@@ -171,9 +181,8 @@ fn end_of_remote_candidates_makes_failure_known_before_patience_is_over() {
         }
         let a = call.a;
         assert!(call.net.run_until(now + ms(120_000), |net| {
-            net.node(a).saw(|event| {
-                *event == Event::Disconnected(DisconnectReason::IceFailed)
-            })
+            net.node(a)
+                .saw(|event| *event == Event::Disconnected(DisconnectReason::IceFailed))
         }));
         assert!(call.a().connection.is_closed(), "final");
         call.net.elapsed()
@@ -285,7 +294,9 @@ fn connected_and_disconnected_are_told_once_with_the_reason() {
     assert_eq!(b, [expired, DisconnectReason::Closed]);
     assert_eq!(
         a.last(),
-        Some(&DisconnectReason::Dtls(ortc_core::dtls::CloseReason::PeerClosed))
+        Some(&DisconnectReason::Dtls(
+            ortc_core::dtls::CloseReason::PeerClosed
+        ))
     );
 }
 
@@ -338,7 +349,9 @@ fn restart_keeps_the_old_path_until_the_new_pair_is_valid() {
             rel_port: None,
         };
         let peer = call.net.node_mut(end);
-        peer.connection.set_remote_candidate(&candidate, now).unwrap();
+        peer.connection
+            .set_remote_candidate(&candidate, now)
+            .unwrap();
     }
     talk(&mut call, mic, 50, 100);
     assert_eq!(frames(&mut call), 150);
@@ -364,7 +377,10 @@ fn close_still_says_goodbye_and_then_nothing_is_due() {
         kinds.push(buf[0]);
         buf.clear();
     }
-    assert!(matches!(kinds[..], [128..=191, 20..=63]), "BYE, then close_notify: {kinds:?}");
+    assert!(
+        matches!(kinds[..], [128..=191, 20..=63]),
+        "BYE, then close_notify: {kinds:?}"
+    );
     assert!(call.a().connection.is_closed());
     assert_eq!(call.a().connection.poll_timeout(), None);
     call.a().drain(now);
@@ -380,7 +396,10 @@ fn close_still_says_goodbye_and_then_nothing_is_due() {
 #[test]
 fn a_lossy_jittery_link_connects_all_the_same() {
     for number in 100..110 {
-        let link = Link::perfect(ms(30)).with_loss(0.2).with_jitter(ms(40)).with_duplicate(0.1);
+        let link = Link::perfect(ms(30))
+            .with_loss(0.2)
+            .with_jitter(ms(40))
+            .with_duplicate(0.1);
         let mut call = Call::new(number, link, |_, options| options);
         call.signal();
         call.vouch();

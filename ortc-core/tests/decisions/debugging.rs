@@ -33,8 +33,15 @@ fn debugging_by_tap_gives_plain_rtp_both_ways_and_by_key_log_the_secrets() {
     let out = media(&sent, TapDirection::Sent);
     assert_eq!(out.len(), 3);
     assert_eq!(out, media(&received, TapDirection::Received));
-    assert!(out[0].ends_with(&[0xFC, 1, 2, 3]), "in plain text, without a trailer");
+    assert!(
+        out[0].ends_with(&[0xFC, 1, 2, 3]),
+        "in plain text, without a trailer"
+    );
     for end in [call.a, call.b] {
-        assert!(call.net.node(end).saw(|event| matches!(event, Event::KeyLog(_))));
+        assert!(
+            call.net
+                .node(end)
+                .saw(|event| matches!(event, Event::KeyLog(_)))
+        );
     }
 }

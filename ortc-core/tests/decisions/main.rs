@@ -43,7 +43,11 @@ fn call_with(
 /// A stream with a microphone and a camera.
 fn stream(id: &str) -> MediaStream {
     let mut stream = MediaStream::new(id);
-    stream.add_track(&MediaStreamTrack::new(MediaKind::Audio, "mic", "Microphone"));
+    stream.add_track(&MediaStreamTrack::new(
+        MediaKind::Audio,
+        "mic",
+        "Microphone",
+    ));
     stream.add_track(&MediaStreamTrack::new(MediaKind::Video, "cam", "Camera"));
     stream
 }

@@ -1,6 +1,6 @@
 //! Frames, key frames, RTCP, application data and counters.
 
-use ortc_core::{DropReason, Event, Frame, RtcpForm, RTCTrackFilter};
+use ortc_core::{DropReason, Event, Frame, RTCTrackFilter, RtcpForm};
 use ortc_testkit::link::Link;
 use ortc_testkit::puppet::{Stage, rtp, vp8};
 
@@ -37,7 +37,11 @@ fn media_lost_on_the_way_is_sent_again() {
     let now = call.net.now();
     let stats = call.b().connection.stats(now);
     assert!(stats.receiving[0].nacks > 5);
-    assert_eq!(stats.drops.get(DropReason::Replay), 0, "nothing was asked for twice in vain");
+    assert_eq!(
+        stats.drops.get(DropReason::Replay),
+        0,
+        "nothing was asked for twice in vain"
+    );
 }
 
 #[test]
@@ -53,7 +57,10 @@ fn rtcp_is_multiplexed_and_reduced_in_size_where_the_options_allow() {
         stage.settle();
         let feedback = stage.puppet.received.last().unwrap();
         assert_eq!(feedback[1], first, "{form:?}");
-        assert!(feedback.windows(2).any(|pair| pair == [0x81, 206]), "a PLI is in it");
+        assert!(
+            feedback.windows(2).any(|pair| pair == [0x81, 206]),
+            "a PLI is in it"
+        );
     }
 }
 
@@ -63,7 +70,12 @@ fn rtcp_reports_leave_for_what_is_sent_and_for_what_is_heard() {
     talk(&mut call, mic, 0, 500);
     let now = call.net.now();
     let sending = call.a().connection.stats(now).sending.remove(0);
-    assert!(sending.stream.rtt.is_some_and(|rtt| rtt >= ms(19) && rtt <= ms(25)));
+    assert!(
+        sending
+            .stream
+            .rtt
+            .is_some_and(|rtt| rtt >= ms(19) && rtt <= ms(25))
+    );
     let receiving = call.b().connection.stats(now).receiving.remove(0);
     assert_eq!(receiving.frames, 500);
 }
@@ -109,7 +121,8 @@ fn dtls_application_data_is_an_event_and_a_command() {
         .send_application_data(b"hello", now)
         .unwrap();
     call.net.run_for(ms(20));
-    let heard = |event: &Event| matches!(event, Event::ApplicationData(data) if data[..] == b"hello"[..]);
+    let heard =
+        |event: &Event| matches!(event, Event::ApplicationData(data) if data[..] == b"hello"[..]);
     assert_eq!(call.b().count(heard), 1);
 }
 

@@ -45,19 +45,32 @@ fn receive_track_fires_add_stream_once_per_msid_before_any_rtp_and_updates_a_kno
     let mut both = opus(1_000, "m1");
     both.msid.push("m2".to_owned());
     stage.connection.receive_track(&both, now).unwrap();
-    stage.connection.receive_track(&vp8(1_001, "m1"), now).unwrap();
+    stage
+        .connection
+        .receive_track(&vp8(1_001, "m1"), now)
+        .unwrap();
     stage.drain();
     assert_eq!(presence(&stage), ["add", "add"]);
     let streams = stage.connection.get_receiving_streams();
     let sizes: Vec<_> = streams.iter().map(|s| (s.id(), s.tracks().len())).collect();
     assert_eq!(sizes, [("m1", 2), ("m2", 1)]);
 
-    let first = stage.connection.receive_track(&opus(1_000, "m1"), now).unwrap();
-    let again = stage.connection.receive_track(&opus(1_000, "m1"), now).unwrap();
+    let first = stage
+        .connection
+        .receive_track(&opus(1_000, "m1"), now)
+        .unwrap();
+    let again = stage
+        .connection
+        .receive_track(&opus(1_000, "m1"), now)
+        .unwrap();
     assert_eq!(first, again, "the same track");
     stage.drain();
     assert_eq!(presence(&stage), ["add", "add"]);
-    assert_eq!(stage.connection.get_receiving_streams().len(), 1, "m2 is empty and gone");
+    assert_eq!(
+        stage.connection.get_receiving_streams().len(),
+        1,
+        "m2 is empty and gone"
+    );
 
     assert_eq!(
         stage.connection.receive_track(&vp8(1_000, "m1"), now),
@@ -69,7 +82,10 @@ fn receive_track_fires_add_stream_once_per_msid_before_any_rtp_and_updates_a_kno
         Err(ConnectionError::UnknownTrack)
     );
     audio(&mut stage, 1_000, 1, 1);
-    assert_eq!(stage.count(|event| matches!(event, Event::UnknownTrack(_))), 1);
+    assert_eq!(
+        stage.count(|event| matches!(event, Event::UnknownTrack(_))),
+        1
+    );
 }
 
 #[test]
@@ -157,7 +173,10 @@ fn unknown_track_waiting_is_bounded_by_packets_and_by_sources() {
         audio(&mut stage, ssrc, 1, 1);
     }
     for ssrc in 100..117 {
-        stage.connection.receive_track(&opus(ssrc, "m"), now).unwrap();
+        stage
+            .connection
+            .receive_track(&opus(ssrc, "m"), now)
+            .unwrap();
     }
     stage.drain();
     assert_eq!(frames(&stage), 64 + 16);
@@ -181,7 +200,10 @@ fn extension_headers_bind_an_ssrc_that_was_not_announced_to_its_track() {
         Event::Frame(frame) => Some(frame.ssrc),
         _ => None,
     });
-    assert!(ssrcs.into_iter().all(|ssrc| ssrc == 50), "known by its description");
+    assert!(
+        ssrcs.into_iter().all(|ssrc| ssrc == 50),
+        "known by its description"
+    );
 }
 
 #[test]
@@ -189,7 +211,11 @@ fn extension_headers_use_the_ids_of_the_options() {
     let ids = [(MID.to_owned(), 9)].into();
     let mut stage = Stage::connected(406, |options| options.extension_ids(ids));
     stage.send_rtp(&with_extension(&rtp(7, 111, 1, 0, &[0xFC]), 9, b"mid"));
-    stage.send_rtp(&with_extension(&rtp(8, 111, 1, 0, &[0xFC]), 1, &[0xAB, 0xCD]));
+    stage.send_rtp(&with_extension(
+        &rtp(8, 111, 1, 0, &[0xFC]),
+        1,
+        &[0xAB, 0xCD],
+    ));
     let headers: Vec<_> = stage
         .events
         .iter()
@@ -199,7 +225,10 @@ fn extension_headers_use_the_ids_of_the_options() {
         })
         .collect();
     assert_eq!(headers[0][MID], "mid");
-    assert_eq!(headers[1]["1"], "abcd", "unknown ids are told by number, in hexadecimal");
+    assert_eq!(
+        headers[1]["1"], "abcd",
+        "unknown ids are told by number, in hexadecimal"
+    );
 }
 
 #[test]
@@ -232,11 +261,23 @@ fn track_connected_again_when_an_ssrc_is_used_after_bye() {
         stage.run_for(ms(1_000));
         assert_eq!(
             presence(&stage),
-            ["add", "stream", "track", "no track", "no stream", "stream", "track"],
+            [
+                "add",
+                "stream",
+                "track",
+                "no track",
+                "no stream",
+                "stream",
+                "track"
+            ],
             "after a jump of {jump}"
         );
         assert_eq!(frames(&stage), 15, "after a jump of {jump}");
-        assert_eq!(stage.count(|event| matches!(event, Event::Gap(_))), 0, "{jump}");
+        assert_eq!(
+            stage.count(|event| matches!(event, Event::Gap(_))),
+            0,
+            "{jump}"
+        );
     }
 }
 
@@ -264,7 +305,11 @@ fn stop_receiving_tells_that_a_connected_track_is_gone() {
     stage.connection.stop_receiving(1, now).unwrap();
     stage.drain();
     assert_eq!(presence(&stage)[3..], ["no track", "no stream"]);
-    assert_eq!(stage.connection.get_receiving_streams().len(), 1, "video is still awaited");
+    assert_eq!(
+        stage.connection.get_receiving_streams().len(),
+        1,
+        "video is still awaited"
+    );
     stage.send_rtp(&rtp(2, 96, 1, 0, &[0x10, 0]));
     assert_eq!(presence(&stage)[5..], ["stream", "track"]);
 }
@@ -292,7 +337,11 @@ fn media_in_is_a_whole_frame_or_a_raw_packet() {
     assert_eq!(raw[0].packet, packet);
     assert_eq!(raw[0].payload().as_ref(), [1, 2, 3]);
     assert!(raw[0].marker && !raw[1].marker);
-    assert_eq!(raw[1].sequence, raw[0].sequence + 1, "extended over the wrap");
+    assert_eq!(
+        raw[1].sequence,
+        raw[0].sequence + 1,
+        "extended over the wrap"
+    );
 
     stage.connection.receive_track(&opus(1, "m"), now).unwrap();
     audio(&mut stage, 1, 1, 3);

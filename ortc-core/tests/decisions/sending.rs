@@ -191,7 +191,8 @@ fn rtc_track_attributes_are_in_the_next_description() {
     };
     cam.set_media_attributes(connection, vec![wish]).unwrap();
     let headers = RtpExtHeaders::from([(MID.to_owned(), "v".to_owned())]);
-    cam.set_rtp_ext_headers(connection, headers.clone()).unwrap();
+    cam.set_rtp_ext_headers(connection, headers.clone())
+        .unwrap();
     let described = cam.get_description(connection).unwrap();
     assert_eq!(described.msid, ["m1", "m2"]);
     assert_eq!(described.media_attributes, [wish]);
@@ -218,10 +219,19 @@ fn extension_headers_leave_until_the_peer_reports_and_never_break_the_path_mtu()
     let frame = Frame::new(vec![0; 3_000], 0);
     stage.connection.send_frame(cam, &frame, now).unwrap();
     let long = RtpExtHeaders::from([(MID.to_owned(), "x".repeat(100))]);
-    cam.set_rtp_ext_headers(&mut stage.connection, long).unwrap();
+    cam.set_rtp_ext_headers(&mut stage.connection, long)
+        .unwrap();
     stage.run_for(ms(1));
     assert!(stage.largest <= 300, "{}", stage.largest);
-    assert!(stage.puppet.received.iter().filter(|p| p[0] & 0x10 == 0).count() > 5);
+    assert!(
+        stage
+            .puppet
+            .received
+            .iter()
+            .filter(|p| p[0] & 0x10 == 0)
+            .count()
+            > 5
+    );
 
     let extended = |stage: &mut Stage| {
         stage.puppet.received.clear();
@@ -321,7 +331,11 @@ fn size_is_kept_by_every_datagram() {
             let peer = call.net.node_mut(end);
             let data = vec![7; mtu - 100];
             peer.connection.send_application_data(&data, now).unwrap();
-            assert!(peer.connection.send_application_data(&vec![7; mtu], now).is_err());
+            assert!(
+                peer.connection
+                    .send_application_data(&vec![7; mtu], now)
+                    .is_err()
+            );
         }
         let raw = |size: usize| RtpToSend {
             payload_type: 111,
@@ -351,7 +365,10 @@ fn size_is_kept_by_every_datagram() {
         let largest = call.net.log.iter().map(|sent| sent.contents.len()).max();
         assert_eq!(largest, Some(mtu), "full use, and never more");
         let resent = call.b().connection.stats(now).receiving;
-        assert!(resent.iter().any(|track| track.nacks > 100), "feedback was exercised");
+        assert!(
+            resent.iter().any(|track| track.nacks > 100),
+            "feedback was exercised"
+        );
     }
 }
 
@@ -364,10 +381,19 @@ fn a_gap_as_wide_as_the_numbers_is_asked_for_within_the_path_mtu() {
     stage.largest = 0;
     for index in 0..400_u16 {
         let payload = [0x10, 0, 0, 0];
-        stage.send_rtp(&rtp(77, 96, index.wrapping_mul(40), u32::from(index) * 3_000, &payload));
+        stage.send_rtp(&rtp(
+            77,
+            96,
+            index.wrapping_mul(40),
+            u32::from(index) * 3_000,
+            &payload,
+        ));
         stage.run_for(ms(2));
     }
     stage.run_for(ms(300));
-    assert!(stage.puppet.received.iter().any(|p| p[1] == 205), "asked for");
+    assert!(
+        stage.puppet.received.iter().any(|p| p[1] == 205),
+        "asked for"
+    );
     assert!(stage.largest <= 256, "{}", stage.largest);
 }

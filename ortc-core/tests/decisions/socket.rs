@@ -104,8 +104,7 @@ impl Hub {
             let mut buf = Vec::new();
             for connection in self.ours.values_mut().chain(&mut self.peers) {
                 while let Some(sent) = connection.poll_transmit(&mut buf, self.now) {
-                    self.wire
-                        .push_back((sent.path, core::mem::take(&mut buf)));
+                    self.wire.push_back((sent.path, core::mem::take(&mut buf)));
                 }
             }
             for connection in self.ours.values_mut() {
@@ -147,7 +146,14 @@ impl Hub {
 fn hand(connection: &mut RTCConnection, path: Path, mut contents: Vec<u8>, now: Instant) {
     let contents = contents.as_mut_slice();
     let ecn = Ecn::default();
-    connection.handle_datagram(Datagram { path, contents, ecn }, now);
+    connection.handle_datagram(
+        Datagram {
+            path,
+            contents,
+            ecn,
+        },
+        now,
+    );
 }
 
 fn candidate(address: core::net::SocketAddr) -> RTCIceCandidateDescription {
@@ -177,7 +183,12 @@ fn rtc_socket_forks_one_description_to_many_answers() {
         hub.answer(id, peer);
     }
     hub.run(ms(2_000));
-    assert!(hub.ours.values().chain(&hub.peers).all(RTCConnection::is_connected));
+    assert!(
+        hub.ours
+            .values()
+            .chain(&hub.peers)
+            .all(RTCConnection::is_connected)
+    );
 
     hub.ours.get_mut(&ids[1]).unwrap().close(hub.now);
     hub.run(ms(40_000));
@@ -196,7 +207,12 @@ fn rtc_socket_admits_connections_with_credentials_of_their_own() {
         hub.answer(id, peer);
     }
     hub.run(ms(3_000));
-    assert!(hub.ours.values().chain(&hub.peers).all(RTCConnection::is_connected));
+    assert!(
+        hub.ours
+            .values()
+            .chain(&hub.peers)
+            .all(RTCConnection::is_connected)
+    );
 }
 
 #[test]
@@ -237,7 +253,11 @@ fn rtc_socket_follows_restarts_and_forgets_all_of_a_closed_connection() {
     assert!(checks.len() > 80);
     for (path, check) in checks.iter().filter(|(path, _)| path.remote == restarted) {
         let route = hub.socket.handle_datagram(*path, check, hub.now);
-        assert_eq!(route, Route::Unknown, "nothing leads to a closed connection");
+        assert_eq!(
+            route,
+            Route::Unknown,
+            "nothing leads to a closed connection"
+        );
     }
 }
 
@@ -260,7 +280,10 @@ fn rtc_socket_is_taken_from_its_connection_once() {
     let path = Path::udp(address_a(), ortc_testkit::call::address_b());
     let now = pair.net.now();
     let route = socket.handle_datagram(path, &[0x80, 96, 0, 0], now);
-    assert!(matches!(route, Route::Connection(_)), "an established path is known at once");
+    assert!(
+        matches!(route, Route::Connection(_)),
+        "an established path is known at once"
+    );
     let fork = socket.fork().unwrap();
     let options = RTCConnectionOptions::new([77; 32]).socket(fork);
     let mut other = RTCConnection::new(options, now).unwrap();
@@ -279,7 +302,9 @@ fn rtc_socket_holds_a_bounded_number_of_authentic_checks() {
     let ids = [hub.add(true), hub.add(true)];
     let garbage = hub.socket.handle_datagram(
         Path::udp(address_a(), peer_address(3)),
-        &[0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        &[
+            0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        ],
         hub.now,
     );
     assert_eq!(garbage, Route::Unknown);

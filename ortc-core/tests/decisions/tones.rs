@@ -37,10 +37,14 @@ fn add_dtmf_handler_finds_its_track_by_container_and_is_the_same_for_the_same_tr
     let any = connection.add_dtmf_handler(DtmfContainer::First).unwrap();
     assert_eq!(any.id(connection).unwrap(), first.tracks()[0].id());
     assert_eq!(any.label(connection).unwrap(), "Microphone");
-    let by_stream = connection.add_dtmf_handler(DtmfContainer::Stream(&second)).unwrap();
+    let by_stream = connection
+        .add_dtmf_handler(DtmfContainer::Stream(&second))
+        .unwrap();
     assert_eq!(by_stream.id(connection).unwrap(), second.tracks()[0].id());
     let track = &second.tracks()[0];
-    let by_track = connection.add_dtmf_handler(DtmfContainer::Track(track)).unwrap();
+    let by_track = connection
+        .add_dtmf_handler(DtmfContainer::Track(track))
+        .unwrap();
     assert_eq!(by_stream, by_track);
     let camera = DtmfContainer::Track(&second.tracks()[1]);
     assert_eq!(
@@ -59,9 +63,13 @@ fn add_dtmf_handler_finds_its_track_by_container_and_is_the_same_for_the_same_tr
 fn add_dtmf_handler_takes_a_free_payload_type() {
     let mut call = call(501);
     let connection = &mut call.a().connection;
-    connection.add_stream(&stream("s1"), Autostart::Yes).unwrap();
+    connection
+        .add_stream(&stream("s1"), Autostart::Yes)
+        .unwrap();
     let mic = connection.tracks(&RTCTrackFilter::default())[0];
-    let opus = RTCCodec::new(101, "opus").with_clock_rate(48_000).with_channels(2);
+    let opus = RTCCodec::new(101, "opus")
+        .with_clock_rate(48_000)
+        .with_channels(2);
     mic.set_codecs(connection, vec![opus]).unwrap();
     connection.add_dtmf_handler(DtmfContainer::First).unwrap();
     let codecs = mic.codecs(connection).unwrap();
@@ -94,7 +102,11 @@ fn insert_dtmf_keeps_the_limits_and_the_defaults_of_the_draft() {
     assert_eq!(handler.duration(connection).unwrap(), ms(70));
     assert_eq!(handler.inter_tone_gap(connection).unwrap(), ms(80));
     call.net.run_for(ms(1_000));
-    assert_eq!(call.b().tones(), "1A", "the comma is a pause of two seconds");
+    assert_eq!(
+        call.b().tones(),
+        "1A",
+        "the comma is a pause of two seconds"
+    );
     call.net.run_for(ms(3_000));
     assert_eq!(call.b().tones(), "1A#");
     let started = call.a().events.iter().filter_map(|event| match event {
@@ -166,7 +178,11 @@ fn insert_dtmf_before_connected_waits_and_every_tone_is_whole() {
         .unwrap();
     call.net.run_for(ms(10_000));
     assert_eq!(handler.tone_buffer(&call.a().connection).unwrap(), "159#");
-    assert_eq!(call.a().count(|event| matches!(event, Event::ToneStarted { .. })), 0);
+    assert_eq!(
+        call.a()
+            .count(|event| matches!(event, Event::ToneStarted { .. })),
+        0
+    );
     call.signal();
     call.vouch();
     assert!(call.run_until_connected(ms(5_000)));
@@ -175,7 +191,8 @@ fn insert_dtmf_before_connected_waits_and_every_tone_is_whole() {
     assert_eq!(call.b().tones(), "159#");
     // Four tones of 100 ms with gaps of 50 ms were played, not thrown out at once.
     let last = call.net.log.iter().rfind(|sent| {
-        sent.contents.first() == Some(&0x80) && sent.contents.get(1).map(|octet| octet & 0x7F) == Some(101)
+        sent.contents.first() == Some(&0x80)
+            && sent.contents.get(1).map(|octet| octet & 0x7F) == Some(101)
     });
     let start = call.net.now() - call.net.elapsed();
     assert!(last.unwrap().at - start >= begun + ms(500));
@@ -213,7 +230,10 @@ fn tones_run_at_a_rate_that_the_peer_lists() {
     // The peer, whose own audio lists tones at 8 kHz only.
     let mut audio = MediaStream::new("back");
     audio.add_track(&MediaStreamTrack::new(MediaKind::Audio, "mic", ""));
-    call.b().connection.add_stream(&audio, Autostart::Yes).unwrap();
+    call.b()
+        .connection
+        .add_stream(&audio, Autostart::Yes)
+        .unwrap();
     let back = call.b().connection.tracks(&RTCTrackFilter::default())[0];
     let mut codecs = back.codecs(&call.b().connection).unwrap().to_vec();
     codecs.push(RTCCodec::new(126, "telephone-event").with_clock_rate(8_000));
@@ -227,10 +247,14 @@ fn tones_run_at_a_rate_that_the_peer_lists() {
         .unwrap();
     call.net.run_for(ms(500));
     assert_eq!(call.b().tones(), "5");
-    let types = call.net.log.iter().filter_map(|sent| match sent.contents[..] {
-        [0x80, payload_type, ..] => Some(payload_type & 0x7F),
-        _ => None,
-    });
+    let types = call
+        .net
+        .log
+        .iter()
+        .filter_map(|sent| match sent.contents[..] {
+            [0x80, payload_type, ..] => Some(payload_type & 0x7F),
+            _ => None,
+        });
     let types: Vec<u8> = types.filter(|id| *id == 110 || *id == 126).collect();
     assert!(!types.is_empty() && types.iter().all(|id| *id == 126));
 }

@@ -46,12 +46,28 @@ fn remote_fingerprint_none_holds_media_both_ways_until_it_is_accepted() {
     assert_eq!(call.a().connection.remote().dtls.fingerprint, None);
     assert!(call.run_until_connected(ms(5_000)));
     call.net.run_for(ms(100));
-    let shown = call.a().connection.remote().dtls.fingerprint.clone().unwrap();
+    let shown = call
+        .a()
+        .connection
+        .remote()
+        .dtls
+        .fingerprint
+        .clone()
+        .unwrap();
     assert_eq!(
         shown,
-        call.b().connection.local().dtls.fingerprint.clone().unwrap()
+        call.b()
+            .connection
+            .local()
+            .dtls
+            .fingerprint
+            .clone()
+            .unwrap()
     );
-    assert!(call.a().saw(|event| *event == Event::Unverified(shown.clone())));
+    assert!(
+        call.a()
+            .saw(|event| *event == Event::Unverified(shown.clone()))
+    );
     assert!(!keys(&mut call, 0) && !keys(&mut call, 1));
 
     let mic = call.a().connection.tracks(&RTCTrackFilter::default())[0];
@@ -70,7 +86,11 @@ fn remote_fingerprint_none_holds_media_both_ways_until_it_is_accepted() {
         Err(ConnectionError::NothingToAccept)
     );
     call.net.run_for(ms(100));
-    assert_eq!(frames(&mut call), 0, "the other side has not decided, so it holds what came");
+    assert_eq!(
+        frames(&mut call),
+        0,
+        "the other side has not decided, so it holds what came"
+    );
     let now = call.net.now();
     call.b().connection.accept_remote_fingerprint(now).unwrap();
     call.b().drain(now);
@@ -92,7 +112,10 @@ fn remote_fingerprint_by_every_hash_is_taken_before_during_and_after_the_handsha
             }
             assert!(call.run_until_connected(ms(5_000)));
             call.net.run_for(ms(50));
-            assert!(keys(&mut call, 0) && keys(&mut call, 1), "{hash} at {moment}");
+            assert!(
+                keys(&mut call, 0) && keys(&mut call, 1),
+                "{hash} at {moment}"
+            );
         }
     }
 }
@@ -106,7 +129,11 @@ fn remote_fingerprint_that_does_not_match_ends_the_connection_without_keys() {
         let set = call.a().connection.set_remote_fingerprint(wrong(), now);
         assert!(moment < 3_000 || matches!(set, Err(ConnectionError::Dtls(_))));
         call.net.run_for(ms(5_000));
-        assert!(mismatched(&call.a().events), "{:?} at {moment}", call.a().events);
+        assert!(
+            mismatched(&call.a().events),
+            "{:?} at {moment}",
+            call.a().events
+        );
         assert!(call.a().connection.is_closed());
         let a = call.a;
         let mut ours = call.net.log.iter().filter(|sent| sent.by == a);
@@ -124,7 +151,8 @@ fn remote_fingerprint_that_does_not_match_ends_the_connection_without_keys() {
         let wait = if moment == 3_000 { 1 } else { 120_000 };
         call.net.run_for(ms(wait));
         assert!(
-            call.b().saw(|event| matches!(event, Event::Disconnected(_))),
+            call.b()
+                .saw(|event| matches!(event, Event::Disconnected(_))),
             "the peer does not wait for ever: {:?} at {moment}",
             call.b().events
         );
@@ -153,7 +181,11 @@ fn remote_fingerprint_set_during_a_role_collision_is_still_enforced() {
             let now = call.net.now();
             let _ = call.a().connection.set_remote_fingerprint(wrong(), now);
             call.net.run_for(ms(8_000));
-            assert!(mismatched(&call.a().events), "{moment} {connected}: {:?}", call.a().events);
+            assert!(
+                mismatched(&call.a().events),
+                "{moment} {connected}: {:?}",
+                call.a().events
+            );
         }
     }
 }
@@ -181,7 +213,10 @@ fn trust_first_still_enforces_what_was_expected() {
         options.peer_verification(PeerVerification::TrustFirst)
     });
     let now = call.net.now();
-    call.b().connection.set_remote_fingerprint(wrong(), now).unwrap();
+    call.b()
+        .connection
+        .set_remote_fingerprint(wrong(), now)
+        .unwrap();
     call.net.run_for(ms(5_000));
     assert!(mismatched(&call.b().events));
 }

@@ -45,15 +45,19 @@ const MAX_STEPS: usize = 200;
 pub fn connection_script(data: &[u8]) {
     let mut script = Script(data);
     let setup = script.byte();
-    let mut call = Call::new(7, Link::perfect(Duration::from_millis(5)), |end, options| {
-        let mtu = [256, 576, 1_200, 9_000][usize::from(setup >> 6)];
-        let options = options.mtu(mtu).tap(setup & 0x20 != 0);
-        if end == 0 {
-            options.key_log(setup & 0x10 != 0)
-        } else {
-            options
-        }
-    });
+    let mut call = Call::new(
+        7,
+        Link::perfect(Duration::from_millis(5)),
+        |end, options| {
+            let mtu = [256, 576, 1_200, 9_000][usize::from(setup >> 6)];
+            let options = options.mtu(mtu).tap(setup & 0x20 != 0);
+            if end == 0 {
+                options.key_log(setup & 0x10 != 0)
+            } else {
+                options
+            }
+        },
+    );
     if setup & 1 != 0 {
         call.a()
             .connection
@@ -137,16 +141,26 @@ fn step(call: &mut Call, script: &mut Script<'_>, handles: &mut Vec<RTCTrack>) {
         1 => connection.update(now).is_err(),
         2 => {
             let name = format!("s{}", pick % 4);
-            let start = if pick & 4 == 0 { Autostart::Yes } else { Autostart::No };
+            let start = if pick & 4 == 0 {
+                Autostart::Yes
+            } else {
+                Autostart::No
+            };
             connection.add_stream(&stream(&name), start).is_err()
         }
         3 => {
             let name = format!("s{}", pick % 4);
-            connection.remove_stream(&MediaStream::new(name), now).is_err()
+            connection
+                .remove_stream(&MediaStream::new(name), now)
+                .is_err()
         }
         4 => {
             let ssrc = u32::from(script.byte());
-            let kind = if pick & 1 == 0 { MediaKind::Audio } else { MediaKind::Video };
+            let kind = if pick & 1 == 0 {
+                MediaKind::Audio
+            } else {
+                MediaKind::Video
+            };
             let codecs: Vec<_> = (0..pick % 5)
                 .map(|_| {
                     const NAMES: [&str; 6] = ["opus", "dtmf", "vp8", "h264", "PCMU", "other"];
@@ -160,13 +174,26 @@ fn step(call: &mut Call, script: &mut Script<'_>, handles: &mut Vec<RTCTrack>) {
                 .collect();
             let mut description = crate::puppet::description(kind, ssrc, "m", &codecs);
             description.msid.push(script.text(2));
-            let mode = if pick & 2 == 0 { ReceiveMode::Frames } else { ReceiveMode::Raw };
-            connection.receive_track_as(&description, mode, now).is_err()
+            let mode = if pick & 2 == 0 {
+                ReceiveMode::Frames
+            } else {
+                ReceiveMode::Raw
+            };
+            connection
+                .receive_track_as(&description, mode, now)
+                .is_err()
         }
-        5 => connection.stop_receiving(u32::from(script.byte()), now).is_err(),
-        6 => connection.request_key_frame(u32::from(script.byte()), now).is_err(),
+        5 => connection
+            .stop_receiving(u32::from(script.byte()), now)
+            .is_err(),
+        6 => connection
+            .request_key_frame(u32::from(script.byte()), now)
+            .is_err(),
         7 => handle.is_some_and(|track| {
-            let frame = Frame::new(script.bytes(pick * 8).to_vec(), u64::from(script.byte()) << 20);
+            let frame = Frame::new(
+                script.bytes(pick * 8).to_vec(),
+                u64::from(script.byte()) << 20,
+            );
             connection.send_frame(track, &frame, now).is_err()
         }),
         8 => handle.is_some_and(|track| {
@@ -185,7 +212,10 @@ fn step(call: &mut Call, script: &mut Script<'_>, handles: &mut Vec<RTCTrack>) {
             _ => track.stop(connection).is_err(),
         }),
         11 => handle.is_some_and(|track| {
-            let mut codecs = track.codecs(connection).map(<[_]>::to_vec).unwrap_or_default();
+            let mut codecs = track
+                .codecs(connection)
+                .map(<[_]>::to_vec)
+                .unwrap_or_default();
             if !codecs.is_empty() {
                 let by = usize::from(script.byte()) % codecs.len();
                 codecs.rotate_left(by);
@@ -196,12 +226,15 @@ fn step(call: &mut Call, script: &mut Script<'_>, handles: &mut Vec<RTCTrack>) {
         12 => handle.is_some_and(|track| {
             let uri = "urn:ietf:params:rtp-hdrext:sdes:mid".to_owned();
             let headers = [(uri, script.text(pick)), ("x".to_owned(), "y".to_owned())];
-            track.set_rtp_ext_headers(connection, headers.into()).is_err()
+            track
+                .set_rtp_ext_headers(connection, headers.into())
+                .is_err()
         }),
         13 => match connection.add_dtmf_handler(DtmfContainer::First) {
             Ok(handler) => {
                 let (duration, gap) = (script.byte(), script.byte());
-                let span = |octet: u8| (octet != 0).then(|| Duration::from_millis(u64::from(octet) * 30));
+                let span =
+                    |octet: u8| (octet != 0).then(|| Duration::from_millis(u64::from(octet) * 30));
                 let tones = script.text(pick % 16);
                 let _ = handler.insert_dtmf(connection, &tones, span(duration), span(gap), now);
                 false
@@ -232,9 +265,13 @@ fn step(call: &mut Call, script: &mut Script<'_>, handles: &mut Vec<RTCTrack>) {
         }
         17 => connection.end_of_remote_candidates(now).is_err(),
         18 => connection.accept_remote_fingerprint(now).is_err(),
-        19 => connection.send_application_data(script.bytes(pick * 8), now).is_err(),
+        19 => connection
+            .send_application_data(script.bytes(pick * 8), now)
+            .is_err(),
         20 => {
-            let address = format!("10.1.0.{}:{}", script.byte(), script.byte()).parse().unwrap();
+            let address = format!("10.1.0.{}:{}", script.byte(), script.byte())
+                .parse()
+                .unwrap();
             if pick & 1 == 0 {
                 connection.remove_local_address(address);
             }
@@ -253,7 +290,12 @@ fn step(call: &mut Call, script: &mut Script<'_>, handles: &mut Vec<RTCTrack>) {
         _ => false,
     };
     if refused {
-        assert_eq!(visible(connection), before, "a refused call changed something: {}", op & 0x1F);
+        assert_eq!(
+            visible(connection),
+            before,
+            "a refused call changed something: {}",
+            op & 0x1F
+        );
     }
     match op & 0x1F {
         24 => {
@@ -279,8 +321,12 @@ fn step(call: &mut Call, script: &mut Script<'_>, handles: &mut Vec<RTCTrack>) {
                 call.net.inject(id, local, remote, &mut contents);
             }
         }
-        27..=29 => call.net.run_for(Duration::from_millis(u64::from(script.byte()))),
-        30 => call.net.run_for(Duration::from_millis(u64::from(script.byte()) * 40)),
+        27..=29 => call
+            .net
+            .run_for(Duration::from_millis(u64::from(script.byte()))),
+        30 => call
+            .net
+            .run_for(Duration::from_millis(u64::from(script.byte()) * 40)),
         31 => {
             // The other end learns of everything again, as far as it wants to.
             let texts: Vec<RTCTrackDescription> = {
@@ -291,7 +337,11 @@ fn step(call: &mut Call, script: &mut Script<'_>, handles: &mut Vec<RTCTrack>) {
             };
             let other = if id == call.a { call.b } else { call.a };
             for description in texts {
-                let _ = call.net.node_mut(other).connection.receive_track(&description, now);
+                let _ = call
+                    .net
+                    .node_mut(other)
+                    .connection
+                    .receive_track(&description, now);
             }
         }
         _ => {}
@@ -319,7 +369,9 @@ pub fn descriptions(data: &[u8]) {
     survives::<RTCIceServer>(data);
     survives::<ortc_core::RTCDtlsConnectionInfo>(data);
     survives::<ortc_core::RTCCapabilities>(data);
-    let mut call = Call::new(9, Link::perfect(Duration::from_millis(5)), |_, options| options);
+    let mut call = Call::new(9, Link::perfect(Duration::from_millis(5)), |_, options| {
+        options
+    });
     let now = call.net.now();
     let connection = &mut call.a().connection;
     let before = visible(connection);
@@ -328,7 +380,12 @@ pub fn descriptions(data: &[u8]) {
             Ok(track) => {
                 assert_eq!(track.kind(), description.kind);
                 let streams = connection.get_receiving_streams();
-                assert!(description.msid.iter().all(|id| streams.iter().any(|s| s.id() == id)));
+                assert!(
+                    description
+                        .msid
+                        .iter()
+                        .all(|id| streams.iter().any(|s| s.id() == id))
+                );
             }
             Err(_) => assert_eq!(visible(connection), before),
         }

@@ -274,13 +274,12 @@ impl RTCConnection {
                     }
                 }
             }
-            IceEvent::ConsentExpired
-                if self.state == State::Connected => {
-                    self.state = State::Interrupted;
-                    self.media.outbox.clear_media();
-                    let reason = DisconnectReason::ConsentExpired;
-                    self.output.events.push(Event::Disconnected(reason));
-                }
+            IceEvent::ConsentExpired if self.state == State::Connected => {
+                self.state = State::Interrupted;
+                self.media.outbox.clear_media();
+                let reason = DisconnectReason::ConsentExpired;
+                self.output.events.push(Event::Disconnected(reason));
+            }
             IceEvent::Failed => self.fail(DisconnectReason::IceFailed),
             IceEvent::RoleChanged(role) => tracing::debug!(?role, "ICE role"),
             IceEvent::PathSuspected(_) => tracing::debug!("the active path is suspected"),

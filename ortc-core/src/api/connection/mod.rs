@@ -152,8 +152,13 @@ struct Traffic {
 const MTU_RANGE: core::ops::RangeInclusive<usize> = 256..=9_000;
 /// Where the doubling of DTLS retransmissions ends (RFC 6347 §4.2.4.1).
 const LONGEST_RETRANSMISSION: Duration = Duration::from_secs(60);
-/// Shortest silence that may count as a disconnected track.
-const MIN_RTP_TIMEOUT: Duration = Duration::from_secs(1);
+/// Silence that may count as a disconnected track.
+const RTP_TIMEOUT_RANGE: core::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(86_400);
+/// Longest that a missing packet may hold back others: later than that nobody plays it.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+/// Seconds since 1970 that leave room to count on.
+const MAX_WALL_CLOCK: Duration = Duration::from_secs(1 << 40);
 
 impl RTCConnection {
     /// A connection; gathering has begun and its candidates wait as events.
@@ -450,8 +455,14 @@ fn check(options: &RTCConnectionOptions) -> Result<(), ConnectionError> {
     if !MTU_RANGE.contains(&options.mtu) {
         return refuse("mtu", "256 to 9000 octets");
     }
-    if options.rtp_timeout < MIN_RTP_TIMEOUT {
-        return refuse("rtp_timeout", "at least 1 s");
+    if !RTP_TIMEOUT_RANGE.contains(&options.rtp_timeout) {
+        return refuse("rtp_timeout", "1 s to 24 h");
+    }
+    if options.audio_wait.max(options.video_wait) > MAX_WAIT {
+        return refuse("audio_wait and video_wait", "at most 60 s");
+    }
+    if options.wall_clock > MAX_WALL_CLOCK {
+        return refuse("wall_clock", "a date before the year 36812");
     }
     if options.srtp_profiles.is_empty() {
         return refuse("srtp_profiles", "at least one profile");
@@ -462,6 +473,10 @@ fn check(options: &RTCConnectionOptions) -> Result<(), ConnectionError> {
         .all(|id| (1..=14).contains(id))
     {
         return refuse("extension_ids", "1 to 14 for each URI");
+    }
+    let ids: BTreeSet<u8> = options.extension_ids.values().copied().collect();
+    if ids.len() != options.extension_ids.len() {
+        return refuse("extension_ids", "different for each URI");
     }
     let codecs = options
         .capabilities

@@ -18,6 +18,9 @@ use super::super::stream::{MediaStream, MediaStreamTrack};
 use super::RTCConnection;
 use super::sending::check_payload_types;
 
+/// Streams that one received track may belong to.
+const MAX_MSIDS: usize = 64;
+
 impl RTCConnection {
     /// Makes ready to receive a track in frame mode (draft `receiveTrack`): RTP of its SSRC with
     /// any of the listed codecs. For a known SSRC it updates the track.
@@ -56,6 +59,12 @@ impl RTCConnection {
         let now = self.advance(now);
         let ssrc = description.ssrc()?;
         check_payload_types(description.codecs.iter().map(|codec| codec.payload_id))?;
+        if description.msid.len() > MAX_MSIDS {
+            return Err(ConnectionError::TooMany {
+                what: "the number of streams of one track",
+                limit: MAX_MSIDS,
+            });
+        }
         let capabilities = &self.media.settings.capabilities;
         let kind = description.kind;
         let supported = |codec: &&RTCCodec| !codec.is_dtmf() && capabilities.supports(kind, codec);
