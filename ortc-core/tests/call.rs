@@ -1,6 +1,6 @@
 //! Whole calls over the virtual network.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use bytes::Bytes;
 use ortc_core::{

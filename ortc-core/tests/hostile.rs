@@ -6,7 +6,7 @@
     reason = "test code: a failed expectation is the report"
 )]
 
-use std::time::Duration;
+use core::time::Duration;
 
 use ortc_core::{
     Autostart, Datagram, DropReason, Ecn, Event, Frame, MediaKind, MediaStream, MediaStreamTrack,

@@ -2,11 +2,11 @@
 //! that is as it was.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "test code: a failed expectation is the report"
 )]
 
-use std::time::{Duration, Instant};
+use core::time::Duration;
+use std::time::Instant;
 
 use ortc_core::{
     Autostart, ConnectionError, DescriptionError, DtmfContainer, Fingerprint, Frame, HashAlgorithm,

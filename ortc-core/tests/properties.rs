@@ -11,7 +11,7 @@ use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, any, proptest};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
     fn calls_in_any_order_and_any_datagrams_leave_two_connections_sane(

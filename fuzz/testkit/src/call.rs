@@ -216,13 +216,8 @@ impl Call {
     pub fn vouch(&mut self) {
         let print = |id| {
             let side = self.net.node(id).connection.local();
-            side.dtls
-                .fingerprint
-                .as_ref()
-                .unwrap()
-                .strongest()
-                .unwrap()
-                .clone()
+            let known = side.dtls.fingerprint.as_ref().unwrap();
+            *known.strongest().unwrap()
         };
         let (of_a, of_b) = (print(self.a), print(self.b));
         let now = self.net.now();

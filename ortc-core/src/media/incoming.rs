@@ -83,7 +83,7 @@ impl Media {
             Meaning::Tones { .. } => None,
             Meaning::NotListed => return out.drops.count(DropReason::UnknownPayloadType),
         };
-        if track.said_goodbye {
+        if track.presence == Presence::Left {
             track.begin_anew(out, now);
         }
         let octets = view.payload().len();
@@ -194,12 +194,12 @@ impl Media {
                     known.presence = Presence::Disconnected;
                     out.media(Event::StreamDisconnected(known.stream.clone()));
                 }
-                (Presence::NeverHeard | Presence::Disconnected, true) => {
+                (Presence::NeverHeard | Presence::Disconnected | Presence::Left, true) => {
                     known.presence = Presence::Connected;
                     out.media(Event::StreamConnected(known.stream.clone()));
                 }
                 (Presence::Connected, true)
-                | (Presence::NeverHeard | Presence::Disconnected, false) => {}
+                | (Presence::NeverHeard | Presence::Disconnected | Presence::Left, false) => {}
             }
         }
         self.streams
@@ -272,7 +272,7 @@ fn reason(error: PushError) -> DropReason {
 impl ReceiveTrack {
     /// The same SSRC after BYE is another source: its numbers say nothing about those before.
     fn begin_anew(&mut self, out: &mut Output, now: Instant) {
-        self.said_goodbye = false;
+        self.presence = Presence::Disconnected;
         self.drain(out, now);
         self.stream = ReceiveStream::new(self.wire_ssrc, self.payloads.first_clock_rate());
         self.nack.clear();

@@ -26,8 +26,6 @@ pub(crate) struct ReceiveTrack {
     pub(crate) payloads: Payloads,
     pub(crate) mode: ReceiveMode,
     pub(crate) presence: Presence,
-    /// The source said BYE: what comes next under its SSRC begins anew.
-    pub(crate) said_goodbye: bool,
     pub(crate) stream: ReceiveStream,
     /// Payload type of the last media packet.
     pub(crate) current: Option<u8>,
@@ -47,7 +45,10 @@ pub(crate) struct ReceiveTrack {
 pub(crate) enum Presence {
     NeverHeard,
     Connected,
+    /// Silent for too long.
     Disconnected,
+    /// Said BYE: what comes next under its SSRC begins anew.
+    Left,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -142,7 +143,7 @@ impl ReceiveTrack {
         let tones = self.tones.as_ref().and_then(ReceiveTones::poll_timeout);
         let silence = match self.presence {
             Presence::Connected => self.last_rtp.map(|last| last + rtp_timeout),
-            Presence::NeverHeard | Presence::Disconnected => None,
+            Presence::NeverHeard | Presence::Disconnected | Presence::Left => None,
         };
         let nack = if self.nack_queued {
             None

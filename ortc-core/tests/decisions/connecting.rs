@@ -1,6 +1,6 @@
 //! Addresses, candidates, roles, and the ways in which a connection ends and comes back.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use ortc_core::ice::{Config, RolePolicy};
 use ortc_core::{
@@ -115,7 +115,7 @@ fn set_local_candidate_is_what_lets_a_candidate_take_part() {
     let now = pair.net.now();
     let options = RTCConnectionOptions::new([9; 32]).local_address(address_a());
     let mut silent = RTCConnection::new(options.clone(), now).unwrap();
-    let eager = RTCConnection::new(at_once(options), now).unwrap();
+    let mut eager = RTCConnection::new(at_once(options), now).unwrap();
     let remote = pair.b().connection.local().ice.clone().unwrap();
     let candidate = RTCIceCandidateDescription {
         foundation: "1".to_owned(),
@@ -128,15 +128,10 @@ fn set_local_candidate_is_what_lets_a_candidate_take_part() {
         rel_address: None,
         rel_port: None,
     };
-    for (mut connection, sends) in [(eager, true)] {
-        connection.set_remote_ice(remote.clone(), now).unwrap();
-        connection.set_remote_candidate(&candidate, now).unwrap();
-        connection.connect(now).unwrap();
-        assert_eq!(
-            connection.poll_transmit(&mut Vec::new(), now).is_some(),
-            sends
-        );
-    }
+    eager.set_remote_ice(remote.clone(), now).unwrap();
+    eager.set_remote_candidate(&candidate, now).unwrap();
+    eager.connect(now).unwrap();
+    assert!(eager.poll_transmit(&mut Vec::new(), now).is_some());
     silent.set_remote_ice(remote, now).unwrap();
     silent.set_remote_candidate(&candidate, now).unwrap();
     silent.connect(now).unwrap();

@@ -15,7 +15,7 @@ mod socket;
 mod tones;
 mod trust;
 
-use std::time::Duration;
+use core::time::Duration;
 
 use ortc_core::{
     Autostart, Event, Frame, LocalCandidates, MediaKind, MediaStream, MediaStreamTrack,

@@ -1,7 +1,8 @@
 //! RTCSocket: one address for many connections.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, Instant};
+use core::time::Duration;
+use std::time::Instant;
 
 use ortc_core::{
     ConnectionError, ConnectionId, Datagram, Ecn, Event, Path, RTCConnection, RTCConnectionOptions,

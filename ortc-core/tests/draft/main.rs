@@ -2,6 +2,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
     reason = "test code: a failed expectation is the report"
 )]
 
@@ -17,7 +18,7 @@ mod side;
 mod table;
 mod track;
 
-use std::time::Duration;
+use core::time::Duration;
 
 use ortc_core::{
     Autostart, MediaKind, MediaStream, MediaStreamTrack, RTCConnection, RTCConnectionOptions,

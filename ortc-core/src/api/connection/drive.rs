@@ -283,7 +283,7 @@ impl RTCConnection {
             IceEvent::Failed => self.fail(DisconnectReason::IceFailed),
             IceEvent::RoleChanged(role) => tracing::debug!(?role, "ICE role"),
             IceEvent::PathSuspected(_) => tracing::debug!("the active path is suspected"),
-            _ => {}
+            IceEvent::ConsentExpired | _ => {}
         }
     }
 

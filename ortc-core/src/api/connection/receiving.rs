@@ -132,7 +132,6 @@ impl RTCConnection {
             payloads,
             mode,
             presence: Presence::NeverHeard,
-            said_goodbye: false,
             current: None,
             buffer: None,
             nack: NackGenerator::new(NackConfig::default()),
