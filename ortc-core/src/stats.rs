@@ -190,6 +190,8 @@ pub struct ReceiveTrackStats {
     pub gap_packets: u64,
     /// Retransmissions asked for.
     pub nacks: u64,
+    /// Packets that came after they had been asked for.
+    pub recovered: u64,
     /// Key frames asked for.
     pub key_frame_requests: u64,
     /// Time since the last packet.

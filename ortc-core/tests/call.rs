@@ -63,3 +63,46 @@ fn two_connections_exchange_frames_and_tones_after_nothing_but_the_drafts_signal
     assert_eq!(frames, 200);
     assert!(!call.b().saw(|event| matches!(event, Event::Gap(_))));
 }
+
+/// Encoders are never on time to the microsecond: the audio clock, seen from the arrival of frames,
+/// trembles, and a tone must not come apart because of it.
+#[test]
+fn a_tone_is_one_tone_though_frames_are_early_and_late() {
+    let mut call = Call::new(2, Link::perfect(Duration::from_millis(25)), |_, options| {
+        options
+    });
+    let mut stream = MediaStream::new("s1");
+    stream.add_track(&MediaStreamTrack::new(
+        MediaKind::Audio,
+        "mic",
+        "Microphone",
+    ));
+    call.a()
+        .connection
+        .add_stream(&stream, Autostart::Yes)
+        .unwrap();
+    let handler = call
+        .a()
+        .connection
+        .add_dtmf_handler(DtmfContainer::First)
+        .unwrap();
+    call.signal();
+    call.vouch();
+    assert!(call.run_until_connected(Duration::from_secs(5)));
+    let track = call.a().connection.tracks(&RTCTrackFilter::default())[0];
+    let now = call.net.now();
+    handler
+        .insert_dtmf(&mut call.a().connection, "0123", None, None, now)
+        .unwrap();
+
+    for index in 0..50_u64 {
+        let frame = Frame::new(vec![0xFC, 1, 2, 3], index * 960);
+        let now = call.net.now();
+        call.a().connection.send_frame(track, &frame, now).unwrap();
+        call.net
+            .run_for(Duration::from_millis(17 + (index * 5) % 7));
+    }
+
+    call.net.run_for(Duration::from_secs(1));
+    assert_eq!(call.b().tones(), "0123");
+}

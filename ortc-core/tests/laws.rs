@@ -84,7 +84,18 @@ fn step(net: &mut Net<Lawful<Peer>>, a: NodeId, index: u64) {
     };
     let audio = Frame::new(vec![0xFC, 1, 2], index * 960);
     let _ = connection.send_frame(*mic, &audio, now);
-    let mut picture = vec![u8::from(!index.is_multiple_of(50)), 0, 0, 0x9D, 1, 0x2A, 0, 0, 0, 0];
+    let mut picture = vec![
+        u8::from(!index.is_multiple_of(50)),
+        0,
+        0,
+        0x9D,
+        1,
+        0x2A,
+        0,
+        0,
+        0,
+        0,
+    ];
     picture.resize(2_500, 1);
     let _ = connection.send_frame(*cam, &Frame::new(picture, index * 1_800), now);
     if index == 40 {

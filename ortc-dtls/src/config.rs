@@ -47,8 +47,8 @@ pub enum ConfigError {
     /// Empty, or a group that is not implemented.
     #[error("groups are empty or unknown")]
     Groups,
-    /// The first interval is zero or above the longest.
-    #[error("retransmission intervals are zero or out of order")]
+    /// The first interval is zero or above the longest, or that above an hour.
+    #[error("retransmission intervals are zero, out of order or above an hour")]
     Retransmission,
     /// Below 2 KiB or above 64 KiB.
     #[error("handshake message limit is outside 2048..=65536")]
@@ -124,7 +124,7 @@ impl Config {
     ///
     /// [`ConfigError::Mtu`] outside this range.
     pub fn mtu(mut self, octets: usize) -> Result<Self, ConfigError> {
-        if octets < 256 || octets > 16_384 {
+        if !(256..=16_384).contains(&octets) {
             return Err(ConfigError::Mtu);
         }
         self.mtu = octets;
@@ -183,13 +183,15 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Retransmission`] when the first is zero or above the longest.
+    /// [`ConfigError::Retransmission`] when the first is zero or above the longest, or the longest
+    /// above an hour.
     pub fn retransmission(
         mut self,
         first: Duration,
         longest: Duration,
     ) -> Result<Self, ConfigError> {
-        if first.is_zero() || first > longest {
+        const MAX: Duration = Duration::from_secs(3600);
+        if first.is_zero() || first > longest || longest > MAX {
             return Err(ConfigError::Retransmission);
         }
         self.first_retransmission = first;
@@ -211,15 +213,16 @@ impl Config {
     ///
     /// [`ConfigError::HandshakeMessage`] outside this range.
     pub fn max_handshake_message(mut self, octets: usize) -> Result<Self, ConfigError> {
-        if octets < 2048 || octets > 65_536 {
+        if !(2048..=65_536).contains(&octets) {
             return Err(ConfigError::HandshakeMessage);
         }
         self.max_handshake_message = octets;
         Ok(self)
     }
 
-    /// Octets of application data that may wait, in each direction. Default 262144. What comes
-    /// above is dropped and counted, what is sent above refused.
+    /// Octets of application data that may wait, in each direction, counting 64 for each record
+    /// besides its contents. Default 262144. What comes above is dropped and counted, what is
+    /// sent above refused.
     #[must_use]
     pub const fn max_queued_data(mut self, octets: usize) -> Self {
         self.max_queued = octets;

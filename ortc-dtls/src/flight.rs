@@ -1,5 +1,6 @@
 //! The flight that was sent last, and when it is sent again (RFC 6347 §4.2.4).
 
+use core::mem;
 use core::ops::Range;
 use core::time::Duration;
 use std::time::Instant;
@@ -82,14 +83,19 @@ impl Flight {
 
     /// Starts a new flight: the peer has seen the one before.
     pub(crate) fn begin(&mut self, answers: Option<u16>) {
+        let (mut octets, mut items) = (mem::take(&mut self.octets), mem::take(&mut self.items));
+        octets.clear();
+        items.clear();
         self.clear();
+        self.octets = octets;
+        self.items = items;
         self.answers = answers;
     }
 
-    /// Forgets the flight and stops the timer.
+    /// Forgets the flight, gives its memory back and stops the timer.
     pub(crate) fn clear(&mut self) {
-        self.octets.clear();
-        self.items.clear();
+        self.octets = Vec::new();
+        self.items = Vec::new();
         self.item = 0;
         self.offset = 0;
         self.answers = None;
@@ -135,7 +141,12 @@ impl Flight {
                 at: now + self.first_interval,
                 interval: self.first_interval,
             }),
-            Await::Nothing => None,
+            Await::Nothing => {
+                // It stays for as long as the connection does.
+                self.octets.shrink_to_fit();
+                self.items.shrink_to_fit();
+                None
+            }
         };
     }
 
@@ -176,8 +187,11 @@ impl Flight {
         let spaced = self
             .sent_at
             .is_none_or(|at| now.saturating_duration_since(at) >= self.first_interval);
-        if self.timer.is_some() && !spaced {
-            return false;
+        if let Some(timer) = &mut self.timer {
+            if !spaced {
+                return false;
+            }
+            timer.at = timer.at.max(now + self.first_interval);
         }
         self.rewind(now);
         true
@@ -203,12 +217,13 @@ impl Flight {
     }
 
     /// Appends the next datagram of the flight to `buf`, if one is left: at most `mtu` octets,
-    /// one message or fragment per record.
+    /// one message or fragment per record. The timer counts from the last of them.
     pub(crate) fn write_datagram(
         &mut self,
         outbound: &mut Outbound,
         mtu: usize,
         buf: &mut Vec<u8>,
+        now: Instant,
     ) -> Result<bool, CryptoError> {
         let mtu = if self.timeouts >= NARROW_AFTER {
             mtu.min(NARROW_MTU)
@@ -260,6 +275,14 @@ impl Flight {
             self.item += 1;
             self.offset = 0;
         }
-        Ok(buf.len() > start)
+        let wrote = buf.len() > start;
+        if wrote && !self.is_queued() {
+            // It is on its way only now, however long it waited here.
+            self.sent_at = Some(now);
+            if let Some(timer) = &mut self.timer {
+                timer.at = timer.at.max(now + timer.interval);
+            }
+        }
+        Ok(wrote)
     }
 }

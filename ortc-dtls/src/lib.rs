@@ -1,4 +1,89 @@
-//! A sans-I/O DTLS endpoint for WebRTC: RFC 6347, 5764, 7627, 8122.
+//! A sans-I/O DTLS 1.2 endpoint for WebRTC: client and server, certificates, SRTP keying.
+//!
+//! An [`Endpoint`] is one side of one connection. Datagrams and instants go in, datagrams, events
+//! and the next deadline come out; it owns no socket, clock or thread, and knows no addresses.
+//! It does what WebRTC needs of DTLS and nothing else: both sides show a self-signed
+//! [`Certificate`], whose [`Fingerprint`] travels by signalling and is the whole identity; the
+//! handshake is a full one with ECDHE, an AEAD and the extended master secret; its result is
+//! [`SrtpKeying`] and a channel for application data.
+//!
+//! # The loop
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Instant;
+//!
+//! use ortc_dtls::{crypto, Certificate, Config, Endpoint, Event, HashAlgorithm, Role};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # #[expect(clippy::disallowed_methods, reason = "an example has a clock")]
+//! let now = Instant::now();
+//! let provider = crypto::ring_provider();
+//! let certificates = [Certificate::generate(&provider)?, Certificate::generate(&provider)?];
+//! let mut ends = [(Role::Client, 0, 1), (Role::Server, 1, 0)].map(|(role, own, peer)| {
+//!     let expected = certificates[peer].fingerprint(HashAlgorithm::Sha256); // from signalling
+//!     let config = Config::new(certificates[own].clone(), provider.clone())
+//!         .expected_fingerprints(vec![expected]);
+//!     Endpoint::new(Arc::new(config), role, now)
+//! });
+//!
+//! let mut connected = 0;
+//! let mut datagram = Vec::with_capacity(1200);
+//! while connected < 2 {
+//!     for (from, to) in [(0, 1), (1, 0)] {
+//!         while ends[from].poll_transmit(&mut datagram, now).is_some() {
+//!             ends[to].handle_datagram(&mut datagram, now); // a socket would be in between
+//!             datagram.clear();
+//!         }
+//!         while let Some(event) = ends[from].poll_event() {
+//!             assert_eq!(event, Event::Connected);
+//!             connected += 1;
+//!         }
+//!         // Sleep until here unless a datagram comes first, then call `handle_timeout`.
+//!         let _deadline: Option<Instant> = ends[from].poll_timeout();
+//!     }
+//! }
+//! let [client, server] = &ends;
+//! assert_eq!(client.srtp_keying()?, server.srtp_keying()?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Whom it trusts
+//!
+//! Without an expected fingerprint the handshake completes and everything is held until the
+//! application vouches for the peer: [`Endpoint::accept_peer`],
+//! [`Endpoint::set_expected_fingerprint`]. [`PeerVerification::TrustFirst`] does without, and is
+//! open to whoever can intercept the path. A fingerprint that does not match ends the connection
+//! and no key is exported.
+//!
+//! Plaintext of the handshake can be forged by anyone who can send to the endpoint, so that the
+//! owner should let in only what comes over a path that ICE has validated. What is left to such a
+//! sender: alerts, ChangeCipherSpec, HelloRequest, data in plaintext, records out of place,
+//! fragments that contradict each other are dropped and counted ([`DropReason`]); only a
+//! complete message in its turn that breaks the protocol closes, and after the handshake only
+//! authenticated records matter. What waits is bounded: 16 KiB of records that came early, eight
+//! messages in memory for what came of them, and [`Config::max_queued_data`].
+//!
+//! # Standards
+//!
+//! | RFC | what | deviation |
+//! |---|---|---|
+//! | 6347 | DTLS 1.2 | first retransmission at 50 ms unless [`Config::rfc6347`]; a server sends no HelloVerifyRequest, since ICE has validated the path (a client answers one); ChangeCipherSpec is sent and not awaited: the epoch says the same |
+//! | 5246 | TLS 1.2 | no resumption, no renegotiation: requests for it are ignored |
+//! | 5288, 5289, 7905, 8422 | ECDHE with ECDSA or RSA, AES-GCM, ChaCha20-Poly1305; X25519 and P-256 | own certificates: ECDSA on P-256, or RSA; peers': P-384 as well |
+//! | 5705 | exporter | |
+//! | 5746 | renegotiation_info | not required of a peer, since nothing is renegotiated |
+//! | 5764 | use_srtp | no MKI |
+//! | 7627 | extended master secret | required |
+//! | 8122 | fingerprints: sha-1, sha-224, sha-256, sha-384, sha-512 | MD5 and MD2 are unknown |
+//! | 8446 §7.5, 9147 §5.9 | the exporter of DTLS 1.3, in [`keying`] | the rest of DTLS 1.3 is not implemented |
+//!
+//! Validity, names and the signature of a peer's certificate are not looked at: they prove
+//! nothing that its fingerprint does not (RFC 8827 §6.5).
+//!
+//! Our own copies of secrets are wiped on drop and absent from `Debug` output; what a
+//! [`crypto::Provider`] holds in its objects is its own affair.
 
 mod alert;
 mod certificate;

@@ -2,12 +2,13 @@
 
 mod pair;
 
-use std::time::Duration;
+use core::time::Duration;
 
 use ortc_dtls::wire::NamedGroup;
 use ortc_dtls::{
-    AlertDescription, Certificate, CipherSuite, CloseReason, Config, DropReason, Endpoint, Event,
-    HashAlgorithm, KeyingError, PeerVerification, ProtocolError, Role, SendError, Version,
+    AlertDescription, Certificate, CipherSuite, CloseReason, Config, ConfigError, DropReason,
+    Endpoint, Event, HashAlgorithm, KeyingError, PeerVerification, ProtocolError, Role, SendError,
+    Version,
 };
 use ortc_testkit::provider::Deterministic;
 use pair::{DELAY, Pair, config, pair, providers, verified};
@@ -271,11 +272,13 @@ fn the_key_log_is_off_by_default_and_says_what_wireshark_reads() {
         let mut pair = pair(&provider, |config| config.key_log(on));
         assert!(pair.connect());
         let lines = pair.events.clone().map(|events| {
-            let line = |event: Event| match event {
-                Event::KeyLog(line) => Some(line.as_str().to_owned()),
-                _ => None,
-            };
-            events.into_iter().filter_map(line).collect::<Vec<_>>()
+            let mut lines = Vec::new();
+            for event in events {
+                if let Event::KeyLog(line) = event {
+                    lines.push(line.as_str().to_owned());
+                }
+            }
+            lines
         });
         assert_eq!(lines[0], lines[1]);
         assert_eq!(lines[0].len(), usize::from(on));
@@ -344,4 +347,48 @@ fn trust_first_connects_at_once_and_stays_unverified_until_a_fingerprint_matches
     pair.client.set_expected_fingerprint(shown).unwrap();
     assert!(pair.client.is_verified());
     assert_eq!(pair.client.poll_event(), Some(Event::Verified));
+}
+
+#[test]
+fn nonsense_in_the_configuration_is_refused() {
+    let [provider, _] = providers();
+    let config = || config(&provider);
+    let ms = Duration::from_millis;
+    for octets in [0, 255, 16_385] {
+        assert_eq!(config().mtu(octets).err(), Some(ConfigError::Mtu));
+    }
+    for octets in [0, 2047, 65_537] {
+        let error = config().max_handshake_message(octets).err();
+        assert_eq!(error, Some(ConfigError::HandshakeMessage));
+    }
+    let profile = config().srtp_profiles(vec![7, 5]).err();
+    assert_eq!(profile, Some(ConfigError::SrtpProfile(5)));
+    for suites in [vec![], vec![CipherSuite(0xc009)]] {
+        let error = config().cipher_suites(suites).err();
+        assert_eq!(error, Some(ConfigError::CipherSuites));
+    }
+    for groups in [vec![], vec![NamedGroup(0x18)]] {
+        assert_eq!(config().groups(groups).err(), Some(ConfigError::Groups));
+    }
+    for (first, longest) in [(ms(0), ms(1)), (ms(2), ms(1)), (ms(1), Duration::MAX)] {
+        let error = config().retransmission(first, longest).err();
+        assert_eq!(error, Some(ConfigError::Retransmission));
+    }
+    // A time-out beyond the range of the clock is none.
+    let forever = config().handshake_timeout(Some(Duration::MAX));
+    let endpoint = Endpoint::new(forever.into(), Role::Client, pair::origin());
+    assert!(endpoint.poll_timeout().is_some());
+}
+
+#[test]
+fn an_earlier_instant_counts_as_the_latest_seen() {
+    let [provider, _] = providers();
+    let mut pair = pair(&provider, |config| config);
+    let now = pair.now;
+    let mut contents = Vec::new();
+    pair.client
+        .poll_transmit(&mut contents, now + Duration::from_secs(5))
+        .unwrap();
+    pair.client.handle_timeout(now);
+    assert!(pair.client.poll_timeout().unwrap() > now + Duration::from_secs(5));
 }

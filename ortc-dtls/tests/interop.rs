@@ -5,19 +5,22 @@
     clippy::disallowed_types,
     clippy::disallowed_methods,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "the only tests with real sockets and a real clock"
 )]
 
 mod pair;
 
+use core::net::SocketAddr;
+use core::time::Duration;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ortc_dtls::crypto::ring_provider;
 use ortc_dtls::wire::NamedGroup;

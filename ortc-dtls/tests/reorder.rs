@@ -2,7 +2,7 @@
 
 mod pair;
 
-use std::time::Duration;
+use core::time::Duration;
 
 use ortc_dtls::{Config, DropReason, Event, Role};
 use pair::{DELAY, pair, providers};

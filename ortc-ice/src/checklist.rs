@@ -4,21 +4,22 @@
 //! so a deadline, the next check or a pair by its path are found without a walk over the pairs.
 
 use core::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 
 use crate::pair::{Pair, PairId, PairState, Queue, State};
 use crate::path::Path;
+use crate::slots::{PathIndex, Slots};
 use crate::stun::TransactionId;
 
 /// After this many new checks in a row a repetition that is due goes first, so that a long check
 /// list does not turn one lost datagram into a long wait.
 const NEW_IN_A_ROW: u32 = 7;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Checklist {
-    pairs: BTreeMap<PairId, Pair>,
-    by_path: BTreeMap<Path, PairId>,
+    pairs: Slots,
+    by_path: PathIndex,
     waiting: BTreeSet<(Reverse<u64>, PairId)>,
     frozen: BTreeSet<(Reverse<u64>, PairId)>,
     triggered: VecDeque<PairId>,
@@ -27,29 +28,43 @@ pub(crate) struct Checklist {
     /// Pairs that are not failed.
     live: usize,
     new_in_a_row: u32,
-    next_id: u32,
 }
 
 impl Checklist {
+    /// An empty list; the key is for the index of paths.
+    pub(crate) fn new(key: [u64; 2]) -> Self {
+        Self {
+            pairs: Slots::default(),
+            by_path: PathIndex::new(key),
+            waiting: BTreeSet::new(),
+            frozen: BTreeSet::new(),
+            triggered: VecDeque::new(),
+            repeats: VecDeque::new(),
+            deadlines: BTreeSet::new(),
+            live: 0,
+            new_in_a_row: 0,
+        }
+    }
+
     pub(crate) fn get(&self, id: PairId) -> Option<&Pair> {
-        self.pairs.get(&id)
+        self.pairs.get(id)
     }
 
     /// For everything but state, priority, queue and deadline, which have indexes.
     pub(crate) fn get_mut(&mut self, id: PairId) -> Option<&mut Pair> {
-        self.pairs.get_mut(&id)
+        self.pairs.get_mut(id)
     }
 
     pub(crate) fn by_path(&self, path: &Path) -> Option<PairId> {
-        self.by_path.get(path).copied()
+        self.by_path.get(path)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (PairId, &Pair)> {
-        self.pairs.iter().map(|(id, pair)| (*id, pair))
+        self.pairs.iter()
     }
 
     pub(crate) fn ids(&self) -> Vec<PairId> {
-        self.pairs.keys().copied().collect()
+        self.pairs.iter().map(|(id, _)| id).collect()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -68,17 +83,16 @@ impl Checklist {
                 PairState::Waiting | PairState::InProgress
             )
         };
-        self.pairs.values().filter(busy).count()
+        self.pairs.iter().map(|(_, pair)| pair).filter(busy).count()
     }
 
     /// Adds a frozen pair under its path.
     pub(crate) fn insert(&mut self, pair: Pair) -> PairId {
-        let id = PairId(self.next_id);
-        self.next_id = self.next_id.wrapping_add(1);
-        self.by_path.insert(pair.path, id);
-        self.frozen.insert((Reverse(pair.priority), id));
+        let (path, priority) = (pair.path, pair.priority);
+        let id = self.pairs.insert(pair);
+        self.by_path.insert(path, id);
+        self.frozen.insert((Reverse(priority), id));
         self.live += 1;
-        self.pairs.insert(id, pair);
         id
     }
 
@@ -86,7 +100,7 @@ impl Checklist {
     pub(crate) fn remove(&mut self, id: PairId) -> Vec<TransactionId> {
         self.set_deadline(id, None);
         self.unqueue(id);
-        let Some(pair) = self.pairs.remove(&id) else {
+        let Some(pair) = self.pairs.remove(id) else {
             return Vec::new();
         };
         let key = (Reverse(pair.priority), id);
@@ -95,7 +109,7 @@ impl Checklist {
         if pair.pair_state() != PairState::Failed {
             self.live -= 1;
         }
-        if self.by_path.get(&pair.path) == Some(&id) {
+        if self.by_path.get(&pair.path) == Some(id) {
             self.by_path.remove(&pair.path);
         }
         pair.outstanding
@@ -115,7 +129,7 @@ impl Checklist {
 
     /// The only way to change a state.
     pub(crate) fn set_state(&mut self, id: PairId, state: State) {
-        let Some(pair) = self.pairs.get_mut(&id) else {
+        let Some(pair) = self.pairs.get_mut(id) else {
             return;
         };
         let key = (Reverse(pair.priority), id);
@@ -146,7 +160,7 @@ impl Checklist {
     }
 
     pub(crate) fn set_priority(&mut self, id: PairId, priority: u64) {
-        let Some(pair) = self.pairs.get_mut(&id) else {
+        let Some(pair) = self.pairs.get_mut(id) else {
             return;
         };
         let (old, new) = ((Reverse(pair.priority), id), (Reverse(priority), id));
@@ -159,7 +173,7 @@ impl Checklist {
     }
 
     pub(crate) fn set_deadline(&mut self, id: PairId, at: Option<Instant>) {
-        let Some(pair) = self.pairs.get_mut(&id) else {
+        let Some(pair) = self.pairs.get_mut(id) else {
             return;
         };
         if pair.deadline == at {
@@ -186,7 +200,7 @@ impl Checklist {
 
     /// Queues a pair for a check; a triggered one overtakes a repetition, and none is queued twice.
     pub(crate) fn queue(&mut self, id: PairId, queue: Queue) {
-        let Some(pair) = self.pairs.get_mut(&id) else {
+        let Some(pair) = self.pairs.get_mut(id) else {
             return;
         };
         match (pair.queue, queue) {
@@ -209,7 +223,7 @@ impl Checklist {
 
     /// Takes a pair out of the queue that holds it.
     pub(crate) fn unqueue(&mut self, id: PairId) {
-        let queue = self.pairs.get_mut(&id).and_then(|pair| pair.queue.take());
+        let queue = self.pairs.get_mut(id).and_then(|pair| pair.queue.take());
         match queue {
             Some(Queue::Triggered) => self.triggered.retain(|queued| *queued != id),
             Some(Queue::Repeat) => self.repeats.retain(|queued| *queued != id),
@@ -255,21 +269,21 @@ impl Checklist {
         }
         let is_free = |id: &PairId| {
             self.pairs
-                .get(id)
+                .get(*id)
                 .is_some_and(|pair| !self.is_foundation_busy(pair.foundation))
         };
         self.frozen.iter().map(|(_, id)| *id).find(is_free)
     }
 
     fn dequeued(&mut self, id: PairId) -> Option<PairId> {
-        let pair = self.pairs.get_mut(&id)?;
+        let pair = self.pairs.get_mut(id)?;
         pair.queue = None;
         Some(id)
     }
 
     /// Whether a pair of this foundation is waiting or in progress.
     pub(crate) fn is_foundation_busy(&self, foundation: (usize, usize)) -> bool {
-        self.pairs.values().any(|pair| {
+        self.pairs.iter().any(|(_, pair)| {
             pair.foundation == foundation
                 && matches!(
                     pair.pair_state(),
@@ -281,7 +295,7 @@ impl Checklist {
     /// RFC 8445 §7.2.5.3.3: success thaws the pairs of the same foundation.
     pub(crate) fn thaw(&mut self, foundation: (usize, usize)) {
         for id in self.ids() {
-            let frozen = self.pairs.get(&id).is_some_and(|pair| {
+            let frozen = self.pairs.get(id).is_some_and(|pair| {
                 pair.foundation == foundation && pair.pair_state() == PairState::Frozen
             });
             if frozen {
@@ -290,13 +304,23 @@ impl Checklist {
         }
     }
 
-    /// The pair that makes room for a better one: the lowest priority among those on which nothing
-    /// was heard and nothing is valid.
-    pub(crate) fn dispensable(&self) -> Option<(u64, PairId)> {
+    /// The pair that makes room for a better one: a failed one, else the lowest priority among
+    /// those on which nothing was heard and nothing is valid.
+    pub(crate) fn dispensable(&self) -> Option<(bool, u64, PairId)> {
         self.pairs
             .iter()
-            .filter(|(_, pair)| !pair.check_received && pair.valid().is_none())
-            .map(|(id, pair)| (pair.priority, *id))
+            .map(|(id, pair)| (pair, pair.pair_state() != PairState::Failed, id))
+            .filter(|(pair, alive, _)| !alive || !(pair.check_received || pair.valid().is_some()))
+            .map(|(pair, alive, id)| (alive, pair.priority, id))
             .min()
+    }
+
+    /// The pairs with this remote candidate, if all of them have failed.
+    pub(crate) fn failed_with(&self, generation: u32, remote: usize) -> Option<Vec<PairId>> {
+        self.pairs
+            .iter()
+            .filter(|(_, pair)| pair.generation == generation && pair.remote == remote)
+            .map(|(id, pair)| (pair.pair_state() == PairState::Failed).then_some(id))
+            .collect()
     }
 }

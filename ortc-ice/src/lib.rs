@@ -1,4 +1,106 @@
 //! A sans-I/O ICE agent with its STUN codec.
+//!
+//! An [`Agent`] finds out over which pair of addresses two peers can talk, keeps their consent, and
+//! moves to another pair when one breaks. It owns no socket, clock or thread: the embedder hands in
+//! datagrams and instants, and takes out datagrams, events and the next deadline. What the two sides
+//! have to tell each other (credentials, candidates) travels by any signalling.
+//!
+//! It is useful alone, for anything that wants a path between two hosts: media, games, tunnels.
+//!
+//! # The loop
+//!
+//! ```
+//! use std::net::SocketAddr;
+//! use std::time::{Duration, Instant};
+//!
+//! use ortc_ice::{Agent, Candidate, CandidateKind, Config, Datagram, Ecn, Event, Path};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # #[expect(clippy::disallowed_methods, reason = "an embedder has a clock")]
+//! let mut now = Instant::now();
+//! // Seeds come from the operating system's generator; these are for reading only.
+//! let mut ours = Agent::new(Config::default(), [1; 32], now);
+//! let mut theirs = Agent::new(Config::default(), [2; 32], now);
+//!
+//! // Signalling: credentials and candidates, each way.
+//! let (here, there): (SocketAddr, SocketAddr) = ("10.0.0.1:5000".parse()?, "10.0.0.2:5000".parse()?);
+//! let candidate = ours.add_local_candidate(Candidate::host(here)?, now)?;
+//! theirs.add_local_candidate(Candidate::host(there)?, now)?;
+//! theirs.set_remote_credentials(ours.local_credentials().clone(), now)?;
+//! ours.set_remote_credentials(theirs.local_credentials().clone(), now)?;
+//! theirs.add_remote_candidate(
+//!     Candidate::remote(
+//!         candidate.foundation(),
+//!         candidate.component(),
+//!         candidate.priority(),
+//!         candidate.address(),
+//!         CandidateKind::Host,
+//!         None,
+//!     )?,
+//!     now,
+//! )?;
+//! ours.connect(now)?;
+//! theirs.connect(now)?;
+//!
+//! // Here the two sides stand for two sockets: what one sends the other receives.
+//! let mut buf = Vec::with_capacity(1500);
+//! while ours.data_path().is_none() || theirs.data_path().is_none() {
+//!     for turn in [true, false] {
+//!         let (from, to) = if turn { (&mut ours, &mut theirs) } else { (&mut theirs, &mut ours) };
+//!         // Everything that is queued leaves now ...
+//!         while let Some(transmit) = from.poll_transmit(&mut buf, now) {
+//!             let path = Path::udp(transmit.path.remote, transmit.path.local);
+//!             let datagram = Datagram { path, contents: &mut buf, ecn: Ecn::NotEct };
+//!             // ... and a datagram that is dropped says why; nobody has to act on it.
+//!             let _ = to.handle_datagram(datagram, now);
+//!             buf.clear();
+//!         }
+//!         while let Some(event) = from.poll_event() {
+//!             if let Event::ActivePair { path, .. } = event {
+//!                 println!("data leaves on {path:?}");
+//!             }
+//!         }
+//!     }
+//!     // Sleep until the earlier deadline or a datagram, whichever comes first.
+//!     now += Duration::from_millis(5);
+//!     ours.handle_timeout(now);
+//!     theirs.handle_timeout(now);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it implements
+//!
+//! | RFC | what | departures |
+//! |---|---|---|
+//! | 8489 (STUN) | message, attributes, MESSAGE-INTEGRITY, FINGERPRINT, 420 | §9.1.3: a request without valid credentials gets no 400 or 401, so that a stranger cannot make us send. MESSAGE-INTEGRITY-SHA256 is parsed over, not computed |
+//! | 8445 (ICE) | full agent, UDP, host and peer-reflexive candidates, one stream, one component | §14: `Ta` 5 ms, repetitions from 60 ms with new transactions. §6.1.4.2: a slot that nothing else wants goes to a frozen pair. §7.2.5.2.1: a response from elsewhere is dropped, the pair does not fail at once. §8.1.1: nomination goes on for the life of the session, by plain USE-CANDIDATE. §11: keepalives are consent checks |
+//! | 8838 (trickle) | candidates at any time, end of candidates | |
+//! | 8863 (patience) | failure waits 39.5 s | §4: after the end of candidates it waits for the last pair only |
+//! | 7675 (consent) | checks every 4 to 6 s, expiry after 30 s | §5.1: a new successful check gives consent again without a restart |
+//! | 8839 (grammar) | lengths and characters of credentials and foundations | |
+//! | 8421 (dual stack) | local preferences of IPv6 and IPv4 in turn | |
+//! | 5769 (vectors) | all of them | |
+//!
+//! [`Config::rfc8445`] is a profile without the first two departures of RFC 8445 and that of RFC 8863.
+//! `ice2` (RFC 8445 §10) must not be signalled for the default profile.
+//!
+//! # Nomination
+//!
+//! The controlling side nominates the best valid pair as soon as there is one, and again whenever a
+//! better one becomes valid or the one in use stops to answer and another does not. The controlled
+//! side follows: a better pair at once, a lower one when the peer has just begun to ask for it and
+//! the one in use was not asked for within the last 400 ms (peers that nominate every pair mean the
+//! best). Data may flow on any valid pair before that, and [`Agent::data_path`] always says which.
+//!
+//! # Bounds
+//!
+//! 100 pairs, 100 candidates of the peer and 100 early checks (the first two are options), 16
+//! outstanding requests a pair, 64 queued answers and 64 queued checks, 32 reflexive addresses of our
+//! own. A check is answered with fewer octets than it has. Without valid credentials nothing is
+//! stored or sent. A check on a known pair costs its verification, its answer and a look-up, however
+//! many pairs there are.
 
 mod agent;
 mod candidate;
@@ -14,6 +116,7 @@ mod pair;
 mod path;
 mod random;
 mod role;
+mod slots;
 mod stats;
 pub mod stun;
 mod transaction;

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use crate::path::Path;
 use crate::stun::{AttributeType, TransactionId};
-use crate::transaction::Transaction;
 
 /// Answers that wait at most; a request beyond them is dropped.
 const ANSWERS_MAX: usize = 64;
@@ -15,7 +14,8 @@ pub(crate) const UNKNOWN_MAX: usize = 8;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Outgoing {
-    Check(TransactionId, Transaction),
+    /// The request with this id, described in the table of transactions.
+    Check(TransactionId),
     Answer(Answer),
 }
 
@@ -70,8 +70,8 @@ impl Outbox {
         self.queue.push_back(Outgoing::Answer(answer));
     }
 
-    pub(crate) fn push_check(&mut self, id: TransactionId, transaction: Transaction) {
-        self.queue.push_back(Outgoing::Check(id, transaction));
+    pub(crate) fn push_check(&mut self, id: TransactionId) {
+        self.queue.push_back(Outgoing::Check(id));
     }
 
     pub(crate) fn pop(&mut self) -> Option<Outgoing> {

@@ -22,9 +22,13 @@ pub enum PairState {
     Failed,
 }
 
-/// Names a pair for the life of an agent; never used again, so that it cannot go stale.
+/// Names a pair for the life of an agent; the serial is never used again, so that it cannot go
+/// stale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct PairId(pub(crate) u32);
+pub(crate) struct PairId {
+    pub(crate) serial: u64,
+    pub(crate) slot: usize,
+}
 
 /// A state with what belongs to it.
 #[derive(Clone, Debug)]

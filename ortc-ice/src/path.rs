@@ -14,7 +14,8 @@ pub enum Transport {
 /// A transport with a local and a remote address: what a socket can send on.
 ///
 /// The local address is the one that the socket is bound to (the base of RFC 8445 §4), never an
-/// address that a NAT shows to others.
+/// address that a NAT shows to others. An IPv4 address that a dual-stack socket shows as
+/// `::ffff:a.b.c.d` has to be given as IPv4, or the datagram is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Path {
     /// What carries it.

@@ -42,6 +42,10 @@ impl Random {
         self.0.next_u64()
     }
 
+    pub(crate) fn index_key(&mut self) -> [u64; 2] {
+        [self.0.next_u64(), self.0.next_u64()]
+    }
+
     /// `period` times 0.8 to 1.2 (RFC 7675 §5.1).
     pub(crate) fn spread(&mut self, period: Duration) -> Duration {
         let thousandths = 800 + self.0.next_u32() % 401;

@@ -35,15 +35,22 @@ pub const fn to_span(units: u32, rate: u32) -> Duration {
     Duration::from_nanos(units as u64 * NANOS_PER_SECOND / rate as u64)
 }
 
+/// A year: what an absurd span of a configuration counts as.
+const FAR: Duration = Duration::from_secs(31_536_000);
+
+/// The instant after a span that a configuration chose; at most a year, so that it always exists.
+#[inline]
+pub(crate) fn later(now: Instant, span: Duration) -> Instant {
+    now.checked_add(span.min(FAR)).unwrap_or(now)
+}
+
 /// A media clock: `rate` units a second, starting anywhere.
 ///
 /// ```
-/// # #[allow(clippy::disallowed_methods, reason = "an example")]
-/// # fn now() -> std::time::Instant { std::time::Instant::now() }
 /// use core::time::Duration;
 /// use ortc_rtp::timestamp::RtpClock;
 ///
-/// let start = now();
+/// let start = std::time::Instant::now();
 /// let clock = RtpClock::new(u32::MAX, 48_000, start);
 /// assert_eq!(clock.timestamp(start + Duration::from_millis(20)), 959); // it wrapped
 /// ```

@@ -12,6 +12,8 @@ const SINGLE: Format = Format::H264 {
     mode: PacketizationMode::SingleNal,
 };
 
+type Property = fn(&[u8]);
+
 proptest! {
     #[test]
     fn any_octets_are_read_within_bounds(data in vec(any::<u8>(), 0..600)) {
@@ -41,7 +43,7 @@ proptest! {
 
 #[test]
 fn the_corpora_keep_the_properties() {
-    let targets: [(&str, fn(&[u8])); 5] = [
+    let targets: [(&str, Property); 5] = [
         ("depacketize_opus", payload::depacketize_opus),
         ("depacketize_g711", payload::depacketize_g711),
         ("depacketize_vp8", payload::depacketize_vp8),

@@ -216,8 +216,7 @@ impl Call {
     pub fn vouch(&mut self) {
         let print = |id| {
             let side = self.net.node(id).connection.local();
-            let known = side.dtls.fingerprint.as_ref().unwrap();
-            *known.strongest().unwrap()
+            *side.dtls.fingerprint.as_ref().unwrap().strongest().unwrap()
         };
         let (of_a, of_b) = (print(self.a), print(self.b));
         let now = self.net.now();

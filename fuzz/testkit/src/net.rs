@@ -163,6 +163,12 @@ impl<M: Machine> Net<M> {
         &mut self.nodes[id.0]
     }
 
+    /// The machines, without the network, in the order in which they were added.
+    #[must_use]
+    pub fn into_nodes(self) -> Vec<M> {
+        self.nodes
+    }
+
     /// Delivers a datagram made by the test, now, whatever the links say.
     pub fn inject(
         &mut self,

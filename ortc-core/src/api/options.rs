@@ -75,6 +75,7 @@ pub struct RTCConnectionOptions {
     pub(crate) audio_wait: Duration,
     pub(crate) video_wait: Duration,
     pub(crate) mtu: usize,
+    pub(crate) max_segments: usize,
     pub(crate) key_log: bool,
     pub(crate) tap: bool,
 }
@@ -128,6 +129,7 @@ impl RTCConnectionOptions {
             audio_wait: Duration::from_millis(200),
             video_wait: Duration::from_millis(500),
             mtu: DEFAULT_MTU,
+            max_segments: 1,
             key_log: false,
             tap: false,
         }
@@ -292,6 +294,17 @@ impl RTCConnectionOptions {
     #[must_use]
     pub fn mtu(self, mtu: usize) -> Self {
         Self { mtu, ..self }
+    }
+
+    /// Datagrams that one [`Transmit`](ortc_ice::Transmit) may hold, 1 to 64, for sockets with UDP
+    /// segmentation offload: those of one length to one destination leave as a run, and `segment`
+    /// says the length. Default 1: each datagram on its own, `segment` always `None`.
+    #[must_use]
+    pub fn max_segments(self, max_segments: usize) -> Self {
+        Self {
+            max_segments,
+            ..self
+        }
     }
 
     /// Whether DTLS secrets are given out as [`Event::KeyLog`](super::Event::KeyLog) lines in the

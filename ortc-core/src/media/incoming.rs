@@ -20,6 +20,11 @@ use super::receive::Meaning;
 use super::unknown::Parked;
 use super::{Media, Output, Presence, ReceiveTones, ReceiveTrack};
 
+/// Packets asked for before the first of a stream that begins inside a frame. The beginning of a
+/// stream is lost like everything else, and with it a key frame that all others stand on; more than
+/// a few in a row are rarely lost.
+const LOOK_BACK: u64 = 8;
+
 impl Media {
     /// Takes one decrypted packet. `packet` is borrowed: what is kept is copied once.
     pub(crate) fn handle_rtp(&mut self, packet: &[u8], out: &mut Output, now: Instant) {
@@ -90,13 +95,11 @@ impl Media {
         let reception = track.stream.on_rtp(view.sequence(), timestamp, octets, now);
         match reception.order {
             Order::First | Order::InOrder | Order::Gap(_) | Order::Reordered => {}
-            Order::Restart => track.nack.clear(),
+            Order::Restart => track.nack.restart(reception.extended),
             Order::Duplicate | Order::Suspect => return out.drops.count(DropReason::Late),
         }
-        if !track.in_report {
-            track.in_report = true;
-            self.reports.heard.push(slot);
-        }
+        self.reports
+            .media_heard(slot, &mut track.in_report, &mut self.timers);
         track.last_rtp = Some(now);
         track.nack.on_packet(reception.extended, now);
         let arrival = track.presence != Presence::Connected;
@@ -125,6 +128,9 @@ impl Media {
                         );
                         if let Err(error) = pushed {
                             out.drops.count(reason(error));
+                        }
+                        if reception.order == Order::First && buffer.awaits_beginning() {
+                            track.nack.look_back(reception.extended, LOOK_BACK, now);
                         }
                         track.drain(out, now);
                     }
@@ -326,6 +332,9 @@ impl ReceiveTrack {
         while let Some(output) = buffer.poll(now) {
             match output {
                 jitter::Output::Frame(frame) => {
+                    if self.counters.frames == 0 {
+                        self.nack.forget_before(frame.first);
+                    }
                     self.counters.frames += 1;
                     self.counters.key_frames += u64::from(frame.key_frame);
                     out.media(Event::Frame(ReceivedFrame {

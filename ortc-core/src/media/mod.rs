@@ -51,6 +51,7 @@ pub(crate) struct MediaSettings {
     pub(crate) audio_wait: Duration,
     pub(crate) video_wait: Duration,
     pub(crate) mtu: usize,
+    pub(crate) max_segments: usize,
 }
 
 /// Where the engine puts what it finds: the application's queue, the counters, the tap.

@@ -88,6 +88,11 @@ impl Outbox {
         Some(packet)
     }
 
+    /// The next media packet, for whoever makes a run of packets.
+    pub(crate) fn peek_media(&self) -> Option<&QueuedRtp> {
+        self.media.front()
+    }
+
     pub(crate) fn clear_media(&mut self) {
         self.media.clear();
         self.octets = 0;

@@ -137,9 +137,10 @@ impl Media {
                 clippy::cast_possible_truncation,
                 reason = "timestamps are modulo 2^32"
             )]
-            let timestamp = track
-                .clock
-                .at(packet.started_at, audio_rate)
+            let timestamp = tones
+                .timestamp(packet.started_at, || {
+                    track.clock.at(packet.started_at, audio_rate)
+                })
                 .wrapping_add(offset as u32);
             if track.sending == Sending::Stopped || !self.outbox.has_room(1, 4) {
                 continue;
@@ -185,8 +186,50 @@ impl Media {
         }
     }
 
-    /// Appends the next protected packet; `false` when nothing waits.
-    pub(crate) fn poll_packet(
+    /// Appends the next protected packet, or a run of them; says how long the first is, `None` when
+    /// nothing waits. A run is made of packets of one length, of which the last may be shorter.
+    pub(crate) fn poll_packets(
+        &mut self,
+        buf: &mut Vec<u8>,
+        srtp: &mut Sender,
+        out: &mut Output,
+        now: Instant,
+    ) -> Option<usize> {
+        let start = buf.len();
+        if self.write_control(buf, srtp, out, now) {
+            return Some(buf.len() - start);
+        }
+        let mut first = None;
+        let mut segments = 0;
+        while segments < self.settings.max_segments {
+            let Some(next) = self.outbox.peek_media() else {
+                break;
+            };
+            let shape = Shape::of(next);
+            if first.is_some_and(|run: Run| !run.takes(shape)) {
+                break;
+            }
+            let at = buf.len();
+            let Some(packet) = self.outbox.pop_media() else {
+                break;
+            };
+            if !(self.write(packet, buf, now) && protect_rtp(buf, at, srtp, out, now)) {
+                buf.truncate(at);
+                continue;
+            }
+            segments += 1;
+            let run = first.get_or_insert(Run {
+                shape,
+                len: buf.len() - at,
+            });
+            if shape.len < run.shape.len {
+                break;
+            }
+        }
+        first.map(|run| run.len)
+    }
+
+    fn write_control(
         &mut self,
         buf: &mut Vec<u8>,
         srtp: &mut Sender,
@@ -213,12 +256,6 @@ impl Media {
             };
             if protected {
                 self.reports.on_sent(control, buf.len() - start);
-                return true;
-            }
-            buf.truncate(start);
-        }
-        while let Some(packet) = self.outbox.pop_media() {
-            if self.write(packet, buf, now) && protect_rtp(buf, start, srtp, out, now) {
                 return true;
             }
             buf.truncate(start);
@@ -304,6 +341,39 @@ impl Media {
     /// A report about one of our streams came: the peer knows it, so identification can end.
     pub(super) fn reported(track: &mut SendTrack) {
         track.extension.wanted = Wanted::NoLonger;
+    }
+}
+
+/// What decides how long a packet becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shape {
+    slot: u32,
+    cargo: Cargo,
+    len: usize,
+}
+
+impl Shape {
+    fn of(packet: &QueuedRtp) -> Self {
+        Self {
+            slot: packet.slot,
+            cargo: packet.cargo,
+            len: packet.payload.len(),
+        }
+    }
+}
+
+/// A run of packets that leave in one segmented send.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    shape: Shape,
+    /// Octets of its first packet as it leaves.
+    len: usize,
+}
+
+impl Run {
+    /// Whether a packet continues the run: as long as the first, or shorter and then its last.
+    fn takes(&self, next: Shape) -> bool {
+        (next.slot, next.cargo) == (self.shape.slot, self.shape.cargo) && next.len <= self.shape.len
     }
 }
 

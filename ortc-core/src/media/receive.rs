@@ -64,8 +64,14 @@ pub(crate) struct ReceiveCounters {
 #[derive(Debug)]
 pub(crate) struct Payloads {
     codecs: Vec<RTCCodec>,
-    meaning: [Meaning; 128],
+    /// What each codec of the list means.
+    meanings: Vec<Meaning>,
+    /// Payload type to place in both lists; [`NOT_LISTED`] for the rest.
+    places: [u8; 128],
 }
+
+/// A list has at most 128 codecs: payload types differ.
+const NOT_LISTED: u8 = u8::MAX;
 
 /// What a payload type of a track carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,31 +91,41 @@ impl Payloads {
             .filter(|codec| !codec.is_dtmf())
             .find_map(RTCCodec::effective_clock_rate)
             .unwrap_or(8_000); // telephone-event's own default, RFC 4733 §7.1
-        let mut meaning = [Meaning::NotListed; 128];
-        for codec in &codecs {
-            if let Some(entry) = meaning.get_mut(usize::from(codec.payload_id)) {
-                *entry = match codec.kind() {
-                    CodecKind::Dtmf => Meaning::Tones {
-                        clock_rate: codec.clock_rate.unwrap_or(audio_rate),
-                    },
-                    kind @ (CodecKind::Media(_) | CodecKind::Opaque) => Meaning::Codec(kind),
-                };
+        let meaning = |codec: &RTCCodec| match codec.kind() {
+            CodecKind::Dtmf => Meaning::Tones {
+                clock_rate: codec.clock_rate.unwrap_or(audio_rate),
+            },
+            kind @ (CodecKind::Media(_) | CodecKind::Opaque) => Meaning::Codec(kind),
+        };
+        let meanings = codecs.iter().map(meaning).collect();
+        let mut places = [NOT_LISTED; 128];
+        for (place, codec) in (0..).zip(&codecs) {
+            if let Some(entry) = places.get_mut(usize::from(codec.payload_id)) {
+                *entry = place;
             }
         }
-        Self { codecs, meaning }
+        Self {
+            codecs,
+            meanings,
+            places,
+        }
+    }
+
+    fn place(&self, payload_type: u8) -> usize {
+        self.places
+            .get(usize::from(payload_type))
+            .map_or(usize::MAX, |place| usize::from(*place))
     }
 
     pub(crate) fn meaning(&self, payload_type: u8) -> Meaning {
-        self.meaning
-            .get(usize::from(payload_type))
+        self.meanings
+            .get(self.place(payload_type))
             .copied()
             .unwrap_or(Meaning::NotListed)
     }
 
     pub(crate) fn codec(&self, payload_type: u8) -> Option<&RTCCodec> {
-        self.codecs
-            .iter()
-            .find(|codec| codec.payload_id == payload_type)
+        self.codecs.get(self.place(payload_type))
     }
 
     pub(crate) fn has_tones(&self) -> bool {
@@ -127,12 +143,10 @@ impl Payloads {
 
     /// Clock rates of the tones that the peer lists.
     pub(crate) fn tone_rates(&self) -> impl Iterator<Item = u32> {
-        self.codecs
-            .iter()
-            .filter_map(|codec| match self.meaning(codec.payload_id) {
-                Meaning::Tones { clock_rate } => Some(clock_rate),
-                Meaning::NotListed | Meaning::Codec(_) => None,
-            })
+        self.meanings.iter().filter_map(|meaning| match *meaning {
+            Meaning::Tones { clock_rate } => Some(clock_rate),
+            Meaning::NotListed | Meaning::Codec(_) => None,
+        })
     }
 }
 

@@ -53,8 +53,8 @@ impl Reports {
         }
     }
 
-    /// Starts, or starts again, what waits for the next report.
-    pub(crate) fn arm(&mut self, timers: &mut Timers) {
+    /// Waits for the next report.
+    fn arm(&mut self, timers: &mut Timers) {
         timers.arm(
             TimerKey::Reports,
             &mut self.armed,
@@ -65,6 +65,15 @@ impl Reports {
     /// A sending track is gone; its slot may be another's soon.
     pub(crate) fn forget_sender(&mut self, slot: u32) {
         self.sent.retain(|sent| *sent != slot);
+    }
+
+    /// A source was heard: it is in the next report.
+    pub(super) fn media_heard(&mut self, slot: u32, in_report: &mut bool, timers: &mut Timers) {
+        if !*in_report {
+            *in_report = true;
+            self.heard.push(slot);
+            self.arm(timers);
+        }
     }
 
     /// A source sent media: it is in the next report.
@@ -100,10 +109,13 @@ impl Media {
         if !self.reports.armed.fired(at) {
             return;
         }
+        // With nothing to say there is no deadline: the next packet of media sets one.
+        if self.reports.heard.is_empty() && self.reports.sent.is_empty() {
+            return;
+        }
         if self.reports.schedule.on_timeout(now, &mut self.rng) {
-            let something = !self.reports.heard.is_empty() || !self.reports.sent.is_empty();
             // While nothing can leave, one waiting report is enough: it is written when it leaves.
-            if something && !self.outbox.control.contains(&Control::Report) {
+            if !self.outbox.control.contains(&Control::Report) {
                 self.outbox.push_control(Control::Report);
             }
         }

@@ -16,6 +16,24 @@ pub(crate) struct SendTones {
     waiting: Option<Box<Sender>>,
     pub(crate) payload_type: u8,
     pub(crate) armed: Armed,
+    /// The last tone: when it began, and its RTP timestamp.
+    pub(crate) current: Option<(Instant, u32)>,
+}
+
+impl SendTones {
+    /// The RTP timestamp of the tone that began at this instant. All its reports have this one
+    /// (RFC 4733 §2.5.1.2), although the audio clock, which follows frames that are early or late,
+    /// would show another each time.
+    pub(crate) fn timestamp(&mut self, started_at: Instant, clock: impl FnOnce() -> u32) -> u32 {
+        match self.current {
+            Some((known, timestamp)) if known == started_at => timestamp,
+            Some(_) | None => {
+                let timestamp = clock();
+                self.current = Some((started_at, timestamp));
+                timestamp
+            }
+        }
+    }
 }
 
 impl SendTones {
@@ -25,6 +43,7 @@ impl SendTones {
             waiting: None,
             payload_type,
             armed: Armed::default(),
+            current: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! RTCSocket: one address for many connections.
 
-use std::collections::{BTreeMap, VecDeque};
 use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use ortc_core::{

@@ -3,7 +3,7 @@
 //! A [`Provider`] is shared by many endpoints and threads. [`ring_provider`] is the one that
 //! ships; another backend implements the five traits of this module and no state machine changes.
 //! Keys live inside the objects that a provider returns: wiping them is the provider's part.
-//! (`ring` holds keys in memory that it does not wipe on drop, as its documentation says.)
+//! What `ring` holds, it holds as it does: nothing here wipes it.
 
 mod ring;
 

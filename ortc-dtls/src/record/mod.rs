@@ -50,6 +50,11 @@ impl Inbound {
         true
     }
 
+    /// Octets of records that wait.
+    pub(crate) const fn held(&self) -> usize {
+        self.early.len()
+    }
+
     /// Takes out what was held.
     pub(crate) fn take_early(&mut self) -> Vec<u8> {
         mem::take(&mut self.early)

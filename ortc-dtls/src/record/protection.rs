@@ -172,3 +172,79 @@ fn additional_data(header: &RecordHeader, len: u16) -> [u8; 13] {
     let kind = header.content_type.0;
     [n0, n1, n2, n3, n4, n5, n6, n7, kind, v0, v1, l0, l1]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::{AeadAlgorithm, ring_provider};
+
+    fn protection() -> Protection {
+        let key = ring_provider().aead(AeadAlgorithm::Aes128Gcm, &[1; 16]);
+        Protection::new(key.unwrap(), Nonce::Explicit([2; 4]), 1)
+    }
+
+    #[test]
+    fn no_record_is_sealed_beyond_the_last_sequence_number() {
+        let mut protection = protection();
+        protection.next = MAX_SEQUENCE - 1;
+        let mut out = Vec::new();
+        let kind = ContentType::APPLICATION_DATA;
+        assert!(
+            !protection.can_seal(1),
+            "the last numbers are kept for alerts"
+        );
+        protection.seal(kind, &mut out, |out| out.push(1)).unwrap();
+        let last = RecordHeader::parse(&out).unwrap();
+        assert_eq!((last.epoch, last.sequence), (1, MAX_SEQUENCE - 1));
+        let before = out.clone();
+        assert!(protection.seal(kind, &mut out, |out| out.push(1)).is_err());
+        assert_eq!(out, before, "and the epoch never wraps into the next");
+    }
+
+    #[test]
+    fn a_key_is_given_up_before_its_limits() {
+        let mut protection = protection();
+        protection.blocks = MAX_BLOCKS - 100;
+        assert!(protection.can_seal(16));
+        assert!(!protection.can_seal(1600));
+
+        protection.failures = MAX_FAILURES - 1;
+        assert!(!protection.is_worn_out());
+        let header = RecordHeader {
+            content_type: ContentType::ALERT,
+            version: ProtocolVersion::DTLS12,
+            epoch: 1,
+            sequence: 0,
+            length: 40,
+        };
+        assert!(protection.open(&header, &mut [0; 40]).is_err());
+        assert!(protection.is_worn_out());
+    }
+
+    #[test]
+    fn records_of_every_length_survive_and_none_that_was_changed() {
+        for len in [0, 1, 15, 16, 17, 1200] {
+            let (mut sender, mut receiver) = (protection(), protection());
+            let mut out = Vec::new();
+            let kind = ContentType::APPLICATION_DATA;
+            sender
+                .seal(kind, &mut out, |out| out.resize(out.len() + len, 5))
+                .unwrap();
+            assert_eq!(out.len(), RecordHeader::LEN + sender.overhead() + len);
+            for at in 0..out.len() {
+                let mut changed = out.clone();
+                changed[at] ^= 1;
+                let Some((header, fragment, _)) = RecordHeader::split(&mut changed) else {
+                    continue;
+                };
+                assert!(
+                    receiver.open(&header, fragment).is_err(),
+                    "octet {at} of {len}"
+                );
+            }
+            let (header, fragment, rest) = RecordHeader::split(&mut out).unwrap();
+            assert!(rest.is_empty());
+            assert_eq!(receiver.open(&header, fragment).unwrap(), vec![5; len]);
+        }
+    }
+}

@@ -1,15 +1,15 @@
 //! The replay window (RFC 6347 §4.1.2.6).
 
 /// Records behind the newest that are still told apart.
-pub(crate) const WINDOW: u64 = 256;
-const WORDS: u64 = WINDOW / 64;
+pub(crate) const WINDOW: u64 = 64 * WORDS as u64;
+const WORDS: usize = 4;
 
 /// Which of the newest sequence numbers were accepted: a ring of bits.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReplayWindow {
     /// One above the newest accepted number; 0 before the first.
     top: u64,
-    bits: [u64; WORDS as usize],
+    bits: [u64; WORDS],
 }
 
 impl ReplayWindow {
@@ -27,7 +27,7 @@ impl ReplayWindow {
             // What the ring wraps over is forgotten, whole words at a time where possible.
             let advance = sequence - self.top + 1;
             if advance >= WINDOW {
-                self.bits = [0; WORDS as usize];
+                self.bits = [0; WORDS];
             } else {
                 for skipped in self.top..sequence {
                     self.update(skipped, |word, bit| *word &= !bit);
@@ -53,12 +53,9 @@ const fn bit(sequence: u64) -> u64 {
     1 << (sequence % 64)
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the remainder is below the number of words"
-)]
 const fn index(sequence: u64) -> usize {
-    (sequence / 64 % WORDS) as usize
+    // Of the quotient only its remainder by a power of two counts: nothing is lost.
+    (sequence / 64 % WORDS as u64) as usize
 }
 
 #[cfg(test)]

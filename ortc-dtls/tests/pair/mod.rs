@@ -6,8 +6,9 @@
     reason = "test code: a failed expectation is the report"
 )]
 
+use core::time::Duration;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ortc_dtls::crypto::{Provider, ring_provider};
 use ortc_dtls::{Certificate, CloseReason, Config, Endpoint, Event, HashAlgorithm, Role};
@@ -184,12 +185,13 @@ impl Pair {
     }
 
     pub(crate) fn closed(&self, role: Role) -> Option<CloseReason> {
-        self.events[role as usize]
-            .iter()
-            .find_map(|event| match event {
-                Event::Closed(reason) => Some(*reason),
-                _ => None,
-            })
+        self.events[role as usize].iter().find_map(|event| {
+            if let Event::Closed(reason) = event {
+                Some(*reason)
+            } else {
+                None
+            }
+        })
     }
 
     pub(crate) fn elapsed(&self) -> Duration {

@@ -143,6 +143,7 @@ impl Agent {
         let mut order: Vec<_> = self
             .checklist
             .iter()
+            .filter(|(_, pair)| pair.generation == self.generation.number)
             .map(|(id, pair)| (pair.priority, id, pair.foundation))
             .collect();
         order.sort_unstable_by(|a, b| b.cmp(a));
@@ -189,8 +190,8 @@ impl Agent {
         pair.foundation = self.pair_foundation(ours, theirs);
         if self.checklist.len() >= self.config.max_pairs {
             // RFC 8445 §6.1.2.5: the lowest priorities fall out.
-            let (lowest, id) = self.checklist.dispensable()?;
-            if formation == Formation::Ordinary && lowest >= pair.priority {
+            let (alive, lowest, id) = self.checklist.dispensable()?;
+            if formation == Formation::Ordinary && alive && lowest >= pair.priority {
                 return None;
             }
             let gone = self.checklist.remove(id);
@@ -210,9 +211,32 @@ impl Agent {
         if let Some(&index) = self.remote_by_address.get(&address) {
             return Some(index);
         }
-        let foundation = format!("prflx{}", self.remotes.len());
+        self.foundations += 1;
+        let foundation = format!("prflx{}", self.foundations);
         let candidate = Candidate::remote_reflexive(foundation, priority, address);
+        if self.remotes.len() >= self.config.max_remote_candidates {
+            return self.replace_remote(candidate);
+        }
         self.insert_remote(candidate)
+    }
+
+    /// A peer whose NAT moves it again and again must not run out of candidates: one that was only
+    /// learned from a check, and whose pairs have all failed, makes room.
+    fn replace_remote(&mut self, candidate: Candidate) -> Option<usize> {
+        let number = self.generation.number;
+        let learned = |known: &Candidate| known.kind() == CandidateKind::PeerReflexive;
+        let (index, failed) = (0..self.remotes.len())
+            .filter(|index| self.remotes.get(*index).is_some_and(learned))
+            .find_map(|index| Some((index, self.checklist.failed_with(number, index)?)))?;
+        for id in failed {
+            let gone = self.checklist.remove(id);
+            self.transactions.remove_all(gone);
+        }
+        let place = self.remotes.get_mut(index)?;
+        self.remote_by_address.remove(&place.address());
+        self.remote_by_address.insert(candidate.address(), index);
+        *place = candidate;
+        Some(index)
     }
 
     /// Our own candidate as the peer sees it (RFC 8445 §7.2.5.3.1): the pair's, or a peer-reflexive

@@ -37,9 +37,6 @@ impl Agent {
     }
 
     fn pace(&mut self) {
-        if !self.is_checking() {
-            return;
-        }
         let any_frozen = !self.config.is_strict();
         if !self.pacing {
             self.next_slot = self.next_slot.max(self.now); // slots that nobody wanted are gone
@@ -136,7 +133,7 @@ impl Agent {
             pair.outstanding.push(transaction_id);
         }
         self.transactions.insert(transaction_id, transaction);
-        self.outbox.push_check(transaction_id, transaction);
+        self.outbox.push_check(transaction_id);
     }
 
     /// Sets the deadline of a pair from its state.
@@ -180,7 +177,12 @@ impl Agent {
             Some(State::InProgress(_)) if strict => self.retransmit(id),
             Some(State::InProgress(_)) => self.checklist.queue(id, Queue::Repeat),
             Some(State::Succeeded(valid)) if valid.consent_until <= self.now => self.expire(id),
-            Some(State::Succeeded(_)) => self.valid_pair_due(id),
+            Some(State::Succeeded(valid)) => {
+                // The end of consent stays due, whatever becomes of the check.
+                let consent_until = valid.consent_until;
+                self.checklist.set_deadline(id, Some(consent_until));
+                self.valid_pair_due(id);
+            }
             Some(State::Frozen | State::Waiting | State::Failed) | None => {}
         }
     }
@@ -202,7 +204,7 @@ impl Agent {
             && self.outbox.takes_check()
         {
             transaction.repeated = true;
-            self.outbox.push_check(last, *transaction);
+            self.outbox.push_check(last);
         }
         self.schedule(id);
     }

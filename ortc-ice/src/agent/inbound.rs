@@ -50,6 +50,9 @@ impl Agent {
             Class::Request => self.handle_request(path, &message),
             Class::Success => self.handle_success(path, &message),
             Class::Error => self.handle_error(path, &message),
+            Class::Indication if message.has_fingerprint() && !message.verify_fingerprint() => {
+                Err(DropReason::BadFingerprint)
+            }
             Class::Indication => {
                 // RFC 8445 §11: it keeps a NAT binding alive, proves nothing and is not answered.
                 self.counters.indications_received += 1;

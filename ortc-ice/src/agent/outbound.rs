@@ -18,7 +18,7 @@ impl Agent {
             let start = buf.len();
             let outgoing = self.outbox.pop()?;
             let path = match outgoing {
-                Outgoing::Check(id, transaction) => self.encode_check(buf, id, &transaction),
+                Outgoing::Check(id) => self.encode_check(buf, id),
                 Outgoing::Answer(answer) => self.encode_answer(buf, &answer),
             };
             if let Some(path) = path {
@@ -30,23 +30,18 @@ impl Agent {
                     ecn: Ecn::NotEct,
                 });
             }
-            buf.truncate(start); // its credentials are gone: a restart came between
+            buf.truncate(start); // its pair or its credentials are gone: a restart came between
         }
     }
 
     /// RFC 8445 §7.2.2.
-    fn encode_check(
-        &mut self,
-        buf: &mut Vec<u8>,
-        id: TransactionId,
-        transaction: &Transaction,
-    ) -> Option<Path> {
+    fn encode_check(&mut self, buf: &mut Vec<u8>, id: TransactionId) -> Option<Path> {
         let now = self.now;
-        if let Some(known) = self.transactions.get_mut(id) {
-            known.sent_at = now;
-        }
+        let known = self.transactions.get_mut(id)?;
+        known.sent_at = now;
+        let transaction = *known;
         let generation = self.generation(transaction.generation)?;
-        write_check(buf, id, transaction, generation).ok()??;
+        write_check(buf, id, &transaction, generation).ok()??;
         self.counters.requests_sent += 1;
         Some(transaction.path)
     }

@@ -95,6 +95,13 @@ impl Agent {
             }
         };
         if switch {
+            // One pair is nominated; what the peer wished before is over.
+            for other in self.checklist.ids() {
+                let pair = self.checklist.get_mut(other).filter(|_| other != id);
+                if let Some(valid) = pair.and_then(|pair| pair.valid_mut()) {
+                    valid.nominated = false;
+                }
+            }
             self.activate(id);
         }
     }
@@ -134,7 +141,8 @@ impl Agent {
             return Some(current_id); // only the peer moves us
         }
         valid
-            .filter(|(_, pair, valid)| !pair.is_suspected() && valid.trust_at <= now)
+            .filter(|(_, pair, _)| !pair.is_suspected())
+            .filter(|(_, _, valid)| valid.trust_at <= now || (by_wish && valid.nominated))
             .filter(|(_, pair, valid)| rank(pair, valid) > rank(current, current_valid))
             .max_by_key(|(_, pair, valid)| rank(pair, valid))
             .map_or(Some(current_id), |(id, ..)| Some(id))

@@ -182,30 +182,23 @@ pub(super) fn parse_xor_address(value: &[u8], id: TransactionId) -> Option<Socke
     Some(SocketAddr::new(ip, port))
 }
 
-/// The value of XOR-MAPPED-ADDRESS, in as much of the array as is returned beside it.
-pub(super) fn encode_xor_address(address: SocketAddr, id: TransactionId) -> ([u8; 20], usize) {
-    let [p0, p1] = (address.port() ^ PORT_MASK).to_be_bytes();
-    let mut value = [0; 20];
-    let (family, len) = match address.ip() {
-        IpAddr::V4(ip) => {
-            let bits = (ip.to_bits() ^ MAGIC_COOKIE).to_be_bytes();
-            for (to, from) in value.iter_mut().skip(4).zip(bits) {
-                *to = from;
-            }
-            (FAMILY_V4, 8)
-        }
-        IpAddr::V6(ip) => {
-            let bits = (ip.to_bits() ^ mask(id)).to_be_bytes();
-            for (to, from) in value.iter_mut().skip(4).zip(bits) {
-                *to = from;
-            }
-            (FAMILY_V6, 20)
-        }
-    };
-    for (to, from) in value.iter_mut().zip([0, family, p0, p1]) {
-        *to = from;
+/// The value of XOR-MAPPED-ADDRESS for an IPv4 address.
+pub(super) fn encode_xor_v4(ip: Ipv4Addr, port: u16) -> [u8; 8] {
+    let [p0, p1] = (port ^ PORT_MASK).to_be_bytes();
+    let [a, b, c, d] = (ip.to_bits() ^ MAGIC_COOKIE).to_be_bytes();
+    [0, FAMILY_V4, p0, p1, a, b, c, d]
+}
+
+/// The value of XOR-MAPPED-ADDRESS for an IPv6 address.
+pub(super) fn encode_xor_v6(ip: Ipv6Addr, port: u16, id: TransactionId) -> [u8; 20] {
+    let [p0, p1] = (port ^ PORT_MASK).to_be_bytes();
+    let mut value = [
+        0, FAMILY_V6, p0, p1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    ];
+    if let Some(to) = value.last_chunk_mut::<16>() {
+        *to = (ip.to_bits() ^ mask(id)).to_be_bytes();
     }
-    (value, len)
+    value
 }
 
 /// The most significant half of the cookie, which the port is XORed with.

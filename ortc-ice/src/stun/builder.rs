@@ -1,10 +1,10 @@
 //! The builder: it appends one message to a buffer, correct after every step.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use thiserror::Error;
 
-use super::attribute::encode_xor_address;
+use super::attribute::{encode_xor_v4, encode_xor_v6};
 use super::integrity::TAG_LEN;
 use super::message::message_type;
 use super::{
@@ -36,10 +36,13 @@ impl<'a> MessageBuilder<'a> {
     pub fn new(out: &'a mut Vec<u8>, class: Class, method: Method, id: TransactionId) -> Self {
         let start = out.len();
         out.reserve(192); // a check with everything in it, so that a fresh buffer grows once
-        out.extend_from_slice(&message_type(class, method).to_be_bytes());
-        out.extend_from_slice(&[0, 0]);
-        out.extend_from_slice(&MAGIC_COOKIE.to_be_bytes());
-        out.extend_from_slice(&id.0);
+        let [t0, t1] = message_type(class, method).to_be_bytes();
+        let [c0, c1, c2, c3] = MAGIC_COOKIE.to_be_bytes();
+        let [i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, i10, i11] = id.0;
+        let header: [u8; HEADER_LEN] = [
+            t0, t1, 0, 0, c0, c1, c2, c3, i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, i10, i11,
+        ];
+        out.extend_from_slice(&header);
         Self { out, start }
     }
 
@@ -64,29 +67,31 @@ impl<'a> MessageBuilder<'a> {
 
     /// Appends PRIORITY.
     pub fn priority(&mut self, priority: u32) -> &mut Self {
-        self.fixed(AttributeType::PRIORITY, &priority.to_be_bytes())
+        self.fixed(AttributeType::PRIORITY, priority.to_be_bytes())
     }
 
     /// Appends ICE-CONTROLLING with this tie-breaker.
     pub fn controlling(&mut self, tie_breaker: u64) -> &mut Self {
-        self.fixed(AttributeType::ICE_CONTROLLING, &tie_breaker.to_be_bytes())
+        self.fixed(AttributeType::ICE_CONTROLLING, tie_breaker.to_be_bytes())
     }
 
     /// Appends ICE-CONTROLLED with this tie-breaker.
     pub fn controlled(&mut self, tie_breaker: u64) -> &mut Self {
-        self.fixed(AttributeType::ICE_CONTROLLED, &tie_breaker.to_be_bytes())
+        self.fixed(AttributeType::ICE_CONTROLLED, tie_breaker.to_be_bytes())
     }
 
     /// Appends USE-CANDIDATE.
     pub fn use_candidate(&mut self) -> &mut Self {
-        self.fixed(AttributeType::USE_CANDIDATE, &[])
+        self.fixed(AttributeType::USE_CANDIDATE, [])
     }
 
     /// Appends XOR-MAPPED-ADDRESS.
     pub fn xor_mapped_address(&mut self, address: SocketAddr) -> &mut Self {
-        let (value, len) = encode_xor_address(address, self.id());
-        let value = value.get(..len).unwrap_or(&value);
-        self.fixed(AttributeType::XOR_MAPPED_ADDRESS, value)
+        const KIND: AttributeType = AttributeType::XOR_MAPPED_ADDRESS;
+        match address.ip() {
+            IpAddr::V4(ip) => self.fixed(KIND, encode_xor_v4(ip, address.port())),
+            IpAddr::V6(ip) => self.fixed(KIND, encode_xor_v6(ip, address.port(), self.id())),
+        }
     }
 
     /// Appends ERROR-CODE.
@@ -125,14 +130,14 @@ impl<'a> MessageBuilder<'a> {
         let length = u16::try_from(length).unwrap_or(u16::MAX);
         let before = self.out.get(self.start..).unwrap_or_default();
         let tag = key.tag(before, length);
-        self.fixed(AttributeType::MESSAGE_INTEGRITY, &tag)
+        self.fixed(AttributeType::MESSAGE_INTEGRITY, tag)
     }
 
     /// Appends FINGERPRINT over everything before it.
     pub fn fingerprint(&mut self) -> &mut Self {
         self.set_length(self.body_len() + ATTRIBUTE_HEADER_LEN + 4);
         let crc = fingerprint::of(self.out.get(self.start..).unwrap_or_default());
-        self.fixed(AttributeType::FINGERPRINT, &crc.to_be_bytes())
+        self.fixed(AttributeType::FINGERPRINT, crc.to_be_bytes())
     }
 
     fn id(&self) -> TransactionId {
@@ -165,17 +170,18 @@ impl<'a> MessageBuilder<'a> {
         Ok(self)
     }
 
-    /// An attribute of at most 20 octets, for which `check` kept room.
-    fn fixed(&mut self, kind: AttributeType, value: &[u8]) -> &mut Self {
-        self.open(kind, u16::try_from(value.len()).unwrap_or(0));
-        self.out.extend_from_slice(value);
-        self.close();
+    /// An attribute for which `check` kept room, of a length that needs no padding.
+    fn fixed<const N: usize>(&mut self, kind: AttributeType, value: [u8; N]) -> &mut Self {
+        const { assert!(N.is_multiple_of(4) && N <= 20) };
+        self.open(kind, u16::try_from(N).unwrap_or(0));
+        self.out.extend_from_slice(&value);
+        self.set_length(self.body_len());
         self
     }
 
     fn open(&mut self, kind: AttributeType, length: u16) {
-        self.out.extend_from_slice(&kind.0.to_be_bytes());
-        self.out.extend_from_slice(&length.to_be_bytes());
+        let ([k0, k1], [l0, l1]) = (kind.0.to_be_bytes(), length.to_be_bytes());
+        self.out.extend_from_slice(&[k0, k1, l0, l1]);
     }
 
     /// Pads to four octets and counts the attribute in the header.

@@ -13,6 +13,9 @@ pub(super) const TAG_LEN: usize = 20;
 /// Octets of one block of SHA-1.
 const BLOCK: usize = 64;
 
+/// Bits that the outer hash is over: the padded key and the inner digest.
+const OUTER_BITS: u32 = (64 + 20) * 8;
+
 /// The initial state of SHA-1 (FIPS 180-4 §5.3.1).
 const INITIAL: [u32; 5] = [
     0x6745_2301,
@@ -63,29 +66,25 @@ impl IntegrityKey {
     pub(super) fn tag(&self, before: &[u8], length: u16) -> [u8; TAG_LEN] {
         let mut state = self.inner;
         let (blocks, rest) = before.as_chunks::<BLOCK>();
-        let mut last = [0_u8; 2 * BLOCK];
-        let mut rest_len = 0;
-        for (to, from) in last.iter_mut().zip(rest) {
-            *to = *from;
-            rest_len += 1;
+        let mut last = [0_u8; BLOCK];
+        if let Some(to) = last.get_mut(..rest.len()) {
+            to.copy_from_slice(rest);
         }
         match blocks.split_first() {
             Some((first, more)) => {
                 let mut first = *first;
                 patch_length(&mut first, length);
                 compress(&mut state, &[first]);
-                compress(&mut state, more);
+                if !more.is_empty() {
+                    compress(&mut state, more);
+                }
             }
             None => patch_length(&mut last, length),
         }
-        finish(&mut state, &mut last, rest_len, BLOCK + before.len());
+        finish(&mut state, last, rest.len(), BLOCK + before.len());
 
         let mut outer = self.outer;
-        let mut block = [0_u8; 2 * BLOCK];
-        for (to, from) in block.iter_mut().zip(octets(state)) {
-            *to = from;
-        }
-        finish(&mut outer, &mut block, TAG_LEN, BLOCK + TAG_LEN);
+        compress(&mut outer, &[outer_block(state)]);
         octets(outer)
     }
 
@@ -109,23 +108,32 @@ fn patch_length(bytes: &mut [u8], length: u16) {
     }
 }
 
-/// The padding of SHA-1 and its last one or two blocks; `used` octets of `last` are message, and
-/// `total` octets have been hashed including them.
-fn finish(state: &mut [u32; 5], last: &mut [u8; 2 * BLOCK], used: usize, total: usize) {
+/// The padding of SHA-1 and its last one or two blocks; `used` octets of `last` are message, the
+/// others are zero, and `total` octets have been hashed including them.
+#[inline]
+fn finish(state: &mut [u32; 5], mut last: [u8; BLOCK], used: usize, total: usize) {
     if let Some(marker) = last.get_mut(used) {
         *marker = 0x80;
     }
-    let two = used + 9 > BLOCK;
-    let bits = (total as u64 * 8).to_be_bytes();
-    let end = if two { 2 * BLOCK } else { BLOCK };
-    if let Some(to) = last.get_mut(end - 8..end) {
-        to.copy_from_slice(&bits);
+    if used + 9 > BLOCK {
+        compress(state, &[last]);
+        last = [0; BLOCK];
     }
-    let (blocks, _) = last.as_chunks::<BLOCK>();
-    compress(
-        state,
-        blocks.get(..if two { 2 } else { 1 }).unwrap_or(blocks),
-    );
+    if let Some(to) = last.last_chunk_mut() {
+        *to = (total as u64 * 8).to_be_bytes();
+    }
+    compress(state, &[last]);
+}
+
+/// The only block of the outer hash: the inner digest, a marker, and 84 octets as bits.
+fn outer_block(state: [u32; 5]) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    let (words, _) = block.as_chunks_mut::<4>();
+    let tail = [0x8000_0000, 0, 0, 0, 0, 0, 0, 0, 0, 0, OUTER_BITS];
+    for (to, word) in words.iter_mut().zip(state.into_iter().chain(tail)) {
+        *to = word.to_be_bytes();
+    }
+    block
 }
 
 fn octets(state: [u32; 5]) -> [u8; TAG_LEN] {

@@ -18,8 +18,9 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// How long a stream that seems to begin inside a frame waits for the packets before it.
 ///
-/// Reordering is a matter of milliseconds, and nobody retransmits what was not known to be sent.
-const ORIGIN_WAIT: Duration = Duration::from_millis(100);
+/// Reordering is a matter of milliseconds; two retransmissions over a round trip of 100 ms fit too,
+/// where they are asked for ([`ReorderBuffer::awaits_beginning`]).
+const ORIGIN_WAIT: Duration = Duration::from_millis(250);
 
 /// Puts the packets of one SSRC in order and gives whole frames; see the [module](super).
 ///
@@ -198,6 +199,14 @@ impl ReorderBuffer {
         self.advance(Patience::UntilDeadline);
     }
 
+    /// Whether the stream seems to begin inside a frame, and what stands before its first packet is
+    /// waited for: the moment to ask for it
+    /// ([`NackGenerator::look_back`](crate::repair::NackGenerator::look_back)).
+    #[must_use]
+    pub fn awaits_beginning(&self) -> bool {
+        self.phase == Phase::Origin && self.scan < self.end
+    }
+
     /// Counters since construction.
     #[must_use]
     pub const fn stats(&self) -> &Stats {
@@ -307,6 +316,9 @@ impl ReorderBuffer {
         if matches!(self.phase, Phase::Building(_)) {
             self.step();
         } else {
+            if self.phase == Phase::Origin {
+                self.phase = Phase::Lost;
+            }
             self.window.take(self.scan);
             self.step();
             self.head = self.scan;
@@ -321,14 +333,11 @@ impl ReorderBuffer {
 
     /// Reports a gap when its time has come; false: go on waiting.
     fn cross_gap(&mut self, patience: &mut Patience) -> bool {
-        let blocked = match self.blocked {
-            Some(blocked) if blocked.next > self.scan => blocked,
-            Some(_) | None => {
-                let Some(next) = self.next_present() else {
-                    return false;
-                };
-                next
-            }
+        let blocked = self.blocked.filter(|blocked| blocked.next > self.scan);
+        let Some(blocked) = blocked.or_else(|| self.next_present()) else {
+            // Not reached: the last number below `end` has arrived.
+            self.end = self.scan;
+            return false;
         };
         if !self.is_over(blocked.deadline, patience) {
             self.blocked = Some(blocked);
@@ -381,10 +390,6 @@ impl ReorderBuffer {
                 Some(part) if part.start() == FrameStart::Certain => {
                     self.begin(seen, Begun::AtBoundary);
                 }
-                // A key frame is worth waiting for its parameter sets.
-                Some(part) if part.start() == FrameStart::Likely && !part.is_key_frame() => {
-                    self.begin(seen, Begun::AfterLoss);
-                }
                 Some(_) | None => {
                     let deadline = seen.arrived + ORIGIN_WAIT.min(self.config.max_wait);
                     if !self.is_over(deadline, patience) {
@@ -404,17 +409,25 @@ impl ReorderBuffer {
             Phase::Discarding { timestamp } if timestamp == seen.timestamp => self.discard(seen),
             Phase::Discarding { .. } => self.phase = Phase::Boundary,
             Phase::Building(frame) if frame.timestamp == seen.timestamp => self.add(seen, frame),
+            // No number is missing, but the last packet of a frame must have the marker (RFC 7741
+            // §4.1): whoever forwarded the packets left the rest of this one out. H.264 decoders
+            // must not rely on the marker (RFC 6184 §5.1).
+            Phase::Building(_) if self.format() == Format::Vp8 => {
+                self.discard_frame();
+                self.phase = Phase::Boundary;
+            }
             Phase::Building(frame) => self.finish(frame),
         }
         true
     }
 
-    /// Directly after a gap: is this packet the first of a frame?
+    /// Directly after a gap: is this packet the first of a frame? A video frame that had a packet
+    /// before the gap is not whole.
     fn can_begin(&self, seen: &Seen) -> bool {
-        match seen.part.map(|part| part.start()) {
-            Some(FrameStart::Certain) => true,
-            Some(FrameStart::Likely) => self.timestamp != Some(seen.timestamp),
-            Some(FrameStart::No) | None => false,
+        let start = seen.part.map_or(FrameStart::No, |part| part.start());
+        match self.format().kind() {
+            MediaKind::Audio => start == FrameStart::Certain,
+            MediaKind::Video => start != FrameStart::No && self.timestamp != Some(seen.timestamp),
         }
     }
 
@@ -525,7 +538,8 @@ impl ReorderBuffer {
         self.depacketizer.reset();
     }
 
-    /// Drops the packet at `scan`. It arrived, so what follows it begins a frame if it ends one.
+    /// Drops the packet at `scan`, and with it all that has its timestamp, even behind a marker:
+    /// a sender that relays what it received can number the halves of a frame the wrong way round.
     fn discard(&mut self, seen: Seen) {
         self.window.take(self.scan);
         self.step();
@@ -533,12 +547,11 @@ impl ReorderBuffer {
         self.stats.dropped += 1;
         self.continuity = Continuity::Broken;
         self.timestamp = Some(seen.timestamp);
-        self.phase = if seen.marker {
-            Phase::Boundary
-        } else {
-            Phase::Discarding {
+        self.phase = match self.format().kind() {
+            MediaKind::Audio => Phase::Boundary,
+            MediaKind::Video => Phase::Discarding {
                 timestamp: seen.timestamp,
-            }
+            },
         };
     }
 }

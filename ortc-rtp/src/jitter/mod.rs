@@ -8,14 +8,19 @@
 //!
 //! - Audio: every packet is a frame.
 //! - VP8: S is set and the partition is the first (RFC 7741 §4.2).
-//! - H.264 has no such bit. A packet whose predecessor arrived and ended a frame (marker, or
-//!   another timestamp) begins one. Directly after a gap, it must have another timestamp than what
+//! - H.264 has no such bit. A packet whose predecessor arrived and ended a frame begins one. Directly after a gap, it must have another timestamp than what
 //!   stood before the gap, and open an access unit: delimiter, parameter set, SEI, or the slice
 //!   with the first macroblock. An access unit with an IDR slice must then begin with its sequence
 //!   parameter set or a delimiter, because the parameter sets could be what was lost. A lost SEI
 //!   or delimiter before a slice cannot be noticed; decoding does not need it.
 //!
-//! A frame ends with the marker bit, or before the next packet when that has another timestamp.
+//! A frame ends with the marker bit, or before the next packet when that has another timestamp. Of
+//! a timestamp of which one video packet was dropped, no frame is delivered. A VP8 frame must end
+//! with the marker (RFC 7741 §4.1): if it does not, its end was left out by whoever forwarded it
+//! under sequence numbers of their own, and it is dropped.
+//!
+//! The first packet to arrive need not be the first sent: a stream that seems to begin inside a
+//! frame waits 100 ms (or `max_wait`, if that is less) for what came before it.
 //!
 //! ```
 //! use core::time::Duration;

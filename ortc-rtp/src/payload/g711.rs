@@ -7,13 +7,7 @@ use core::time::Duration;
 
 /// How long `payload` sounds: 125 µs an octet.
 #[must_use]
-pub const fn duration(payload: &[u8]) -> Duration {
-    Duration::from_micros(125).saturating_mul(if payload.len() > u32::MAX as usize {
-        u32::MAX
-    } else {
-        #[expect(clippy::cast_possible_truncation, reason = "compared just above")]
-        {
-            payload.len() as u32
-        }
-    })
+pub fn duration(payload: &[u8]) -> Duration {
+    let samples = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    Duration::from_micros(125).saturating_mul(samples)
 }

@@ -69,12 +69,10 @@ struct Entry<T> {
 /// Memory grows with the packets up to the bound; old ones leave as new ones come.
 ///
 /// ```
-/// # #[allow(clippy::disallowed_methods, reason = "an example")]
-/// # fn now() -> std::time::Instant { std::time::Instant::now() }
 /// use core::time::Duration;
 /// use ortc_rtp::repair::{HistoryConfig, SendHistory};
 ///
-/// let start = now();
+/// let start = std::time::Instant::now();
 /// let rtt = Duration::from_millis(50);
 /// let mut history = SendHistory::new(HistoryConfig::default());
 /// history.insert(7, "packet", start);

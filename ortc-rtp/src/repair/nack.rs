@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::sequence::truncate;
+use crate::timestamp::later;
 
 /// Bounds of a NACK generator.
 ///
@@ -105,12 +106,10 @@ struct Missing {
 /// ([`Reception::extended`](crate::stream::Reception::extended)), repaired ones included.
 ///
 /// ```
-/// # #[allow(clippy::disallowed_methods, reason = "an example")]
-/// # fn now() -> std::time::Instant { std::time::Instant::now() }
 /// use core::time::Duration;
 /// use ortc_rtp::repair::{NackConfig, NackGenerator};
 ///
-/// let start = now();
+/// let start = std::time::Instant::now();
 /// let mut nack = NackGenerator::new(NackConfig::default());
 /// nack.on_packet(100, start);
 /// nack.on_packet(103, start);
@@ -130,6 +129,7 @@ pub struct NackGenerator {
     /// No entry is due earlier; it may be earlier than all of them.
     due: Option<Instant>,
     given_up: u64,
+    recovered: u64,
 }
 
 impl NackGenerator {
@@ -142,6 +142,7 @@ impl NackGenerator {
             missing: VecDeque::new(),
             due: None,
             given_up: 0,
+            recovered: 0,
         }
     }
 
@@ -169,7 +170,8 @@ impl NackGenerator {
             .missing
             .binary_search_by_key(&extended, |missing| missing.extended)
         {
-            self.missing.remove(at);
+            let asked = self.missing.remove(at).is_some_and(|found| found.tries > 0);
+            self.recovered += u64::from(asked);
             if self.missing.is_empty() {
                 self.due = None;
             }
@@ -189,13 +191,24 @@ impl NackGenerator {
             self.missing.push_back(Missing {
                 extended,
                 since: now,
-                due: now + self.config.reorder_delay,
+                due: later(now, self.config.reorder_delay),
                 tries: 0,
             });
         }
         if first < to {
-            let due = now + self.config.reorder_delay;
+            let due = later(now, self.config.reorder_delay);
             self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
+        }
+    }
+
+    /// The stream begins inside a frame: asks for this many packets before its first, `extended`.
+    ///
+    /// There may be fewer; a sender ignores requests for what it never sent. Call it at once after
+    /// [`on_packet`](Self::on_packet) of the first packet, and
+    /// [`forget_before`](Self::forget_before) when the beginning has come.
+    pub fn look_back(&mut self, extended: u64, packets: u64, now: Instant) {
+        if self.missing.is_empty() && self.highest == Some(extended) {
+            self.lost(extended.saturating_sub(packets), extended, now);
         }
     }
 
@@ -230,7 +243,8 @@ impl NackGenerator {
         if self.due.is_none_or(|due| now < due) {
             return;
         }
-        let again = now + (rtt + self.config.reorder_delay).max(self.config.minimum_interval);
+        let interval = rtt.saturating_add(self.config.reorder_delay);
+        let again = later(now, interval.max(self.config.minimum_interval));
         let mut left = self.config.batch;
         for missing in &mut self.missing {
             if left == 0 {
@@ -239,7 +253,8 @@ impl NackGenerator {
             if missing.due <= now {
                 left -= 1;
                 missing.tries += 1;
-                missing.due = again;
+                // Not past the instant at which it is given up, so that this happens in time.
+                missing.due = again.min(later(missing.since, self.config.max_age));
                 out.push(truncate(missing.extended));
             }
         }
@@ -258,6 +273,12 @@ impl NackGenerator {
         self.given_up
     }
 
+    /// Packets that came after they had been asked for: repaired, or so late that nobody can tell.
+    #[must_use]
+    pub const fn recovered(&self) -> u64 {
+        self.recovered
+    }
+
     /// Forgets what is missing below this number: the buffer has given it up, and what would still
     /// come is too late.
     pub fn forget_before(&mut self, extended: u64) {
@@ -272,10 +293,17 @@ impl NackGenerator {
         self.due = self.earliest();
     }
 
-    /// Forgets all that is missing, after a key frame made it useless or the source restarted.
+    /// Forgets all that is missing, after a key frame made it useless.
     pub fn clear(&mut self) {
         self.missing.clear();
         self.due = None;
+    }
+
+    /// Begins anew at this packet: the source restarted
+    /// ([`Order::Restart`](crate::stream::Order::Restart)), and what lies between was never sent.
+    pub fn restart(&mut self, extended: u64) {
+        self.clear();
+        self.highest = Some(extended);
     }
 
     fn earliest(&self) -> Option<Instant> {

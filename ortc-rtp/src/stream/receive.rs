@@ -38,7 +38,9 @@ pub enum Order {
     Duplicate,
     /// So far off that it is counted only if its successor comes next; deliver nothing.
     Suspect,
-    /// The second of a new run: the source restarted, and the statistics with it.
+    /// The second of a new run: the source restarted, and the statistics with it. What the
+    /// numbers leave out before it was never sent: see
+    /// [`NackGenerator::restart`](crate::repair::NackGenerator::restart).
     Restart,
 }
 
@@ -136,15 +138,14 @@ impl Jitter {
 /// may invent one, and there is no probation here.
 ///
 /// ```
-/// # #[allow(clippy::disallowed_methods, reason = "an example")]
-/// # fn now() -> std::time::Instant { std::time::Instant::now() }
 /// use ortc_rtp::stream::{Order, ReceiveStream};
 ///
-/// let start = now();
+/// let start = std::time::Instant::now();
 /// let mut stream = ReceiveStream::new(0x1234, 48_000);
 /// assert_eq!(stream.on_rtp(65_535, Some(0), 80, start).order, Order::First);
 /// assert_eq!(stream.on_rtp(1, Some(1_920), 80, start).order, Order::Gap(1));
-/// assert_eq!(stream.report_block(start).fraction_lost, 256 / 3);
+/// // One of three was lost, in 1/256.
+/// assert_eq!(stream.report_block(start).fraction_lost, 85);
 /// ```
 #[derive(Clone, Debug)]
 pub struct ReceiveStream {

@@ -6,8 +6,16 @@ use std::time::Instant;
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
 
+use crate::timestamp::later;
+
 /// IPv4 and UDP headers: report sizes include them (RFC 3550 §6.2).
-const LOWER_LAYERS: usize = 28;
+const LOWER_LAYERS: u64 = 28;
+
+/// The longest UDP payload.
+const MAX_LEN: usize = 65_535;
+
+/// The average size is kept in this part of an octet, so that rounding does not show.
+const SIZE_SCALE: u64 = 256;
 
 /// `avg_rtcp_size` before the first report: about one report with a CNAME, lower layers included.
 const FIRST_SIZE: u64 = 128;
@@ -113,14 +121,12 @@ enum Phase {
 /// schedule is for.
 ///
 /// ```
-/// # #[allow(clippy::disallowed_methods, reason = "an example")]
-/// # fn now() -> std::time::Instant { std::time::Instant::now() }
 /// use ortc_rtp::stream::{ReportConfig, ReportSchedule};
 /// use rand_chacha::ChaCha20Rng;
 /// use rand_core::SeedableRng;
 ///
 /// let mut random = ChaCha20Rng::from_seed([7; 32]);
-/// let mut now = now();
+/// let mut now = std::time::Instant::now();
 /// let mut schedule = ReportSchedule::new(ReportConfig::default(), now, &mut random);
 /// schedule.on_media_sent(now);
 /// now = schedule.next();
@@ -140,7 +146,7 @@ pub struct ReportSchedule {
     we_sent: bool,
     /// No report sent yet.
     initial: bool,
-    /// In 1/16 octet.
+    /// In 1/256 octet.
     average_size: u64,
 }
 
@@ -157,7 +163,7 @@ impl ReportSchedule {
             senders: 0,
             we_sent: false,
             initial: true,
-            average_size: FIRST_SIZE * 16,
+            average_size: FIRST_SIZE * SIZE_SCALE,
         };
         schedule.next = now + schedule.interval(random);
         schedule
@@ -176,7 +182,7 @@ impl ReportSchedule {
         if self.phase == Phase::Silent {
             self.phase = Phase::First(now);
             self.senders = self.senders.max(1);
-            self.next = self.next.min(now + self.config.first_after);
+            self.next = self.next.min(later(now, self.config.first_after));
         }
     }
 
@@ -211,7 +217,7 @@ impl ReportSchedule {
         let interval = self.interval(random);
         match self.phase {
             Phase::First(began) => {
-                let second = began + self.config.second_after;
+                let second = later(began, self.config.second_after);
                 if second > now {
                     self.phase = Phase::Second;
                     self.sent(now, second);
@@ -253,8 +259,14 @@ impl ReportSchedule {
 
     /// size/16 + 15/16 of the average (RFC 3550 §6.3.3, §6.3.6).
     const fn average(&mut self, len: usize) {
-        let size = len.saturating_add(LOWER_LAYERS) as u64;
-        self.average_size = (self.average_size - self.average_size / 16).saturating_add(size);
+        // No datagram is longer.
+        let size = if len > MAX_LEN {
+            MAX_LEN as u64
+        } else {
+            len as u64
+        } + LOWER_LAYERS;
+        self.average_size =
+            (self.average_size - self.average_size / 16).saturating_add(size * (SIZE_SCALE / 16));
     }
 
     /// The calculated interval T (RFC 3550 §6.3.1).
@@ -285,10 +297,9 @@ impl ReportSchedule {
         } else {
             (self.members - self.senders, 3)
         };
-        // n * size / (5 % of the bandwidth in octets a second * quarters / 4), in nanoseconds:
-        // size is in 1/16 octet, and 8 bits * 20 * 4 / 16 = 40.
-        let nanos = u128::from(n) * u128::from(self.average_size) * 40 * 1_000_000_000
-            / (u128::from(bandwidth) * quarters);
+        // n * size / (5 % of the bandwidth in octets a second * quarters / 4), in nanoseconds.
+        let nanos = u128::from(n) * u128::from(self.average_size) * (8 * 20 * 4) * 1_000_000_000
+            / (u128::from(SIZE_SCALE) * u128::from(bandwidth) * quarters);
         let share = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
         share.max(minimum).min(MAXIMUM)
     }

@@ -39,13 +39,11 @@ struct Reference {
 /// One SSRC that we send.
 ///
 /// ```
-/// # #[allow(clippy::disallowed_methods, reason = "an example")]
-/// # fn now() -> std::time::Instant { std::time::Instant::now() }
 /// use core::time::Duration;
 /// use ortc_rtp::stream::SendStream;
 /// use ortc_rtp::timestamp::NtpClock;
 ///
-/// let start = now();
+/// let start = std::time::Instant::now();
 /// let clock = NtpClock::new(Duration::from_secs(1_700_000_000), start);
 /// let mut stream = SendStream::new(0x1234, 17, 5_000, 48_000);
 ///

@@ -25,7 +25,8 @@ pub enum ParseError {
         /// Octets that could be padding.
         have: usize,
     },
-    /// Padding in an RTCP packet that is not the last of its compound (RFC 3550 §6.4.1).
+    /// Padding in an RTCP packet that is not the last of its compound (RFC 3550 §6.4.1); transport
+    /// feedback, which browsers pad anywhere, may have it.
     #[error("padding before the last packet of a compound")]
     EarlyPadding,
     /// A second octet outside the range that RTCP uses beside RTP (RFC 5761 §4).

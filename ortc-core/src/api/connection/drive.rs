@@ -131,12 +131,14 @@ impl RTCConnection {
             }
         };
         if let Some(path) = path
-            && self.write_secured(buf, now)
+            && let Some(first) = self.write_secured(buf, now)
         {
+            let len = buf.len() - start;
+            let segment = (first < len).then_some(first);
             return Some(Transmit {
                 path,
-                len: buf.len() - start,
-                segment: None,
+                len,
+                segment,
                 ecn: ortc_ice::Ecn::default(),
             });
         }
@@ -147,26 +149,28 @@ impl RTCConnection {
     }
 
     /// RTCP and media first when closing, so that BYE leaves before close_notify ends the keys'
-    /// welcome; the handshake first otherwise.
-    fn write_secured(&mut self, buf: &mut Vec<u8>, now: Instant) -> bool {
+    /// welcome; the handshake first otherwise. Says how long the first datagram is.
+    fn write_secured(&mut self, buf: &mut Vec<u8>, now: Instant) -> Option<usize> {
         if matches!(self.state, State::Closing(_)) {
-            return self.write_media(buf, now) || self.write_dtls(buf, now);
+            return self
+                .write_media(buf, now)
+                .or_else(|| self.write_dtls(buf, now));
         }
-        self.write_dtls(buf, now) || self.write_media(buf, now)
+        self.write_dtls(buf, now)
+            .or_else(|| self.write_media(buf, now))
     }
 
-    fn write_dtls(&mut self, buf: &mut Vec<u8>, now: Instant) -> bool {
-        let running = self.transport.running_mut();
-        running.is_some_and(|running| running.endpoint.poll_transmit(buf, now).is_some())
+    fn write_dtls(&mut self, buf: &mut Vec<u8>, now: Instant) -> Option<usize> {
+        self.transport
+            .running_mut()?
+            .endpoint
+            .poll_transmit(buf, now)
     }
 
-    fn write_media(&mut self, buf: &mut Vec<u8>, now: Instant) -> bool {
-        match &mut self.transport.srtp {
-            Some(srtp) => self
-                .media
-                .poll_packet(buf, &mut srtp.sender, &mut self.output, now),
-            None => false,
-        }
+    fn write_media(&mut self, buf: &mut Vec<u8>, now: Instant) -> Option<usize> {
+        let srtp = self.transport.srtp.as_mut()?;
+        self.media
+            .poll_packets(buf, &mut srtp.sender, &mut self.output, now)
     }
 
     /// The next event.
@@ -283,6 +287,7 @@ impl RTCConnection {
             IceEvent::Failed => self.fail(DisconnectReason::IceFailed),
             IceEvent::RoleChanged(role) => tracing::debug!(?role, "ICE role"),
             IceEvent::PathSuspected(_) => tracing::debug!("the active path is suspected"),
+            // Consent expires only once something was connected; nothing else concerns us.
             IceEvent::ConsentExpired | _ => {}
         }
     }
@@ -340,7 +345,6 @@ impl RTCConnection {
         self.media.srtp_overhead = contexts.profile.rtp_overhead();
         self.transport.srtp = Some(Box::new(contexts));
         self.release_tones(now);
-        self.media.reports.arm(&mut self.media.timers);
         let path = self.transport.ice.data_path();
         let held = self.transport.early_media.take();
         for (mut datagram, path) in held.into_iter().zip(core::iter::repeat(path)) {

@@ -150,6 +150,8 @@ struct Traffic {
 /// Sizes of datagram that a path MTU option may name: less than 256 octets cannot carry a check
 /// with long credentials, more than 9,000 is no Ethernet.
 const MTU_RANGE: core::ops::RangeInclusive<usize> = 256..=9_000;
+/// Segments that Linux takes in one send (UDP_MAX_SEGMENTS).
+const SEGMENT_RANGE: core::ops::RangeInclusive<usize> = 1..=64;
 /// Where the doubling of DTLS retransmissions ends (RFC 6347 §4.2.4.1).
 const LONGEST_RETRANSMISSION: Duration = Duration::from_secs(60);
 /// Silence that may count as a disconnected track.
@@ -220,6 +222,7 @@ impl RTCConnection {
             audio_wait: options.audio_wait,
             video_wait: options.video_wait,
             mtu: options.mtu,
+            max_segments: options.max_segments,
         };
         let mut connection = Self {
             local,
@@ -325,6 +328,7 @@ impl RTCConnection {
                 key_frames: track.counters.key_frames,
                 gap_packets: track.counters.gap_packets,
                 nacks: track.counters.nacks,
+                recovered: track.nack.recovered(),
                 key_frame_requests: track.counters.key_frame_requests,
                 silence: track
                     .last_rtp
@@ -463,6 +467,9 @@ fn check(options: &RTCConnectionOptions) -> Result<(), ConnectionError> {
     }
     if options.wall_clock > MAX_WALL_CLOCK {
         return refuse("wall_clock", "a date before the year 36812");
+    }
+    if !SEGMENT_RANGE.contains(&options.max_segments) {
+        return refuse("max_segments", "1 to 64");
     }
     if options.srtp_profiles.is_empty() {
         return refuse("srtp_profiles", "at least one profile");

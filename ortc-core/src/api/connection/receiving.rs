@@ -102,7 +102,6 @@ impl RTCConnection {
         }
         self.release_unknown(slot, ssrc, now);
         self.retune_all_tones();
-        self.media.reports.arm(&mut self.media.timers);
         Ok(track)
     }
 

@@ -71,6 +71,7 @@ impl RTCConnection {
 
     pub(super) fn gather(&mut self) -> Result<(), ConnectionError> {
         let addresses = self.gathering.addresses.clone();
+        self.gathering.discovered.reserve_exact(addresses.len());
         for address in addresses {
             let candidate = Candidate::host(address).map_err(DescriptionError::Candidate)?;
             let candidate = self
@@ -328,6 +329,13 @@ impl RTCConnection {
         }
         self.claim_paths();
         Ok(socket)
+    }
+
+    /// This connection's name on the shared socket, which [`Route`](super::super::Route) gives;
+    /// `None` while it owns its socket.
+    #[must_use]
+    pub fn socket_id(&self) -> Option<super::ConnectionId> {
+        self.link.as_ref().map(|link| link.id)
     }
 
     /// The next thing that the shared socket must know; carry it to [`RTCSocket::handle_update`].

@@ -1,5 +1,6 @@
 //! What all RTCP packets share: the first word, the length, the padding (RFC 3550 §6.4.1).
 
+use super::TRANSPORT_FEEDBACK;
 use crate::wire::ParseError;
 
 const VERSION: u8 = 2;
@@ -48,14 +49,17 @@ impl<'a> Frame<'a> {
         };
         let mut body = packet.get(Self::HEADER_LEN..).unwrap_or_default();
         if first & PADDING != 0 {
-            if !rest.is_empty() {
+            // DEVIATION(RFC 3550 §6.4.1): only the last packet should be padded. Browsers pad
+            // transport-wide feedback wherever it stands.
+            if !rest.is_empty() && packet_type != TRANSPORT_FEEDBACK {
                 return Err(ParseError::EarlyPadding);
             }
             let count = body.last().copied().unwrap_or(0);
             let kept = body.len().checked_sub(usize::from(count));
             body = match kept.and_then(|kept| body.get(..kept)) {
-                // The count is a multiple of four: it fills up 32-bit words (RFC 3550 §6.4.1).
-                Some(kept) if count != 0 && count % 4 == 0 => kept,
+                // DEVIATION(RFC 3550 §6.4.1): the count should be a multiple of four. Browsers pad
+                // transport-wide feedback by one to three octets.
+                Some(kept) if count != 0 => kept,
                 Some(_) | None => {
                     return Err(ParseError::Padding {
                         count,

@@ -1,1 +1,0 @@
-//! The fuzz targets live in `fuzz_targets/`.

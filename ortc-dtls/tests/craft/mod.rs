@@ -1,0 +1,144 @@
+//! Records and messages made by hand, and records of a peer whose keys are known.
+#![allow(dead_code, reason = "every test file uses another part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "test code: a failed expectation is the report"
+)]
+
+use std::sync::Arc;
+
+use ortc_dtls::crypto::{AeadAlgorithm, Hash, Provider};
+use ortc_dtls::keying::prf;
+use ortc_dtls::wire::handshake::Fragment;
+use ortc_dtls::wire::record::RecordHeader;
+use ortc_dtls::wire::{ContentType, HandshakeType, ProtocolVersion};
+use ortc_dtls::{Event, Role};
+
+use crate::pair::Pair;
+
+pub(crate) fn record(kind: ContentType, epoch: u16, sequence: u64, contents: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let header = RecordHeader {
+        content_type: kind,
+        version: ProtocolVersion::DTLS12,
+        epoch,
+        sequence,
+        length: contents.len().try_into().unwrap(),
+    };
+    header.encode(&mut out);
+    out.extend_from_slice(contents);
+    out
+}
+
+pub(crate) fn handshake(kind: HandshakeType, message_seq: u16, body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let fragment = Fragment {
+        kind,
+        length: body.len().try_into().unwrap(),
+        message_seq,
+        offset: 0,
+        body,
+    };
+    fragment.encode(&mut out);
+    out
+}
+
+/// A plaintext record with one whole message.
+pub(crate) fn message(kind: HandshakeType, message_seq: u16, body: &[u8]) -> Vec<u8> {
+    let contents = handshake(kind, message_seq, body);
+    record(ContentType::HANDSHAKE, 0, 77, &contents)
+}
+
+/// The records of a datagram: header and contents.
+pub(crate) fn records(datagram: &[u8]) -> Vec<(RecordHeader, Vec<u8>)> {
+    let mut copy = datagram.to_vec();
+    let mut rest = &mut copy[..];
+    let mut found = Vec::new();
+    while !rest.is_empty() {
+        let (header, contents, tail) = RecordHeader::split(rest).unwrap();
+        found.push((header, contents.to_vec()));
+        rest = tail;
+    }
+    found
+}
+
+/// Extensions as a list of type and contents.
+pub(crate) fn extensions(list: &[(u16, &[u8])]) -> Vec<u8> {
+    let mut octets = Vec::new();
+    for (kind, data) in list {
+        octets.extend_from_slice(&kind.to_be_bytes());
+        octets.extend_from_slice(&u16::try_from(data.len()).unwrap().to_be_bytes());
+        octets.extend_from_slice(data);
+    }
+    let mut out = u16::try_from(octets.len()).unwrap().to_be_bytes().to_vec();
+    out.append(&mut octets);
+    out
+}
+
+/// Seals records as one side of a connection, from its key log: AES-128-GCM only.
+pub(crate) struct Forger {
+    provider: Arc<dyn Provider>,
+    key: Vec<u8>,
+    salt: Vec<u8>,
+}
+
+impl Forger {
+    /// Writes as `role` does; the pair must log keys.
+    pub(crate) fn new(provider: &Arc<dyn Provider>, pair: &Pair, role: Role) -> Self {
+        let log = pair.events[0].iter().find_map(|event| {
+            if let Event::KeyLog(line) = event {
+                Some(line.as_str().to_owned())
+            } else {
+                None
+            }
+        });
+        let log = log.unwrap();
+        let master = hex::decode(log.split(' ').nth(2).unwrap()).unwrap();
+        let random = |wanted: HandshakeType| {
+            let of = |(_, contents): &(RecordHeader, Vec<u8>)| {
+                let (fragment, _) = Fragment::split(contents).ok()?;
+                (fragment.kind == wanted).then(|| fragment.body[2..34].to_vec())
+            };
+            let mut datagrams = pair.sent.iter();
+            datagrams
+                .find_map(|(_, datagram)| records(datagram).iter().find_map(of))
+                .unwrap()
+        };
+        let client = random(HandshakeType::CLIENT_HELLO);
+        let server = random(HandshakeType::SERVER_HELLO);
+        let mut block = [0; 40];
+        prf(
+            &**provider,
+            Hash::Sha256,
+            &master,
+            b"key expansion",
+            &[&server, &client],
+            &mut block,
+        );
+        let (key, salt) = match role {
+            Role::Client => (&block[..16], &block[32..36]),
+            Role::Server => (&block[16..32], &block[36..]),
+        };
+        Self {
+            provider: provider.clone(),
+            key: key.to_vec(),
+            salt: salt.to_vec(),
+        }
+    }
+
+    pub(crate) fn seal(&self, kind: ContentType, sequence: u64, contents: &[u8]) -> Vec<u8> {
+        let key = self
+            .provider
+            .aead(AeadAlgorithm::Aes128Gcm, &self.key)
+            .unwrap();
+        let number = ((1 << 48) | sequence).to_be_bytes();
+        let nonce = [&self.salt[..], &number].concat().try_into().unwrap();
+        let len = u16::try_from(contents.len()).unwrap().to_be_bytes();
+        let aad = [&number[..], &[kind.0, 0xfe, 0xfd], &len].concat();
+        let mut sealed = contents.to_vec();
+        let tag = key.seal(nonce, &aad, &mut sealed).unwrap();
+        record(kind, 1, sequence, &[&number[..], &sealed, &tag].concat())
+    }
+}

@@ -1,0 +1,685 @@
+//! What strangers and hostile peers send: noise has no effect, and what breaks the protocol closes.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code: a failed expectation is the report"
+)]
+
+mod craft;
+mod pair;
+
+use core::time::Duration;
+use std::collections::BTreeSet;
+
+use craft::{Forger, extensions, handshake, message, record, records};
+use ortc_dtls::wire::handshake::Fragment;
+use ortc_dtls::wire::hello::ClientHello;
+use ortc_dtls::wire::{ContentType, ExtensionType, HandshakeType, ParseError};
+use ortc_dtls::{
+    AlertDescription, CloseReason, Config, DropReason, Endpoint, Event, ProtocolError, Role,
+};
+use pair::{DELAY, Pair, config, pair, providers};
+
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// Datagrams that anyone can make and that must not matter to anyone at any time.
+fn noise() -> Vec<Vec<u8>> {
+    let fragment = |kind, length, message_seq, offset, body: &[u8]| {
+        let mut out = Vec::new();
+        Fragment {
+            kind,
+            length,
+            message_seq,
+            offset,
+            body,
+        }
+        .encode(&mut out);
+        record(ContentType::HANDSHAKE, 0, 9, &out)
+    };
+    let mut noise = vec![
+        vec![],
+        vec![22],
+        vec![22; 13],
+        vec![0xff; 200],
+        b"\x16\xfe\xfd\0\0\0\0\0\0\0\0\xff\xff".to_vec(),
+        record(ContentType::HANDSHAKE, 0, 0, &[]),
+        record(ContentType::HANDSHAKE, 0, 0, &[1; 5]),
+        record(ContentType::CHANGE_CIPHER_SPEC, 0, 1, &[1]),
+        record(ContentType::CHANGE_CIPHER_SPEC, 1, 1, &[1]),
+        record(ContentType::ALERT, 0, 2, &[2, 40]),
+        record(ContentType::ALERT, 0, 2, &[1, 0]),
+        record(ContentType::ALERT, 0, 2, &[]),
+        record(ContentType::ALERT, 1, (1 << 48) - 1, &[0; 26]),
+        record(ContentType::APPLICATION_DATA, 0, 3, b"plaintext"),
+        record(ContentType::HANDSHAKE, 1, (1 << 48) - 1, &[0; 48]),
+        record(ContentType::HANDSHAKE, 1, 0, &[]),
+        record(ContentType::APPLICATION_DATA, 2, 0, &[0; 40]),
+        record(ContentType(99), 0, 0, &[0; 40]),
+        message(HandshakeType::HELLO_REQUEST, 0, &[]),
+        message(HandshakeType::HELLO_REQUEST, 1, &[]),
+        // Unknown, and far ahead.
+        message(HandshakeType(99), 0, &[0; 8]),
+        message(HandshakeType::CERTIFICATE, 60_000, &[0; 8]),
+        // Longer than any limit, past its own end, empty though the message is not.
+        fragment(HandshakeType::CERTIFICATE, 0xff_ffff, 1, 0, &[0; 20]),
+        fragment(HandshakeType::CERTIFICATE, 10, 1, 5, &[0; 20]),
+        fragment(HandshakeType::CERTIFICATE, 10, 1, 0xff_ffff, &[0; 1]),
+        fragment(HandshakeType::CERTIFICATE, 10, 1, 0, &[]),
+    ];
+    // The Finished of both sides in plaintext, at every number that it could have.
+    for message_seq in 5..8 {
+        noise.push(fragment(
+            HandshakeType::FINISHED,
+            12,
+            message_seq,
+            0,
+            &[0; 6],
+        ));
+    }
+    noise
+}
+
+fn hello_of(client: &mut Endpoint, now: std::time::Instant) -> Vec<u8> {
+    let mut contents = Vec::new();
+    client.poll_transmit(&mut contents, now).unwrap();
+    contents
+}
+
+#[test]
+fn noise_at_every_step_changes_nothing() {
+    let [provider, _] = providers();
+    for to in [Role::Client, Role::Server] {
+        let mut pair = pair(&provider, |config| config);
+        loop {
+            for mut contents in noise() {
+                let now = pair.now;
+                pair.side(to).handle_datagram(&mut contents, now);
+            }
+            // A ClientHello to a client: both sides began, and it stays one.
+            if to == Role::Client {
+                let now = pair.now;
+                let other = config(&provider);
+                let mut other = Endpoint::new(other.into(), Role::Client, now);
+                pair.client
+                    .handle_datagram(&mut hello_of(&mut other, now), now);
+            }
+            if pair.connected() {
+                break;
+            }
+            assert!(pair.elapsed() < LIMIT);
+            let pause = Duration::from_millis(5);
+            pair.run(pause, |_, _, _| vec![DELAY], |_| false);
+        }
+        assert_eq!(pair.elapsed(), 4 * DELAY);
+        let dropped = pair.side(to).stats().dropped_total();
+        assert!(dropped > 20 * 20, "{dropped}");
+        pair.assert_works();
+        assert_eq!(
+            pair.closed(Role::Client).or(pair.closed(Role::Server)),
+            None
+        );
+    }
+}
+
+#[test]
+fn no_handshake_completes_without_each_of_its_messages() {
+    let [provider, _] = providers();
+    for withheld in [
+        HandshakeType::SERVER_HELLO,
+        HandshakeType::CERTIFICATE,
+        HandshakeType::SERVER_KEY_EXCHANGE,
+        HandshakeType::SERVER_HELLO_DONE,
+        HandshakeType::CLIENT_KEY_EXCHANGE,
+        HandshakeType::CERTIFICATE_VERIFY,
+    ] {
+        let mut pair = pair(&provider, |config| config);
+        for _ in 0..200 {
+            // Every record but those that carry the message.
+            let now = pair.now;
+            for role in [Role::Client, Role::Server] {
+                let mut contents = Vec::new();
+                while pair.side(role).poll_transmit(&mut contents, now).is_some() {}
+                for (header, contents) in records(&contents) {
+                    if header.epoch == 0 && contents[0] == withheld.0 {
+                        continue;
+                    }
+                    let to = if role == Role::Client {
+                        Role::Server
+                    } else {
+                        Role::Client
+                    };
+                    let mut one = record(
+                        header.content_type,
+                        header.epoch,
+                        header.sequence,
+                        &contents,
+                    );
+                    pair.side(to).handle_datagram(&mut one, now);
+                }
+            }
+            pair.now += Duration::from_millis(50);
+            let now = pair.now;
+            pair.client.handle_timeout(now);
+            pair.server.handle_timeout(now);
+        }
+        assert_eq!(pair.client.poll_event(), None, "{withheld}");
+        assert_eq!(pair.server.poll_event(), None, "{withheld}");
+        assert!(pair.client.srtp_keying().is_err());
+        assert!(pair.server.srtp_keying().is_err());
+    }
+}
+
+/// Whatever octet of whatever datagram is changed on the way: both connect with the same keys, or
+/// somebody notices.
+#[test]
+fn no_flipped_octet_goes_unnoticed() {
+    let [provider, _] = providers();
+    let mut clean = pair(&provider, |config| config);
+    assert!(clean.connect());
+    let lengths: Vec<usize> = clean
+        .sent
+        .iter()
+        .map(|(_, contents)| contents.len())
+        .collect();
+    let (mut repaired, mut refused) = (0, 0);
+    for (index, &len) in lengths.iter().enumerate() {
+        for at in 0..len {
+            let mut pair = pair(&provider, |config| config);
+            let end = pair.now + Duration::from_millis(600);
+            while !pair.connected() && pair.now < end {
+                let before = pair.sent.len();
+                pair.transmit(&mut |_, _, _| vec![DELAY]);
+                for flying in &mut pair.flying {
+                    if before <= index && index < pair.sent.len() && flying.contents.len() > at {
+                        flying.contents[at] ^= 1 << (at % 8);
+                    }
+                }
+                let step = pair.now + DELAY;
+                pair.now = step;
+                let flying = core::mem::take(&mut pair.flying);
+                for mut flying in flying {
+                    pair.side(flying.to)
+                        .handle_datagram(&mut flying.contents, step);
+                }
+                pair.client.handle_timeout(step);
+                pair.server.handle_timeout(step);
+            }
+            if pair.connected() {
+                pair.assert_works();
+                repaired += 1;
+            } else {
+                refused += 1;
+                let half = [&pair.client, &pair.server].map(|side| side.srtp_keying().is_ok());
+                assert_ne!(half, [true, true], "datagram {index}, octet {at}");
+            }
+        }
+    }
+    assert!(repaired > 100 && refused > 500, "{repaired} {refused}");
+}
+
+#[test]
+fn a_flood_of_any_kind_leaves_bounded_memory() {
+    let [provider, _] = providers();
+    let mut clean = pair(&provider, |config| config);
+    assert!(clean.connect());
+    for connected in [false, true] {
+        let mut fresh;
+        let pair = if connected {
+            &mut clean
+        } else {
+            fresh = pair(&provider, |config| config);
+            &mut fresh
+        };
+        let now = pair.now;
+        let mut high_water = 0;
+        for round in 0..20_000_u32 {
+            let salt = round.to_be_bytes();
+            let number = u16::from_be_bytes([salt[2], salt[3]]);
+            let offset = round % 16_000;
+            let mut out = Vec::new();
+            let fragment = Fragment {
+                kind: HandshakeType::CERTIFICATE,
+                length: 16_000,
+                message_seq: number % 12,
+                offset,
+                body: &[1],
+            };
+            fragment.encode(&mut out);
+            let floods = [
+                record(ContentType::HANDSHAKE, 0, u64::from(round), &out),
+                record(ContentType::HANDSHAKE, 1, u64::from(round), &[salt[3]; 90]),
+                record(
+                    ContentType::APPLICATION_DATA,
+                    1,
+                    u64::from(round),
+                    &[0; 400],
+                ),
+                record(ContentType::ALERT, 0, u64::from(round), &[2, salt[3]]),
+                message(HandshakeType::HELLO_REQUEST, number, &[]),
+            ];
+            for mut contents in floods {
+                pair.server.handle_datagram(&mut contents.clone(), now);
+                pair.client.handle_datagram(&mut contents, now);
+            }
+            let held = pair.server.held_octets().max(pair.client.held_octets());
+            high_water = high_water.max(held);
+        }
+        assert!(high_water <= 16 * 1024 + 8 * 128, "{high_water}");
+        assert_eq!(connected, high_water == 0);
+        assert_eq!(pair.server.poll_event(), None);
+        assert_eq!(pair.client.poll_event(), None);
+    }
+    clean.assert_works();
+}
+
+/// A flood of old hellos leads to at most one flight per first interval of the timer.
+#[test]
+fn repeated_hellos_do_not_make_a_server_an_amplifier() {
+    let [provider, _] = providers();
+    let mut pair = pair(&provider, |config| config);
+    let hello = hello_of(&mut pair.client, pair.now);
+    for _ in 0..1000 {
+        let now = pair.now;
+        pair.server.handle_datagram(&mut hello.clone(), now);
+        let mut contents = Vec::new();
+        while pair.server.poll_transmit(&mut contents, now).is_some() {}
+        pair.now += Duration::from_millis(1);
+        let now = pair.now;
+        pair.server.handle_timeout(now);
+    }
+    let flights = pair.server.stats().retransmissions;
+    assert!(flights <= 19, "{flights} in one second");
+}
+
+#[test]
+fn every_nonce_is_epoch_and_sequence_and_is_used_once() {
+    let [provider, _] = providers();
+    let mut pair = pair(&provider, |config| config.mtu(256).unwrap());
+    let mut lost = 0;
+    let path = |index: usize, _, _: &[u8]| {
+        let lose = index % 3 == 1 && lost < 12;
+        lost += usize::from(lose);
+        if lose { vec![] } else { vec![DELAY] }
+    };
+    assert!(pair.run(Duration::from_secs(60), path, |pair| pair.connected()));
+    for _ in 0..50 {
+        pair.assert_works();
+    }
+    let now = pair.now;
+    pair.client.close(now);
+    pair.settle();
+    let mut ledger = BTreeSet::new();
+    for (role, datagram) in &pair.sent {
+        for (header, contents) in records(datagram) {
+            if header.epoch == 1 {
+                assert_eq!(contents[..8], header.number().to_be_bytes());
+                assert!(ledger.insert((*role as usize, header.number())));
+            } else {
+                assert_eq!(header.epoch, 0);
+            }
+        }
+    }
+    assert!(ledger.len() > 100);
+}
+
+/// Authenticated records of a peer that misbehaves after the handshake.
+#[test]
+fn only_authenticated_alerts_close_and_renegotiation_is_ignored() {
+    let [provider, _] = providers();
+    let connected = || {
+        let mut pair = pair(&provider, |config| config.key_log(true));
+        assert!(pair.connect());
+        let forger = Forger::new(&provider, &pair, Role::Server);
+        (pair, forger)
+    };
+
+    let (mut pair, forger) = connected();
+    let now = pair.now;
+    let hello_request = handshake(HandshakeType::HELLO_REQUEST, 7, &[]);
+    let hello = handshake(HandshakeType::SERVER_HELLO, 8, &[0; 50]);
+    for (sequence, (kind, contents)) in [
+        (ContentType::HANDSHAKE, hello_request.as_slice()),
+        (ContentType::HANDSHAKE, hello.as_slice()),
+        (ContentType::HANDSHAKE, &[1, 2, 3]),
+        (ContentType::ALERT, &[1, 100]),
+        (ContentType::ALERT, &[3, 0]),
+        (ContentType::ALERT, &[2]),
+        (ContentType::CHANGE_CIPHER_SPEC, &[1]),
+        (ContentType(99), &[1]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let sequence = 100 + u64::try_from(sequence).unwrap();
+        let mut contents = forger.seal(kind, sequence, contents);
+        pair.client.handle_datagram(&mut contents, now);
+        assert_eq!(pair.client.poll_event(), None);
+    }
+    let stats = pair.client.stats();
+    assert_eq!(
+        stats.dropped(DropReason::BadRecord),
+        0,
+        "the forger has the keys"
+    );
+    assert_eq!(stats.dropped(DropReason::Renegotiation), 1);
+    assert_eq!(stats.dropped(DropReason::Warning), 3);
+    assert_eq!(pair.client.poll_timeout(), None, "nothing is answered");
+
+    let mut fatal = forger.seal(ContentType::ALERT, 200, &[2, 80]);
+    pair.client.handle_datagram(&mut fatal, now);
+    let reason = CloseReason::PeerAlert(AlertDescription::INTERNAL_ERROR);
+    assert_eq!(pair.client.poll_event(), Some(Event::Closed(reason)));
+
+    let (mut pair, forger) = connected();
+    let now = pair.now;
+    let mut last = forger.seal(ContentType::ALERT, (1 << 48) - 1, &[1, 0]);
+    pair.client.handle_datagram(&mut last, now);
+    assert_eq!(
+        pair.client.poll_event(),
+        Some(Event::Closed(CloseReason::PeerClosed))
+    );
+}
+
+#[test]
+fn a_cookie_is_returned_in_a_hello_that_is_otherwise_the_same() {
+    let [provider, _] = providers();
+    let mut client = Endpoint::new(config(&provider).into(), Role::Client, pair::origin());
+    let now = pair::origin();
+    let first = hello_of(&mut client, now);
+    let request = [&[0xfe, 0xff, 20][..], &[7; 20]].concat();
+    let kind = HandshakeType::HELLO_VERIFY_REQUEST;
+    client.handle_datagram(&mut message(kind, 0, &request), now);
+    let second = hello_of(&mut client, now);
+    let bodies = [&first, &second].map(|datagram| {
+        let (_, contents) = records(datagram).remove(0);
+        let (fragment, _) = Fragment::split(&contents).unwrap();
+        (fragment.message_seq, fragment.body.to_vec())
+    });
+    let hellos = [0, 1].map(|index: usize| ClientHello::parse(&bodies[index].1).unwrap());
+    assert_eq!([bodies[0].0, bodies[1].0], [0, 1]);
+    assert!(hellos[0].cookie.is_empty());
+    assert_eq!(hellos[1].cookie, [7; 20]);
+    let mut without_cookie = hellos[1];
+    without_cookie.cookie = &[];
+    assert_eq!(hellos[0], without_cookie);
+
+    client.handle_datagram(&mut message(kind, 1, &request), now);
+    let reason = CloseReason::Protocol(ProtocolError::UnexpectedMessage(kind));
+    assert_eq!(client.poll_event(), Some(Event::Closed(reason)));
+}
+
+const EMS: (u16, &[u8]) = (23, &[]);
+const GROUPS: (u16, &[u8]) = (10, &[0, 2, 0, 0x1d]);
+const SCHEMES: (u16, &[u8]) = (13, &[0, 2, 4, 3]);
+
+fn client_hello(
+    version: [u8; 2],
+    suites: &[u8],
+    compression: &[u8],
+    list: &[(u16, &[u8])],
+) -> Vec<u8> {
+    let mut body = version.to_vec();
+    body.extend_from_slice(&[9; 32]);
+    body.extend_from_slice(&[0, 0, 0, suites.len().try_into().unwrap()]);
+    body.extend_from_slice(suites);
+    body.push(compression.len().try_into().unwrap());
+    body.extend_from_slice(compression);
+    body.extend_from_slice(&extensions(list));
+    body
+}
+
+/// What a server says to a hello: the reason and the alert, or nothing when it goes on.
+fn verdict(body: &[u8]) -> Option<(ProtocolError, u8)> {
+    let [provider, _] = providers();
+    let now = pair::origin();
+    let mut server = Endpoint::new(config(&provider).into(), Role::Server, now);
+    server.handle_datagram(&mut message(HandshakeType::CLIENT_HELLO, 0, body), now);
+    let mut answer = Vec::new();
+    server.poll_transmit(&mut answer, now).unwrap();
+    match server.poll_event() {
+        Some(Event::Closed(CloseReason::Protocol(error))) => {
+            assert_eq!(answer.len(), 15);
+            assert_eq!(answer[13], 2, "fatal");
+            Some((error, answer[14]))
+        }
+        None => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn hellos_that_cannot_be_answered_are_refused_with_the_right_alert() {
+    const DTLS12: [u8; 2] = [0xfe, 0xfd];
+    let suite = &[0xc0, 0x2b];
+    let all: &[(u16, &[u8])] = &[EMS, GROUPS, SCHEMES];
+    let hello = |list: &[(u16, &[u8])]| verdict(&client_hello(DTLS12, suite, &[0], list));
+    assert_eq!(hello(all), None);
+    // Unknown values, GREASE and unknown extensions do not disturb.
+    let greased = client_hello(
+        DTLS12,
+        &[0x0a, 0x0a, 0xc0, 0x2b],
+        &[1, 0],
+        &[
+            EMS,
+            (0x1a1a, &[0]),
+            (10, &[0, 4, 0x2a, 0x2a, 0, 0x17]),
+            (13, &[0, 4, 9, 9, 4, 3]),
+        ],
+    );
+    assert_eq!(verdict(&greased), None);
+    // No groups: the choice is the server's.
+    assert_eq!(hello(&[EMS, SCHEMES]), None);
+
+    let nothing = |what| ProtocolError::NothingInCommon(what);
+    assert_eq!(
+        hello(&[GROUPS, SCHEMES]),
+        Some((ProtocolError::NoExtendedMasterSecret, 40))
+    );
+    assert_eq!(
+        hello(&[EMS, GROUPS, SCHEMES, EMS]),
+        Some((
+            ProtocolError::Malformed(ParseError::Duplicate("extension")),
+            47
+        ))
+    );
+    assert_eq!(
+        hello(&[EMS, GROUPS, SCHEMES, (0x9999, &[]), (0x9999, &[1])]),
+        Some((
+            ProtocolError::Malformed(ParseError::Duplicate("extension")),
+            47
+        ))
+    );
+    assert_eq!(
+        hello(&[EMS, (10, &[0, 2, 0, 0x18]), SCHEMES]),
+        Some((nothing("group"), 40))
+    );
+    assert_eq!(
+        hello(&[EMS, GROUPS]),
+        Some((nothing("signature algorithm"), 40))
+    );
+    assert_eq!(
+        hello(&[EMS, GROUPS, (13, &[0, 2, 2, 3])]),
+        Some((nothing("signature algorithm"), 40))
+    );
+    assert_eq!(
+        hello(&[EMS, GROUPS, SCHEMES, (11, &[1, 1])]),
+        Some((nothing("point format"), 40))
+    );
+    assert_eq!(
+        hello(&[EMS, GROUPS, SCHEMES, (0xff01, &[1, 1])]),
+        Some((ProtocolError::Renegotiation, 40))
+    );
+    assert_eq!(
+        hello(&[EMS, GROUPS, SCHEMES, (43, &[2, 0xfe, 0xfc])]),
+        Some((ProtocolError::Version, 70))
+    );
+    assert_eq!(
+        hello(&[EMS, GROUPS, SCHEMES, (43, &[4, 0xfe, 0xfc, 0xfe, 0xfd])]),
+        None
+    );
+    assert_eq!(
+        verdict(&client_hello([0xfe, 0xff], suite, &[0], all)),
+        Some((ProtocolError::Version, 70))
+    );
+    assert_eq!(
+        verdict(&client_hello(DTLS12, &[0xc0, 0x2f], &[0], all)),
+        Some((nothing("cipher suite"), 40)),
+        "an RSA suite, and our certificate is ECDSA"
+    );
+    assert_eq!(
+        verdict(&client_hello(DTLS12, suite, &[1], all)).map(|(_, alert)| alert),
+        Some(47)
+    );
+    let mut trailing = client_hello(DTLS12, suite, &[0], all);
+    trailing.push(0);
+    assert_eq!(
+        verdict(&trailing),
+        Some((
+            ProtocolError::Malformed(ParseError::Trailing("ClientHello")),
+            50
+        ))
+    );
+    trailing.truncate(40);
+    assert_eq!(verdict(&trailing).map(|(_, alert)| alert), Some(50));
+}
+
+/// What a client says to a ServerHello.
+fn reply(suite: [u8; 2], version: [u8; 2], list: &[(u16, &[u8])]) -> Option<CloseReason> {
+    let [provider, _] = providers();
+    let now = pair::origin();
+    let mut client = Endpoint::new(config(&provider).into(), Role::Client, now);
+    hello_of(&mut client, now);
+    let mut body = version.to_vec();
+    body.extend_from_slice(&[9; 32]);
+    body.extend_from_slice(&[0, suite[0], suite[1], 0]);
+    body.extend_from_slice(&extensions(list));
+    client.handle_datagram(&mut message(HandshakeType::SERVER_HELLO, 0, &body), now);
+    match client.poll_event() {
+        Some(Event::Closed(reason)) => Some(reason),
+        None => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_server_chooses_only_from_what_was_offered() {
+    const DTLS12: [u8; 2] = [0xfe, 0xfd];
+    let suite = [0xc0, 0x2b];
+    let closed = |error| Some(CloseReason::Protocol(error));
+    assert_eq!(reply(suite, DTLS12, &[EMS]), None);
+    assert_eq!(reply(suite, DTLS12, &[EMS, (14, &[0, 2, 0, 7, 0])]), None);
+    assert_eq!(
+        reply(suite, [0xfe, 0xff], &[EMS]),
+        closed(ProtocolError::Version)
+    );
+    assert_eq!(
+        reply([0xc0, 0x09], DTLS12, &[EMS]),
+        closed(ProtocolError::IllegalChoice("cipher suite"))
+    );
+    assert_eq!(
+        reply(suite, DTLS12, &[]),
+        closed(ProtocolError::NoExtendedMasterSecret)
+    );
+    assert_eq!(
+        reply(suite, DTLS12, &[EMS, (16, &[])]),
+        closed(ProtocolError::UnsolicitedExtension(ExtensionType(16)))
+    );
+    assert_eq!(
+        reply(suite, DTLS12, &[EMS, (0xff01, &[1, 7])]),
+        closed(ProtocolError::Renegotiation)
+    );
+    for use_srtp in [
+        &[0, 2, 0, 2, 0][..],
+        &[0, 4, 0, 7, 0, 8, 0],
+        &[0, 2, 0, 7, 1, 1],
+    ] {
+        assert_eq!(
+            reply(suite, DTLS12, &[EMS, (14, use_srtp)]),
+            closed(ProtocolError::IllegalChoice("SRTP profile"))
+        );
+    }
+}
+
+#[test]
+fn a_client_without_certificate_is_refused() {
+    let [provider, _] = providers();
+    let mut pair = pair(&provider, |config| config);
+    let now = pair.now;
+    let mut hello = hello_of(&mut pair.client, now);
+    pair.server.handle_datagram(&mut hello, now);
+    pair.server
+        .handle_datagram(&mut message(HandshakeType::CERTIFICATE, 1, &[0, 0, 0]), now);
+    let reason = CloseReason::Protocol(ProtocolError::NoCertificate);
+    assert_eq!(pair.server.poll_event(), Some(Event::Closed(reason)));
+}
+
+#[test]
+fn a_wrong_public_value_is_refused() {
+    let [provider, _] = providers();
+    let certificate = {
+        let mut clean = pair(&provider, |config| config);
+        assert!(clean.connect());
+        clean.server.peer_certificate_der().unwrap().to_vec()
+    };
+    let mut server = {
+        let now = pair::origin();
+        let mut client = Endpoint::new(config(&provider).into(), Role::Client, now);
+        let mut server = Endpoint::new(config(&provider).into(), Role::Server, now);
+        server.handle_datagram(&mut hello_of(&mut client, now), now);
+        server
+    };
+    let len = u32::try_from(certificate.len()).unwrap();
+    let body = [
+        &(len + 3).to_be_bytes()[1..],
+        &len.to_be_bytes()[1..],
+        &certificate,
+    ]
+    .concat();
+    let now = pair::origin();
+    server.handle_datagram(&mut message(HandshakeType::CERTIFICATE, 1, &body), now);
+    // The zero point of X25519 (RFC 7748 §6.1).
+    let share = [&[32][..], &[0; 32]].concat();
+    let kind = HandshakeType::CLIENT_KEY_EXCHANGE;
+    server.handle_datagram(&mut message(kind, 2, &share), now);
+    let reason = CloseReason::Protocol(ProtocolError::KeyShare);
+    assert_eq!(server.poll_event(), Some(Event::Closed(reason)));
+}
+
+/// A message in its turn and out of its place.
+#[test]
+fn an_unexpected_message_in_sequence_closes() {
+    let [provider, _] = providers();
+    let now = pair::origin();
+    let mut server = Endpoint::new(config(&provider).into(), Role::Server, now);
+    let kind = HandshakeType::CLIENT_KEY_EXCHANGE;
+    server.handle_datagram(&mut message(kind, 0, &[0]), now);
+    let reason = CloseReason::Protocol(ProtocolError::UnexpectedMessage(kind));
+    assert_eq!(server.poll_event(), Some(Event::Closed(reason)));
+    let mut alert = Vec::new();
+    server.poll_transmit(&mut alert, now).unwrap();
+    assert_eq!(alert[13..], [2, 10]);
+}
+
+#[test]
+fn peers_that_do_not_agree_on_anything_never_panic() {
+    fn small(config: Config) -> Config {
+        config
+            .mtu(256)
+            .unwrap()
+            .max_handshake_message(2048)
+            .unwrap()
+    }
+    let [provider, _] = providers();
+    let mut pair: Pair = pair(&provider, small);
+    assert!(pair.connect());
+    let (client, server) = (pair.sent.clone(), pair.sent.clone());
+    // Every datagram of a finished handshake to everyone, in the wrong order.
+    for (_, contents) in client.into_iter().rev().chain(server) {
+        let now = pair.now;
+        pair.client.handle_datagram(&mut contents.clone(), now);
+        pair.server.handle_datagram(&mut contents.clone(), now);
+    }
+    pair.assert_works();
+}
