@@ -10,8 +10,10 @@
 )]
 
 pub mod call;
+pub mod laws;
 pub mod link;
 pub mod net;
 pub mod pair;
 pub mod props;
 pub mod provider;
+pub mod puppet;

@@ -135,6 +135,11 @@ impl<M: Machine> Net<M> {
         id
     }
 
+    /// A machine listens on one more address from now on.
+    pub fn attach(&mut self, id: NodeId, address: SocketAddr) {
+        self.owners.insert(address, id);
+    }
+
     /// The virtual time.
     #[must_use]
     pub fn now(&self) -> Instant {

@@ -157,7 +157,7 @@ impl RTCTrackDescription {
 /// Wishes of the receiver about video (draft §3.3.5). They travel and are reported; this stack
 /// scales nothing.
 #[doc(alias = "RtcMediaAttributes")]
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RTCMediaAttributes {
     /// Largest width in pixels.

@@ -266,7 +266,7 @@ impl RTCConnectionOptions {
         Self { rtcp, ..self }
     }
 
-    /// Silence after which a receiving track counts as disconnected; at least 1 s. Default 25 s:
+    /// Silence after which a receiving track counts as disconnected; 1 s to 24 h. Default 25 s:
     /// five times the 5 s of RFC 3550 §6.3.5.
     #[must_use]
     pub fn rtp_timeout(self, rtp_timeout: Duration) -> Self {
@@ -276,15 +276,15 @@ impl RTCConnectionOptions {
         }
     }
 
-    /// How long a missing audio packet may hold back those after it. Default 200 ms, room for one
-    /// retransmission on a slow path.
+    /// How long a missing audio packet may hold back those after it; at most 60 s. Default 200 ms,
+    /// room for one retransmission on a slow path.
     #[must_use]
     pub fn audio_wait(self, audio_wait: Duration) -> Self {
         Self { audio_wait, ..self }
     }
 
-    /// How long a missing video packet may hold back those after it. Default 500 ms, room for
-    /// several retransmissions: a lost frame costs more than a late one.
+    /// How long a missing video packet may hold back those after it; at most 60 s. Default 500 ms,
+    /// room for several retransmissions: a lost frame costs more than a late one.
     #[must_use]
     pub fn video_wait(self, video_wait: Duration) -> Self {
         Self { video_wait, ..self }

@@ -196,10 +196,39 @@ pub struct RTCSocket {
 
 #[derive(Debug)]
 struct Registered {
-    local_ufrags: Vec<String>,
-    remote_ufrag: Option<String>,
-    key: IntegrityKey,
+    /// Local credentials, newest last: a restart adds some, and the old ones stay in use until the
+    /// new pair is valid.
+    locals: VecDeque<Local>,
+    /// Remote ufrags, newest last.
+    remotes: VecDeque<String>,
     claims: BTreeSet<Path>,
+}
+
+#[derive(Debug)]
+struct Local {
+    ufrag: String,
+    key: IntegrityKey,
+}
+
+/// Generations of credentials that lead to a connection: the one in use and the one to come, and
+/// one more for a restart of both sides that crossed.
+const GENERATIONS: usize = 3;
+
+impl Registered {
+    fn authenticates(&self, message: &Message<'_>) -> bool {
+        let Some((ufrag, _)) = message.split_username() else {
+            return false;
+        };
+        let local = self.locals.iter().find(|local| local.ufrag == ufrag);
+        local.is_some_and(|local| message.verify_integrity(&local.key))
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (String, String)> {
+        self.locals.iter().flat_map(|local| {
+            let remotes = self.remotes.iter();
+            remotes.map(|remote| (local.ufrag.clone(), remote.clone()))
+        })
+    }
 }
 
 /// Whose a pair of addresses is, and how well that is known.
@@ -317,10 +346,13 @@ impl RTCSocket {
             .or_default()
             .insert(id);
         let key = IntegrityKey::new(credentials.password().as_bytes());
-        let registered = Registered {
-            local_ufrags: vec![local_ufrag],
-            remote_ufrag: None,
+        let local = Local {
+            ufrag: local_ufrag,
             key,
+        };
+        let registered = Registered {
+            locals: VecDeque::from([local]),
+            remotes: VecDeque::new(),
             claims: BTreeSet::new(),
         };
         self.connections.insert(id, registered);
@@ -365,7 +397,7 @@ impl RTCSocket {
         let waiting = |id: &&ConnectionId| {
             self.connections
                 .get(id)
-                .is_some_and(|connection| connection.remote_ufrag.is_none())
+                .is_some_and(|connection| connection.remotes.is_empty())
         };
         let mut open = sharers.iter().filter(waiting);
         match (sharers.len(), open.next()) {
@@ -380,7 +412,7 @@ impl RTCSocket {
                 let authentic = sharers
                     .first()
                     .and_then(|id| self.connections.get(id))
-                    .is_some_and(|connection| message.verify_integrity(&connection.key));
+                    .is_some_and(|connection| connection.authenticates(&message));
                 if !fits || !authentic {
                     return Route::Unknown;
                 }
@@ -410,7 +442,7 @@ impl RTCSocket {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
-        if connection.claims.len() < MAX_CLAIMS && message.verify_integrity(&connection.key) {
+        if connection.claims.len() < MAX_CLAIMS && connection.authenticates(message) {
             connection.claims.insert(path);
             self.by_path.insert(
                 path,
@@ -430,24 +462,32 @@ impl RTCSocket {
         };
         match change {
             SocketChange::RemoteUfrag(remote) => {
-                connection.remote_ufrag = Some(remote.clone());
-                for local in &connection.local_ufrags {
-                    self.by_pair
-                        .entry((local.clone(), remote.clone()))
-                        .or_insert(id);
+                let old = connection.pairs().collect();
+                connection.remotes.push_back(remote);
+                if connection.remotes.len() > GENERATIONS {
+                    connection.remotes.pop_front();
                 }
+                self.reindex(id, old);
                 self.release_held(id);
             }
             SocketChange::Credentials(credentials) => {
-                let local = credentials.ufrag().to_owned();
-                connection.key = IntegrityKey::new(credentials.password().as_bytes());
-                connection.local_ufrags.push(local.clone());
-                if let Some(remote) = &connection.remote_ufrag {
-                    self.by_pair
-                        .entry((local.clone(), remote.clone()))
-                        .or_insert(id);
+                let old = connection.pairs().collect();
+                let key = IntegrityKey::new(credentials.password().as_bytes());
+                let ufrag = credentials.ufrag().to_owned();
+                connection.locals.push_back(Local {
+                    ufrag: ufrag.clone(),
+                    key,
+                });
+                let gone = if connection.locals.len() > GENERATIONS {
+                    connection.locals.pop_front()
+                } else {
+                    None
+                };
+                self.by_local.entry(ufrag).or_default().insert(id);
+                if let Some(gone) = gone {
+                    self.leave(&gone.ufrag, id);
                 }
-                self.by_local.entry(local).or_default().insert(id);
+                self.reindex(id, old);
             }
             SocketChange::Path(path) => {
                 if connection.claims.len() < MAX_CLAIMS {
@@ -461,6 +501,30 @@ impl RTCSocket {
                 }
             }
             SocketChange::Closed => self.forget(id),
+        }
+    }
+
+    /// The pairs of ufrags that lead to a connection have changed.
+    fn reindex(&mut self, id: ConnectionId, old: Vec<(String, String)>) {
+        for pair in old {
+            if self.by_pair.get(&pair) == Some(&id) {
+                self.by_pair.remove(&pair);
+            }
+        }
+        if let Some(connection) = self.connections.get(&id) {
+            for pair in connection.pairs() {
+                self.by_pair.entry(pair).or_insert(id);
+            }
+        }
+    }
+
+    /// A connection uses this local ufrag no longer.
+    fn leave(&mut self, ufrag: &str, id: ConnectionId) {
+        if let Some(sharers) = self.by_local.get_mut(ufrag) {
+            sharers.remove(&id);
+            if sharers.is_empty() {
+                self.by_local.remove(ufrag);
+            }
         }
     }
 
@@ -487,19 +551,13 @@ impl RTCSocket {
         let Some(gone) = self.connections.remove(&id) else {
             return;
         };
-        for local in gone.local_ufrags {
-            if let Some(sharers) = self.by_local.get_mut(&local) {
-                sharers.remove(&id);
-                if sharers.is_empty() {
-                    self.by_local.remove(&local);
-                }
+        for pair in gone.pairs() {
+            if self.by_pair.get(&pair) == Some(&id) {
+                self.by_pair.remove(&pair);
             }
-            if let Some(remote) = &gone.remote_ufrag {
-                let pair = (local, remote.clone());
-                if self.by_pair.get(&pair) == Some(&id) {
-                    self.by_pair.remove(&pair);
-                }
-            }
+        }
+        for local in &gone.locals {
+            self.leave(&local.ufrag, id);
         }
         for path in gone.claims {
             if self.by_path.get(&path).is_some_and(|claim| claim.id == id) {

@@ -88,6 +88,9 @@ impl Media {
             Meaning::Tones { .. } => None,
             Meaning::NotListed => return out.drops.count(DropReason::UnknownPayloadType),
         };
+        if track.presence == Presence::Left {
+            track.begin_anew(out, now);
+        }
         let octets = view.payload().len();
         let reception = track.stream.on_rtp(view.sequence(), timestamp, octets, now);
         match reception.order {
@@ -184,8 +187,33 @@ impl Media {
         out.media(Event::TrackConnected(track.track.clone()));
     }
 
-    /// BYE or silence.
-    pub(super) fn departed(&mut self, slot: u32, out: &mut Output) {
+    /// Tracks have changed streams: tells which streams are connected, or no longer, because of it,
+    /// and forgets those that are empty.
+    pub(crate) fn settle_streams(&mut self, out: &mut Output) {
+        for known in &mut self.streams {
+            let heard = self.receivers.iter().any(|(_, track)| {
+                track.presence == Presence::Connected
+                    && known.stream.tracks().contains(&track.track)
+            });
+            match (known.presence, heard) {
+                (Presence::Connected, false) => {
+                    known.presence = Presence::Disconnected;
+                    out.media(Event::StreamDisconnected(known.stream.clone()));
+                }
+                (Presence::NeverHeard | Presence::Disconnected | Presence::Left, true) => {
+                    known.presence = Presence::Connected;
+                    out.media(Event::StreamConnected(known.stream.clone()));
+                }
+                (Presence::Connected, true)
+                | (Presence::NeverHeard | Presence::Disconnected | Presence::Left, false) => {}
+            }
+        }
+        self.streams
+            .retain(|known| !known.stream.tracks().is_empty());
+    }
+
+    /// BYE, silence, or the application wants no more of it.
+    pub(crate) fn departed(&mut self, slot: u32, out: &mut Output) {
         let Some(track) = self.receivers.get_mut(slot) else {
             return;
         };
@@ -248,6 +276,17 @@ fn reason(error: PushError) -> DropReason {
 }
 
 impl ReceiveTrack {
+    /// The same SSRC after BYE is another source: its numbers say nothing about those before.
+    fn begin_anew(&mut self, out: &mut Output, now: Instant) {
+        self.presence = Presence::Disconnected;
+        self.drain(out, now);
+        self.stream = ReceiveStream::new(self.wire_ssrc, self.payloads.first_clock_rate());
+        self.nack.clear();
+        self.current = None;
+        self.buffer = None;
+        self.tones = None;
+    }
+
     fn change_codec(
         &mut self,
         payload_type: u8,

@@ -76,9 +76,9 @@ impl Tap {
 }
 
 impl Output {
-    /// Queues media, or counts that nobody took it.
+    /// Queues what the peer caused, or counts that nobody took it.
     pub(crate) fn media(&mut self, event: crate::api::Event) {
-        if !self.events.push_media(event) {
+        if !self.events.push(event) {
             self.drops.count(DropReason::EventsFull);
         }
     }

@@ -10,6 +10,8 @@ pub(crate) const MAX_PACKETS: usize = 4_096;
 pub(crate) const MAX_OCTETS: usize = 4 << 20;
 /// Feedback and retransmissions that may wait.
 pub(crate) const MAX_CONTROL: usize = 1_024;
+/// How much may wait when one more retransmission is asked for.
+const MAX_RESENDS: usize = 768;
 
 /// An RTP packet that lacks its sequence number and its protection.
 #[derive(Debug)]
@@ -55,9 +57,15 @@ impl Outbox {
         self.control.is_empty() && self.media.is_empty()
     }
 
-    /// Queues control; says no when the bound is reached.
+    /// Queues control; says no when the bound is reached. What the peer asks for again leaves room
+    /// for what this side has to say, and a goodbye always fits: there is one for each track.
     pub(crate) fn push_control(&mut self, control: Control) -> bool {
-        let fits = self.control.len() < MAX_CONTROL;
+        let limit = match control {
+            Control::Resend { .. } => MAX_RESENDS,
+            Control::Report | Control::Nack { .. } | Control::Pli { .. } => MAX_CONTROL,
+            Control::Bye { .. } => usize::MAX,
+        };
+        let fits = self.control.len() < limit;
         if fits {
             self.control.push_back(control);
         }

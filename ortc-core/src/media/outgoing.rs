@@ -272,6 +272,9 @@ impl Media {
             return false;
         }
         track.stream.skip(packet.skip);
+        // The application may have set longer extensions since the payload was cut to size: the
+        // path MTU comes first, the next packets make room for them.
+        let size = HEADER + track.extension.len() + packet.payload.len() + self.srtp_overhead;
         let header = Header {
             marker: packet.payload.marker,
             payload_type: packet.payload_type,
@@ -279,7 +282,8 @@ impl Media {
             timestamp: packet.timestamp,
             ssrc: track.ssrc,
         };
-        let extended = packet.cargo == Cargo::Media && track.extension.is_sent();
+        let extended =
+            packet.cargo == Cargo::Media && track.extension.is_sent() && size <= self.settings.mtu;
         write_packet(
             &header,
             extended.then_some(&track.extension.elements),

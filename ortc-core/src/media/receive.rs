@@ -45,7 +45,10 @@ pub(crate) struct ReceiveTrack {
 pub(crate) enum Presence {
     NeverHeard,
     Connected,
+    /// Silent for too long.
     Disconnected,
+    /// Said BYE: what comes next under its SSRC begins anew.
+    Left,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -154,7 +157,7 @@ impl ReceiveTrack {
         let tones = self.tones.as_ref().and_then(ReceiveTones::poll_timeout);
         let silence = match self.presence {
             Presence::Connected => self.last_rtp.map(|last| last + rtp_timeout),
-            Presence::NeverHeard | Presence::Disconnected => None,
+            Presence::NeverHeard | Presence::Disconnected | Presence::Left => None,
         };
         let nack = if self.nack_queued {
             None

@@ -62,6 +62,11 @@ impl Reports {
         );
     }
 
+    /// A sending track is gone; its slot may be another's soon.
+    pub(crate) fn forget_sender(&mut self, slot: u32) {
+        self.sent.retain(|sent| *sent != slot);
+    }
+
     /// A source was heard: it is in the next report.
     pub(super) fn media_heard(&mut self, slot: u32, in_report: &mut bool, timers: &mut Timers) {
         if !*in_report {
@@ -109,7 +114,10 @@ impl Media {
             return;
         }
         if self.reports.schedule.on_timeout(now, &mut self.rng) {
-            self.outbox.push_control(Control::Report);
+            // While nothing can leave, one waiting report is enough: it is written when it leaves.
+            if !self.outbox.control.contains(&Control::Report) {
+                self.outbox.push_control(Control::Report);
+            }
         }
         self.reports.arm(&mut self.timers);
     }

@@ -8,7 +8,7 @@ use ortc_rtp::wire::rtcp::{Packet, ReportBlock, packets};
 use crate::api::{Event, RTCTrack};
 use crate::stats::DropReason;
 
-use super::{Control, Media, Output};
+use super::{Control, Media, Output, Presence};
 
 impl Media {
     /// Takes one decrypted RTCP datagram: compound, or reduced-size (RFC 5506).
@@ -43,6 +43,11 @@ impl Media {
                 for ssrc in bye.ssrcs() {
                     if let Some(slot) = self.receive_routes.get(ssrc) {
                         self.departed(slot, out);
+                        if let Some(track) = self.receivers.get_mut(slot)
+                            && track.presence == Presence::Disconnected
+                        {
+                            track.presence = Presence::Left;
+                        }
                     }
                 }
             }

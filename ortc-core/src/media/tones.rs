@@ -1,8 +1,9 @@
 //! Tones beside audio: on the audio's SSRC and clock, with a payload type of their own.
 
+use core::time::Duration;
 use std::time::Instant;
 
-use ortc_dtmf::{Receiver, Sender};
+use ortc_dtmf::{Receiver, Sender, TonesError};
 
 use crate::api::RTCCodec;
 use crate::timer::Armed;
@@ -11,6 +12,8 @@ use crate::timer::Armed;
 #[derive(Debug)]
 pub(crate) struct SendTones {
     pub(crate) sender: Sender,
+    /// Tones that were inserted while nothing could leave: they begin when it can.
+    waiting: Option<Box<Sender>>,
     pub(crate) payload_type: u8,
     pub(crate) armed: Armed,
     /// The last tone: when it began, and its RTP timestamp.
@@ -29,6 +32,67 @@ impl SendTones {
                 self.current = Some((started_at, timestamp));
                 timestamp
             }
+        }
+    }
+}
+
+impl SendTones {
+    pub(crate) fn new(sender: Sender, payload_type: u8) -> Self {
+        Self {
+            sender,
+            waiting: None,
+            payload_type,
+            armed: Armed::default(),
+            current: None,
+        }
+    }
+
+    /// Who knows what has not begun.
+    pub(crate) fn latest(&self) -> &Sender {
+        self.waiting.as_deref().unwrap_or(&self.sender)
+    }
+
+    /// Plays these tones now.
+    pub(crate) fn play(
+        &mut self,
+        tones: &str,
+        duration: Duration,
+        gap: Duration,
+        now: Instant,
+    ) -> Result<(), TonesError> {
+        self.sender.insert(tones, duration, gap, now)?;
+        self.waiting = None;
+        Ok(())
+    }
+
+    /// Keeps these tones for later, in place of others that wait.
+    pub(crate) fn wait(
+        &mut self,
+        tones: &str,
+        duration: Duration,
+        gap: Duration,
+        now: Instant,
+    ) -> Result<(), TonesError> {
+        let Ok(mut waiting) = Sender::new(self.sender.clock_rate()) else {
+            return Ok(());
+        };
+        // What is first begins at once: a pause that is never over keeps the tones behind it.
+        waiting.insert(",", duration, gap, now)?;
+        waiting.insert(tones, duration, gap, now)?;
+        self.waiting = Some(Box::new(waiting));
+        Ok(())
+    }
+
+    /// Something can leave: what waited begins.
+    pub(crate) fn release(&mut self, now: Instant) {
+        if let Some(waiting) = self.waiting.take() {
+            // The limits were asked when it was kept.
+            let (tones, duration, gap) = (
+                waiting.tone_buffer(),
+                waiting.duration(),
+                waiting.inter_tone_gap(),
+            );
+            let _ = self.sender.insert(tones, duration, gap, now);
         }
     }
 }

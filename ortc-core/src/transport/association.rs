@@ -22,6 +22,9 @@ const YIELD: Duration = Duration::from_millis(1_500);
 /// Two sides that were both told the same role see no progress for this long.
 const CONFLICT: Duration = Duration::from_secs(10);
 
+/// Content type of handshake records (RFC 5246 §6.2.1).
+const HANDSHAKE: u8 = 22;
+
 /// The association, before and after it began.
 #[derive(Debug)]
 pub(crate) enum Association {
@@ -128,11 +131,22 @@ impl Running {
             }
             self.become_role(Role::Server, now);
         }
-        self.progress = match self.progress {
-            Progress::Collision(since) if hello => Progress::Collision(since),
-            Progress::Alone(_) | Progress::Collision(_) | Progress::Agreed => Progress::Agreed,
+        // A server has a partner once a ClientHello came, a client once a handshake message did that
+        // is none; nothing else that arrives here says anything about roles.
+        let agrees = match self.role {
+            Role::Server => hello,
+            Role::Client => !hello && contents.first() == Some(&HANDSHAKE),
         };
+        if agrees {
+            self.progress = Progress::Agreed;
+        }
         self.endpoint.handle_datagram(contents, now);
+    }
+
+    /// The configuration changed while the handshake runs: an endpoint that takes this one's place
+    /// must hold the peer to the same.
+    pub(crate) fn reconfigure(&mut self, config: &Arc<Config>) {
+        self.config = Arc::clone(config);
     }
 
     fn become_role(&mut self, role: Role, now: Instant) {

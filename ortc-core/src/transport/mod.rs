@@ -103,6 +103,10 @@ impl Transport {
         }
         let config = Arc::make_mut(&mut self.dtls_config);
         *config = config.clone().expected_fingerprints(vec![fingerprint]);
+        let config = Arc::clone(&self.dtls_config);
+        if let Some(running) = self.running_mut() {
+            running.reconfigure(&config);
+        }
         Ok(())
     }
 

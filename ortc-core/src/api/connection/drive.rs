@@ -269,8 +269,13 @@ impl RTCConnection {
             IceEvent::Connected => {
                 self.transport.pair_is_valid(now);
                 if self.state == State::Interrupted {
+                    // What gathered in between is as stale as what was dropped at its start.
+                    self.media.outbox.clear_media();
                     self.state = State::Connected;
                     self.output.events.push(Event::Connected);
+                    if self.transport.srtp.is_some() {
+                        self.release_tones(now);
+                    }
                 }
             }
             IceEvent::ConsentExpired if self.state == State::Connected => {
@@ -304,15 +309,10 @@ impl RTCConnection {
             // `Connected` follows.
             DtlsEvent::Verified => self.expectation = Expectation::Settled,
             DtlsEvent::ApplicationData(data) => self.output.media(Event::ApplicationData(data)),
-            DtlsEvent::KeyLog(line) => self.output.events.push(Event::KeyLog(line)),
-            DtlsEvent::Closed(reason) => {
-                // The alert that says why, or that answers a close_notify, must still leave
-                // (RFC 5246 §7.2.1, §7.2.2).
-                let path = self.transport.ice.data_path();
-                self.finish(State::Closing(path), DisconnectReason::Dtls(reason));
-                self.media.outbox.control.clear();
-                self.transport.ice.close();
+            DtlsEvent::KeyLog(line) => {
+                self.output.events.push(Event::KeyLog(line));
             }
+            DtlsEvent::Closed(reason) => self.fail(DisconnectReason::Dtls(reason)),
             _ => {}
         }
     }
@@ -344,14 +344,7 @@ impl RTCConnection {
         };
         self.media.srtp_overhead = contexts.profile.rtp_overhead();
         self.transport.srtp = Some(Box::new(contexts));
-        let with_tones = self
-            .media
-            .senders
-            .iter()
-            .filter(|(_, track)| track.tones.is_some());
-        for slot in with_tones.map(|(slot, _)| slot).collect::<Vec<_>>() {
-            self.media.pump_tones(slot, &mut self.output, now);
-        }
+        self.release_tones(now);
         let path = self.transport.ice.data_path();
         let held = self.transport.early_media.take();
         for (mut datagram, path) in held.into_iter().zip(core::iter::repeat(path)) {

@@ -154,8 +154,13 @@ const MTU_RANGE: core::ops::RangeInclusive<usize> = 256..=9_000;
 const SEGMENT_RANGE: core::ops::RangeInclusive<usize> = 1..=64;
 /// Where the doubling of DTLS retransmissions ends (RFC 6347 §4.2.4.1).
 const LONGEST_RETRANSMISSION: Duration = Duration::from_secs(60);
-/// Shortest silence that may count as a disconnected track.
-const MIN_RTP_TIMEOUT: Duration = Duration::from_secs(1);
+/// Silence that may count as a disconnected track.
+const RTP_TIMEOUT_RANGE: core::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(86_400);
+/// Longest that a missing packet may hold back others: later than that nobody plays it.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+/// Seconds since 1970 that leave room to count on.
+const MAX_WALL_CLOCK: Duration = Duration::from_secs(1 << 40);
 
 impl RTCConnection {
     /// A connection; gathering has begun and its candidates wait as events.
@@ -426,15 +431,22 @@ impl RTCConnection {
         }))
     }
 
-    /// Ends the connection at once and for good, for a reason of its own.
+    /// Ends the connection for good, for a reason of its own. An alert that says so to the peer may
+    /// still leave.
     fn fail(&mut self, reason: DisconnectReason) {
-        self.finish(State::Closed, reason);
+        let state = match self.transport.ice.data_path() {
+            Some(path) => State::Closing(Some(path)),
+            None => State::Closed,
+        };
+        self.finish(state, reason);
         self.transport.ice.close();
     }
 
     fn finish(&mut self, state: State, reason: DisconnectReason) {
         self.state = state;
         self.media.stop();
+        self.media.outbox.control.clear();
+        self.transport.early_media.take();
         self.output.events.drop_media();
         self.output.events.push(super::Event::Disconnected(reason));
         self.tell_socket(SocketChange::Closed);
@@ -447,8 +459,14 @@ fn check(options: &RTCConnectionOptions) -> Result<(), ConnectionError> {
     if !MTU_RANGE.contains(&options.mtu) {
         return refuse("mtu", "256 to 9000 octets");
     }
-    if options.rtp_timeout < MIN_RTP_TIMEOUT {
-        return refuse("rtp_timeout", "at least 1 s");
+    if !RTP_TIMEOUT_RANGE.contains(&options.rtp_timeout) {
+        return refuse("rtp_timeout", "1 s to 24 h");
+    }
+    if options.audio_wait.max(options.video_wait) > MAX_WAIT {
+        return refuse("audio_wait and video_wait", "at most 60 s");
+    }
+    if options.wall_clock > MAX_WALL_CLOCK {
+        return refuse("wall_clock", "a date before the year 36812");
     }
     if !SEGMENT_RANGE.contains(&options.max_segments) {
         return refuse("max_segments", "1 to 64");
@@ -462,6 +480,10 @@ fn check(options: &RTCConnectionOptions) -> Result<(), ConnectionError> {
         .all(|id| (1..=14).contains(id))
     {
         return refuse("extension_ids", "1 to 14 for each URI");
+    }
+    let ids: BTreeSet<u8> = options.extension_ids.values().copied().collect();
+    if ids.len() != options.extension_ids.len() {
+        return refuse("extension_ids", "different for each URI");
     }
     let codecs = options
         .capabilities

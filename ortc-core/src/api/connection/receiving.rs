@@ -18,6 +18,9 @@ use super::super::stream::{MediaStream, MediaStreamTrack};
 use super::RTCConnection;
 use super::sending::check_payload_types;
 
+/// Streams that one received track may belong to.
+const MAX_MSIDS: usize = 64;
+
 impl RTCConnection {
     /// Makes ready to receive a track in frame mode (draft `receiveTrack`): RTP of its SSRC with
     /// any of the listed codecs. For a known SSRC it updates the track.
@@ -56,6 +59,12 @@ impl RTCConnection {
         let now = self.advance(now);
         let ssrc = description.ssrc()?;
         check_payload_types(description.codecs.iter().map(|codec| codec.payload_id))?;
+        if description.msid.len() > MAX_MSIDS {
+            return Err(ConnectionError::TooMany {
+                what: "the number of streams of one track",
+                limit: MAX_MSIDS,
+            });
+        }
         let capabilities = &self.media.settings.capabilities;
         let kind = description.kind;
         let supported = |codec: &&RTCCodec| !codec.is_dtmf() && capabilities.supports(kind, codec);
@@ -85,6 +94,7 @@ impl RTCConnection {
         let (track, has_tones) = (track.track.clone(), track.payloads.has_tones());
         let had_tones = known.is_some() && self.tone_handlers.contains(&slot);
         self.join_streams(&track, &description.msid);
+        self.media.settle_streams(&mut self.output);
         if has_tones && !had_tones {
             self.tone_handlers.insert(slot);
             let handler = RTCDTMFHandler::receiving(slot, ssrc);
@@ -146,12 +156,19 @@ impl RTCConnection {
         track
             .rtp_ext_headers
             .clone_from(&description.rtp_ext_headers);
-        track.payloads = Payloads::new(description.codecs.clone());
-        // The next packet says anew what it is, and a buffer of the old mode goes with it.
-        track.current = None;
+        let payloads = Payloads::new(description.codecs.clone());
+        // If the codec in use became another one, the next packet says anew what it is; else the
+        // frame that is half received goes on.
+        if let Some(current) = track.current
+            && payloads.codec(current) != track.payloads.codec(current)
+        {
+            track.current = None;
+        }
+        track.payloads = payloads;
         if track.mode != mode {
             track.mode = mode;
             track.buffer = None;
+            track.current = None;
         }
     }
 
@@ -208,7 +225,8 @@ impl RTCConnection {
         }
     }
 
-    /// Stops receiving a track, our extension: its packets are unknown from then on.
+    /// Stops receiving a track, our extension: its packets are unknown from then on. If it was
+    /// connected it is told as disconnected.
     ///
     /// # Errors
     ///
@@ -224,15 +242,11 @@ impl RTCConnection {
         let slot = found
             .map(|(slot, _)| slot)
             .ok_or(ConnectionError::UnknownTrack)?;
+        self.media.departed(slot, &mut self.output);
         if let Some(track) = self.media.receivers.remove(slot) {
             self.media.receive_routes.remove(track.wire_ssrc);
-            self.media
-                .streams
-                .iter_mut()
-                .for_each(|known| known.stream.remove(&track.track));
-            self.media
-                .streams
-                .retain(|known| !known.stream.tracks().is_empty());
+            self.join_streams(&track.track, &[]);
+            self.media.settle_streams(&mut self.output);
         }
         self.tone_handlers.remove(&slot);
         self.media.reports.heard.retain(|heard| *heard != slot);

@@ -281,6 +281,7 @@ impl RTCConnection {
         let Some(track) = self.media.senders.remove(handle.slot) else {
             return Err(ConnectionError::UnknownTrack);
         };
+        self.media.reports.forget_sender(handle.slot);
         if track.stream.has_sent() {
             self.media
                 .outbox

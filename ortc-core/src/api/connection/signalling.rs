@@ -191,11 +191,13 @@ impl RTCConnection {
     }
 
     /// Says whose certificate the peer must have, by any hash of RFC 8122, before, during or after
-    /// the handshake. A mismatch ends the connection with no key exported.
+    /// the handshake; a second call replaces what was said. A mismatch ends the connection with no
+    /// key exported.
     ///
     /// # Errors
     ///
-    /// [`ConnectionError::Dtls`] when another expectation was set before.
+    /// [`ConnectionError::Dtls`] when the peer has already shown another certificate: the
+    /// connection has ended then, for this reason.
     pub fn set_remote_fingerprint(
         &mut self,
         fingerprint: Fingerprint,
@@ -203,10 +205,11 @@ impl RTCConnection {
     ) -> Result<(), ConnectionError> {
         self.open()?;
         let now = self.advance(now);
-        self.transport.expect(fingerprint).map_err(DtlsError)?;
+        let set = self.transport.expect(fingerprint).map_err(DtlsError);
         self.expectation = Expectation::Settled;
+        // A mismatch has ended the association, which is an event as well.
         self.pump(now);
-        Ok(())
+        Ok(set?)
     }
 
     /// Takes the fingerprint that the peer showed: media begins to flow.
@@ -283,7 +286,6 @@ impl RTCConnection {
         let now = self.advance(now);
         let path = self.transport.ice.data_path();
         self.finish(State::Closing(path), DisconnectReason::Closed);
-        self.media.outbox.control.clear();
         let sent = self
             .media
             .senders

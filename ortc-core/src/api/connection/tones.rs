@@ -4,13 +4,12 @@ use core::time::Duration;
 use std::time::Instant;
 
 use crate::media::{SendTones, choose_tones};
-use crate::timer::Armed;
 
 use super::super::codec::RTCCodec;
 use super::super::dtmf_handler::{Direction, RTCDTMFHandler};
 use super::super::error::ConnectionError;
 use super::super::stream::{MediaKind, MediaStream, MediaStreamTrack};
-use super::RTCConnection;
+use super::{RTCConnection, State};
 
 /// Where [`RTCConnection::add_dtmf_handler`] attaches the tones (draft `container`).
 #[derive(Clone, Copy, Debug)]
@@ -97,12 +96,8 @@ impl RTCConnection {
                 }
             }
             None => {
-                track.tones = ortc_dtmf::Sender::new(rate).ok().map(|sender| SendTones {
-                    sender,
-                    payload_type,
-                    armed: Armed::default(),
-                    current: None,
-                });
+                let sender = ortc_dtmf::Sender::new(rate).ok();
+                track.tones = sender.map(|sender| SendTones::new(sender, payload_type));
             }
         }
     }
@@ -134,13 +129,32 @@ impl RTCConnection {
         let now = self.advance(now);
         let track = self.media.senders.get_mut(handler.slot);
         let track = track.filter(|track| track.ssrc == handler.ssrc);
-        let sender = track.and_then(|track| track.tones.as_mut());
-        let sender = &mut sender.ok_or(ConnectionError::UnknownTrack)?.sender;
-        sender.insert(tones, duration, gap, now)?;
-        if self.is_connected() {
+        let found = track.and_then(|track| track.tones.as_mut());
+        let sender = found.ok_or(ConnectionError::UnknownTrack)?;
+        if self.state == State::Connected && self.transport.srtp.is_some() {
+            sender.play(tones, duration, gap, now)?;
             self.media.pump_tones(handler.slot, &mut self.output, now);
+        } else {
+            sender.wait(tones, duration, gap, now)?;
         }
         Ok(())
+    }
+
+    /// Media can leave: the tones that waited for it begin.
+    pub(super) fn release_tones(&mut self, now: Instant) {
+        let with_tones = self
+            .media
+            .senders
+            .iter()
+            .filter(|(_, track)| track.tones.is_some());
+        for slot in with_tones.map(|(slot, _)| slot).collect::<Vec<_>>() {
+            if let Some(track) = self.media.senders.get_mut(slot)
+                && let Some(tones) = &mut track.tones
+            {
+                tones.release(now);
+            }
+            self.media.pump_tones(slot, &mut self.output, now);
+        }
     }
 
     pub(crate) fn dtmf_track(
@@ -175,7 +189,7 @@ impl RTCConnection {
                 let track = self.media.senders.get(handler.slot);
                 track
                     .and_then(|track| track.tones.as_ref())
-                    .map(|tones| &tones.sender)
+                    .map(SendTones::latest)
             }
             Direction::Receiving => None,
         })

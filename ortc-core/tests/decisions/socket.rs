@@ -1,0 +1,342 @@
+//! RTCSocket: one address for many connections.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use ortc_core::{
+    ConnectionError, ConnectionId, Datagram, Ecn, Event, Path, RTCConnection, RTCConnectionOptions,
+    RTCIceCandidateDescription, RTCSocket, Route, SocketError, SocketOptions,
+};
+use ortc_testkit::call::{address_a, seed};
+
+use super::{at_once, call, ms};
+
+/// Connections on one socket at 10.0.0.1, and their peers, one address each; delivery takes no time.
+struct Hub {
+    socket: RTCSocket,
+    ours: BTreeMap<ConnectionId, RTCConnection>,
+    peers: Vec<RTCConnection>,
+    now: Instant,
+    wire: VecDeque<(Path, Vec<u8>)>,
+    unknown: usize,
+    /// Every check that came to us.
+    checks: Vec<(Path, Vec<u8>)>,
+}
+
+fn peer_address(index: usize) -> core::net::SocketAddr {
+    format!("10.0.1.{}:7000", index + 1).parse().unwrap()
+}
+
+impl Hub {
+    fn new() -> Self {
+        let now = call(0).net.now();
+        let options = SocketOptions::new([5; 32]).local_address(address_a());
+        Self {
+            socket: RTCSocket::new(options).unwrap(),
+            ours: BTreeMap::new(),
+            peers: Vec::new(),
+            now,
+            wire: VecDeque::new(),
+            unknown: 0,
+            checks: Vec::new(),
+        }
+    }
+
+    /// A connection on the socket; `fork` shares credentials.
+    fn add(&mut self, fork: bool) -> ConnectionId {
+        let place = if fork {
+            self.socket.fork().unwrap()
+        } else {
+            self.socket.admit().unwrap()
+        };
+        let id = place.id();
+        let number = self.ours.len().try_into().unwrap();
+        let options = RTCConnectionOptions::new(seed(number, 9)).socket(place);
+        let connection = RTCConnection::new(at_once(options), self.now).unwrap();
+        self.ours.insert(id, connection);
+        id
+    }
+
+    /// A peer that has our description but is not known to us yet.
+    fn peer(&mut self, of: ConnectionId) -> usize {
+        let index = self.peers.len();
+        let options = RTCConnectionOptions::new(seed(index.try_into().unwrap(), 8))
+            .local_address(peer_address(index));
+        let mut peer = RTCConnection::new(at_once(options), self.now).unwrap();
+        let ours = &self.ours[&of];
+        peer.set_remote_ice(ours.local().ice.clone().unwrap(), self.now)
+            .unwrap();
+        peer.set_remote_candidate(&candidate(address_a()), self.now)
+            .unwrap();
+        peer.connect(self.now).unwrap();
+        self.peers.push(peer);
+        index
+    }
+
+    /// Our connection learns of the peer.
+    fn answer(&mut self, id: ConnectionId, peer: usize) {
+        let ice = self.peers[peer].local().ice.clone().unwrap();
+        let ours = self.ours.get_mut(&id).unwrap();
+        ours.set_remote_ice(ice, self.now).unwrap();
+        ours.connect(self.now).unwrap();
+    }
+
+    fn run(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        loop {
+            self.settle();
+            let ours = self.ours.values().filter_map(RTCConnection::poll_timeout);
+            let peers = self.peers.iter().filter_map(RTCConnection::poll_timeout);
+            let next = ours.chain(peers).map(|timeout| timeout.at).min();
+            let Some(at) = next.filter(|at| *at <= end) else {
+                self.now = end;
+                return;
+            };
+            self.now = self.now.max(at);
+            for connection in self.ours.values_mut().chain(&mut self.peers) {
+                connection.handle_timeout(self.now);
+            }
+        }
+    }
+
+    fn settle(&mut self) {
+        loop {
+            let mut buf = Vec::new();
+            for connection in self.ours.values_mut().chain(&mut self.peers) {
+                while let Some(sent) = connection.poll_transmit(&mut buf, self.now) {
+                    self.wire.push_back((sent.path, core::mem::take(&mut buf)));
+                }
+            }
+            for connection in self.ours.values_mut() {
+                while let Some(update) = connection.poll_socket_update() {
+                    self.socket.handle_update(update);
+                }
+            }
+            while let Some((id, pending)) = self.socket.poll_pending() {
+                self.deliver(id, pending.path, pending.contents);
+            }
+            let Some((path, contents)) = self.wire.pop_front() else {
+                return;
+            };
+            let arrival = Path::udp(path.remote, path.local);
+            if path.remote == address_a() {
+                if contents[..2] == [0, 1] {
+                    self.checks.push((arrival, contents.clone()));
+                }
+                match self.socket.handle_datagram(arrival, &contents, self.now) {
+                    Route::Connection(id) => self.deliver(id, arrival, contents),
+                    Route::Held => {}
+                    Route::Unknown => self.unknown += 1,
+                }
+            } else {
+                let known = (0..self.peers.len()).find(|peer| peer_address(*peer) == path.remote);
+                if let Some(peer) = known {
+                    let peer = &mut self.peers[peer];
+                    hand(peer, arrival, contents, self.now);
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self, id: ConnectionId, path: Path, contents: Vec<u8>) {
+        hand(self.ours.get_mut(&id).unwrap(), path, contents, self.now);
+    }
+}
+
+fn hand(connection: &mut RTCConnection, path: Path, mut contents: Vec<u8>, now: Instant) {
+    let contents = contents.as_mut_slice();
+    let ecn = Ecn::default();
+    connection.handle_datagram(
+        Datagram {
+            path,
+            contents,
+            ecn,
+        },
+        now,
+    );
+}
+
+fn candidate(address: core::net::SocketAddr) -> RTCIceCandidateDescription {
+    RTCIceCandidateDescription {
+        foundation: "1".to_owned(),
+        component: 1,
+        transport: "udp".to_owned(),
+        priority: 2_130_706_431,
+        connection_address: address.ip().to_string(),
+        connection_port: address.port(),
+        kind: "host".to_owned(),
+        rel_address: None,
+        rel_port: None,
+    }
+}
+
+#[test]
+fn rtc_socket_forks_one_description_to_many_answers() {
+    let mut hub = Hub::new();
+    let ids = [hub.add(true), hub.add(true), hub.add(true)];
+    assert_eq!(hub.ours[&ids[0]].local(), hub.ours[&ids[1]].local());
+    let peers = ids.map(|id| hub.peer(id));
+    // Their checks come before any answer: they wait.
+    hub.run(ms(100));
+    assert_eq!(hub.unknown, 0);
+    for (id, peer) in ids.into_iter().zip(peers) {
+        hub.answer(id, peer);
+    }
+    hub.run(ms(2_000));
+    assert!(
+        hub.ours
+            .values()
+            .chain(&hub.peers)
+            .all(RTCConnection::is_connected)
+    );
+
+    hub.ours.get_mut(&ids[1]).unwrap().close(hub.now);
+    hub.run(ms(40_000));
+    assert_eq!(hub.socket.connections(), 2);
+    assert!(hub.ours[&ids[0]].is_connected() && hub.ours[&ids[2]].is_connected());
+    assert!(hub.peers[0].is_connected() && !hub.peers[1].is_connected());
+}
+
+#[test]
+fn rtc_socket_admits_connections_with_credentials_of_their_own() {
+    let mut hub = Hub::new();
+    let ids: Vec<_> = (0..20).map(|_| hub.add(false)).collect();
+    assert_ne!(hub.ours[&ids[0]].local().ice, hub.ours[&ids[1]].local().ice);
+    for id in ids {
+        let peer = hub.peer(id);
+        hub.answer(id, peer);
+    }
+    hub.run(ms(3_000));
+    assert!(
+        hub.ours
+            .values()
+            .chain(&hub.peers)
+            .all(RTCConnection::is_connected)
+    );
+}
+
+#[test]
+fn rtc_socket_follows_restarts_and_forgets_all_of_a_closed_connection() {
+    let mut hub = Hub::new();
+    let (id, other) = (hub.add(true), hub.add(true));
+    let peer = hub.peer(id);
+    hub.answer(id, peer);
+    hub.run(ms(1_000));
+    for _ in 0..40 {
+        let ours = hub.ours.get_mut(&id).unwrap();
+        let ice = ours.restart_ice(hub.now).unwrap();
+        hub.peers[peer].set_remote_ice(ice, hub.now).unwrap();
+        hub.peers[peer]
+            .set_remote_candidate(&candidate(address_a()), hub.now)
+            .unwrap();
+        let back = hub.peers[peer].restart_ice(hub.now).unwrap();
+        hub.ours
+            .get_mut(&id)
+            .unwrap()
+            .set_remote_ice(back, hub.now)
+            .unwrap();
+        hub.run(ms(500));
+        assert!(hub.ours[&id].is_connected() && hub.peers[peer].is_connected());
+    }
+    // The connection that restarted was the first on the shared credentials: the others still
+    // take checks for them.
+    let second = hub.peer(other);
+    hub.run(ms(50));
+    hub.answer(other, second);
+    hub.run(ms(2_000));
+    assert!(hub.ours[&other].is_connected());
+
+    hub.ours.get_mut(&id).unwrap().close(hub.now);
+    hub.settle();
+    let restarted = peer_address(peer);
+    let checks = core::mem::take(&mut hub.checks);
+    assert!(checks.len() > 80);
+    for (path, check) in checks.iter().filter(|(path, _)| path.remote == restarted) {
+        let route = hub.socket.handle_datagram(*path, check, hub.now);
+        assert_eq!(
+            route,
+            Route::Unknown,
+            "nothing leads to a closed connection"
+        );
+    }
+}
+
+#[test]
+fn rtc_socket_is_taken_from_its_connection_once() {
+    let mut pair = call(800);
+    pair.signal();
+    pair.vouch();
+    assert!(pair.run_until_connected(ms(5_000)));
+    let mut socket = pair.a().connection.get_local_socket().unwrap();
+    assert_eq!(
+        pair.a().connection.get_local_socket().unwrap_err(),
+        ConnectionError::SocketTaken
+    );
+    while let Some(update) = pair.a().connection.poll_socket_update() {
+        socket.handle_update(update);
+    }
+    assert_eq!(socket.connections(), 1);
+    assert_eq!(socket.local_addresses(), [address_a()]);
+    let path = Path::udp(address_a(), ortc_testkit::call::address_b());
+    let now = pair.net.now();
+    let route = socket.handle_datagram(path, &[0x80, 96, 0, 0], now);
+    assert!(
+        matches!(route, Route::Connection(_)),
+        "an established path is known at once"
+    );
+    let fork = socket.fork().unwrap();
+    let options = RTCConnectionOptions::new([77; 32]).socket(fork);
+    let mut other = RTCConnection::new(options, now).unwrap();
+    assert_eq!(other.local(), pair.a().connection.local());
+    assert!(matches!(other.poll_event(), Some(Event::Candidate(_))));
+    assert_eq!(
+        other.get_local_socket().unwrap_err(),
+        ConnectionError::SocketTaken
+    );
+}
+
+/// What strangers send is not kept, and what a peer sends too early is kept within a bound.
+#[test]
+fn rtc_socket_holds_a_bounded_number_of_authentic_checks() {
+    let mut hub = Hub::new();
+    let ids = [hub.add(true), hub.add(true)];
+    let garbage = hub.socket.handle_datagram(
+        Path::udp(address_a(), peer_address(3)),
+        &[
+            0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        ],
+        hub.now,
+    );
+    assert_eq!(garbage, Route::Unknown);
+    let peer = hub.peer(ids[0]);
+    let mut buf = Vec::new();
+    let sent = hub.peers[peer].poll_transmit(&mut buf, hub.now).unwrap();
+    let arrival = Path::udp(sent.path.remote, sent.path.local);
+    for _ in 0..1_000 {
+        let route = hub.socket.handle_datagram(arrival, &buf, hub.now);
+        assert_eq!(route, Route::Held);
+    }
+    let mut forged = buf.clone();
+    let last = forged.len() - 20;
+    forged[last] ^= 1;
+    assert_eq!(
+        hub.socket.handle_datagram(arrival, &forged, hub.now),
+        Route::Unknown
+    );
+    hub.answer(ids[0], peer);
+    while let Some(update) = hub.ours.get_mut(&ids[0]).unwrap().poll_socket_update() {
+        hub.socket.handle_update(update);
+    }
+    let pending = core::iter::from_fn(|| hub.socket.poll_pending()).count();
+    assert_eq!(pending, ortc_core::MAX_HELD_CHECKS);
+}
+
+#[test]
+fn rtc_socket_refuses_more_connections_than_its_bound() {
+    let mut hub = Hub::new();
+    for _ in 0..ortc_core::MAX_CONNECTIONS {
+        hub.socket.fork().unwrap();
+    }
+    assert_eq!(hub.socket.admit().unwrap_err(), SocketError::Full);
+}

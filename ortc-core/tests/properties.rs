@@ -1,0 +1,64 @@
+//! The properties of the testkit, over random input and over the committed seeds.
+#![expect(
+    clippy::unwrap_used,
+    reason = "test code: a failed expectation is the report"
+)]
+
+use std::path::Path;
+
+use ortc_testkit::props::core::{connection_script, descriptions};
+use proptest::collection::vec;
+use proptest::prelude::{ProptestConfig, any, proptest};
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn calls_in_any_order_and_any_datagrams_leave_two_connections_sane(
+        data in vec(any::<u8>(), 0..1_500)
+    ) {
+        connection_script(&data);
+    }
+
+    #[test]
+    fn a_connected_call_stays_sane(setup in 0_u8..16, data in vec(any::<u8>(), 0..1_500)) {
+        let script: Vec<u8> = core::iter::once(0x0F | (setup << 4)).chain(data).collect();
+        connection_script(&script);
+    }
+
+    #[test]
+    fn descriptions_survive_or_are_refused(
+        kind in "audio|video|x",
+        ssrc in "[0-9]{0,11}|-1|a",
+        name in "opus|vp8|dtmf|h264|\\PC{0,4}",
+        id in 0_u32..300,
+        msid in vec("[a-c]{0,2}", 0..4),
+    ) {
+        let text = serde_json::json!({
+            "kind": kind, "ssrc": ssrc, "msid": msid,
+            "codecs": [{ "payload-id": id, "name": name }]
+        });
+        descriptions(text.to_string().as_bytes());
+    }
+}
+
+#[test]
+fn seeds_hold() {
+    replay("connection", connection_script);
+    replay("descriptions", descriptions);
+}
+
+fn replay(target: &str, property: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../fuzz/corpus")
+        .join(target);
+    let mut seeds: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    seeds.sort();
+    assert!(!seeds.is_empty());
+    for seed in seeds {
+        property(&std::fs::read(seed).unwrap());
+    }
+}
