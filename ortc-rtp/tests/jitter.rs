@@ -194,7 +194,7 @@ fn an_h264_frame_without_marker_ends_where_the_timestamp_changes() {
     buffer
         .push(packet(3, 100, false, &[0x41, 0x5a]), now)
         .unwrap();
-    let started = now + Duration::from_millis(100);
+    let started = now + Duration::from_millis(250);
     assert_eq!(firsts(&drain(&mut buffer, started)), [1]);
     buffer
         .push(packet(4, 200, false, &[0x41, 0x9a]), started)
