@@ -1,5 +1,7 @@
 //! RTCSocket: one local socket for many connections (draft §2.3.5).
 
+mod registry;
+
 use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -14,6 +16,8 @@ use rand_core::{Rng, SeedableRng};
 use thiserror::Error;
 
 use crate::demux::{Layer, layer};
+
+use registry::{Claim, GENERATIONS, HeldCheck, Local, Proof, Registered};
 
 /// Names a connection on its socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -192,65 +196,6 @@ pub struct RTCSocket {
     by_path: BTreeMap<Path, Claim>,
     held: VecDeque<HeldCheck>,
     ready: VecDeque<(ConnectionId, Pending)>,
-}
-
-#[derive(Debug)]
-struct Registered {
-    /// Local credentials, newest last: a restart adds some, and the old ones stay in use until the
-    /// new pair is valid.
-    locals: VecDeque<Local>,
-    /// Remote ufrags, newest last.
-    remotes: VecDeque<String>,
-    claims: BTreeSet<Path>,
-}
-
-#[derive(Debug)]
-struct Local {
-    ufrag: String,
-    key: IntegrityKey,
-}
-
-/// Generations of credentials that lead to a connection: the one in use and the one to come, and
-/// one more for a restart of both sides that crossed.
-const GENERATIONS: usize = 3;
-
-impl Registered {
-    fn authenticates(&self, message: &Message<'_>) -> bool {
-        let Some((ufrag, _)) = message.split_username() else {
-            return false;
-        };
-        let local = self.locals.iter().find(|local| local.ufrag == ufrag);
-        local.is_some_and(|local| message.verify_integrity(&local.key))
-    }
-
-    fn pairs(&self) -> impl Iterator<Item = (String, String)> {
-        self.locals.iter().flat_map(|local| {
-            let remotes = self.remotes.iter();
-            remotes.map(|remote| (local.ufrag.clone(), remote.clone()))
-        })
-    }
-}
-
-/// Whose a pair of addresses is, and how well that is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Claim {
-    id: ConnectionId,
-    proof: Proof,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Proof {
-    /// The connection says that it sends there.
-    Said,
-    /// A check that its password authenticates came from there.
-    Checked,
-}
-
-#[derive(Debug)]
-struct HeldCheck {
-    local_ufrag: String,
-    remote_ufrag: String,
-    pending: Pending,
 }
 
 impl RTCSocket {
