@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use ortc_testkit::props::core::{connection_script, descriptions};
+use ortc_testkit::props;
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, any, proptest};
 
@@ -17,13 +17,13 @@ proptest! {
     fn calls_in_any_order_and_any_datagrams_leave_two_connections_sane(
         data in vec(any::<u8>(), 0..1_500)
     ) {
-        connection_script(&data);
+        props::core::connection_script(&data);
     }
 
     #[test]
     fn a_connected_call_stays_sane(setup in 0_u8..16, data in vec(any::<u8>(), 0..1_500)) {
         let script: Vec<u8> = core::iter::once(0x0F | (setup << 4)).chain(data).collect();
-        connection_script(&script);
+        props::core::connection_script(&script);
     }
 
     #[test]
@@ -38,14 +38,14 @@ proptest! {
             "kind": kind, "ssrc": ssrc, "msid": msid,
             "codecs": [{ "payload-id": id, "name": name }]
         });
-        descriptions(text.to_string().as_bytes());
+        props::core::descriptions(text.to_string().as_bytes());
     }
 }
 
 #[test]
 fn seeds_hold() {
-    replay("connection", connection_script);
-    replay("descriptions", descriptions);
+    replay("connection", props::core::connection_script);
+    replay("descriptions", props::core::descriptions);
 }
 
 fn replay(target: &str, property: fn(&[u8])) {

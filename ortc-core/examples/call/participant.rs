@@ -31,6 +31,8 @@ pub(crate) struct Participant {
     duties: Duties,
     sending: Vec<Sending>,
     sinks: BTreeMap<u32, Sink>,
+    /// What was told of tracks that are not described yet.
+    recordings: BTreeMap<u32, Recording>,
     dialler: Option<Dialler>,
     phase: Phase,
     /// Whether the other side has sent everything.
@@ -110,6 +112,7 @@ impl Participant {
             duties,
             sending,
             sinks: BTreeMap::new(),
+            recordings: BTreeMap::new(),
             dialler,
             phase: Phase::Connecting,
             peer_done: false,
@@ -138,16 +141,17 @@ impl Participant {
                 ..Message::default()
             })?;
         }
-        for sending in &self.sending {
+        // Before the tracks: the first frame of a described track may come at once.
+        for recording in recordings {
             send(&Message {
-                track: Some(sending.track.get_description(&self.connection)?),
+                recording: Some(recording),
                 answer: self.duties.answer,
                 ..Message::default()
             })?;
         }
-        for recording in recordings {
+        for sending in &self.sending {
             send(&Message {
-                recording: Some(recording),
+                track: Some(sending.track.get_description(&self.connection)?),
                 answer: self.duties.answer,
                 ..Message::default()
             })?;
@@ -184,10 +188,8 @@ impl Participant {
         if let Some(track) = message.track {
             self.receive(&track, now)?;
         }
-        if let Some(recording) = message.recording
-            && let Some(sink) = self.sinks.get_mut(&recording.ssrc.parse()?)
-        {
-            sink.describe(recording);
+        if let Some(recording) = message.recording {
+            self.recordings.insert(recording.ssrc.parse()?, recording);
         }
         self.peer_done |= message.done == Some(true);
         Ok(())
@@ -200,8 +202,15 @@ impl Participant {
             .first()
             .and_then(|codec| Format::of(&codec.name));
         let format = format.ok_or("the peer's first codec is none that goes into a file")?;
-        let sink = Sink::new(format, &self.duties.folder, self.duties.file_name);
-        self.sinks.insert(track.ssrc()?, sink);
+        let ssrc = track.ssrc()?;
+        let recording = self.recordings.remove(&ssrc);
+        let sink = Sink::new(
+            format,
+            &self.duties.folder,
+            self.duties.file_name,
+            recording,
+        );
+        self.sinks.insert(ssrc, sink);
         Ok(())
     }
 

@@ -80,20 +80,21 @@ const DEFAULT_CHANNELS: u8 = 2;
 const DEFAULT_PRE_SKIP: u16 = 3_840;
 
 impl Sink {
-    pub(crate) fn new(format: Format, folder: &Path, name: &str) -> Self {
+    /// A sink for one track; `recording` is what the sender says of its file.
+    pub(crate) fn new(
+        format: Format,
+        folder: &Path,
+        name: &str,
+        recording: Option<Recording>,
+    ) -> Self {
         Self {
             format,
             path: folder.join(format!("{name}.{}", format.extension())),
-            recording: None,
+            recording,
             recorder: None,
             clock: None,
             progress: Progress::default(),
         }
-    }
-
-    /// What the sender says of the file.
-    pub(crate) fn describe(&mut self, recording: Recording) {
-        self.recording = Some(recording);
     }
 
     pub(crate) fn gap(&mut self, gap: ReceivedGap) {
