@@ -166,7 +166,8 @@ impl ReorderBuffer {
     /// Says that a sequence number belonged to another payload type of the SSRC, such as
     /// telephone-event, or to padding: it is not missing.
     ///
-    /// A number that is late, known already or too far ahead is ignored.
+    /// A number that is late or known already is ignored; so is one beyond the window while what is
+    /// ready has not been taken out, of which [`push`](Self::push) would say [`PushError::Full`].
     pub fn skip(&mut self, extended: u64, now: Instant) {
         let arrived = self.observe(now);
         if self.insert(extended, Slot::Skipped(arrived)).is_ok() {
