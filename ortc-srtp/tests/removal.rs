@@ -1,6 +1,8 @@
 //! Sources that are removed: what is let go of, and what must not be forgotten.
 #![expect(clippy::unwrap_used, reason = "test helpers")]
 
+use std::collections::BTreeMap;
+
 use ortc_srtp::{MasterKey, Profile, ProtectError, Receiver, Sender, UnprotectError};
 
 const A: u32 = 0xaaaa_0000;
@@ -139,6 +141,48 @@ fn removing_what_is_not_there_does_nothing() {
     assert_eq!((format!("{sender:?}"), format!("{receiver:?}")), before);
     let wire = seal(&mut sender, A, 0);
     assert_eq!(open(&mut receiver, &wire), Ok(20));
+}
+
+/// A payload of zeros shows the key stream, which is the nonce's alone: seen twice, it must have
+/// protected the same packet.
+#[test]
+fn no_key_stream_serves_two_packets_however_sources_come_and_go() {
+    for profile in Profile::ALL {
+        let mut sender = pair(profile).0;
+        let mut streams = BTreeMap::new();
+        let (mut seqs, mut sent, mut removed) = ([65_000_u16, 32_000, 7], 0, 0);
+        let mut state = 1_u32;
+        let mut random = |below: u16| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let [high, low, ..] = state.to_be_bytes();
+            u16::from_be_bytes([high, low]) % below
+        };
+        for _ in 0..30_000 {
+            let ssrc = random(3);
+            let seq = &mut seqs[usize::from(ssrc)];
+            match random(200) {
+                0 => {
+                    sender.remove_source(ssrc.into());
+                    removed += 1;
+                }
+                1 => *seq = seq.wrapping_add(random(20_000)),
+                2 => *seq = seq.wrapping_sub(random(3_000)),
+                3..50 => *seq = seq.wrapping_sub(random(40)),
+                _ => *seq = seq.wrapping_add(random(3)),
+            }
+            // The timestamp makes packets differ that share a number.
+            let mut packet = rtp(ssrc.into(), *seq, 0);
+            packet[7] = u8::from(random(2) == 0);
+            let plain = packet.clone();
+            if sender.protect_rtp(&mut packet, 0).is_ok() {
+                sent += 1;
+                let stream = packet[12..20].to_vec();
+                let before = streams.insert(stream, plain.clone());
+                assert!(before.is_none_or(|before| before == plain), "{plain:?}");
+            }
+        }
+        assert!(sent > 5_000 && removed > 50, "{sent} {removed}");
+    }
 }
 
 fn pair(profile: Profile) -> (Sender, Receiver) {
