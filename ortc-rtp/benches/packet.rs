@@ -6,10 +6,14 @@
 
 use core::hint::black_box;
 
+use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
+use ortc_rtp::jitter::{Config, Packet, ReorderBuffer};
+use ortc_rtp::payload::Format;
 use ortc_rtp::pool::PayloadPool;
+use ortc_rtp::sequence::truncate;
 use ortc_rtp::wire::rtcp::{
-    Packet, ReceiverReport, ReportBlock, Sdes, SenderInfo, SenderReport, Text, packets,
+    self, ReceiverReport, ReportBlock, Sdes, SenderInfo, SenderReport, Text, packets,
 };
 use ortc_rtp::wire::{ExtensionElements, Header, RtpPacket};
 
@@ -65,6 +69,33 @@ fn rtp(c: &mut Criterion) {
     });
 }
 
+/// A frame of one packet: what audio, and much of video at low rates, costs in the jitter buffer.
+#[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
+fn jitter(c: &mut Criterion) {
+    for (name, format) in [
+        ("jitter/opus packet in, frame out", Format::Opus),
+        ("jitter/vp8 packet in, frame out", Format::Vp8),
+    ] {
+        let mut buffer = ReorderBuffer::new(format, Config::new(format));
+        let payload = Bytes::from_static(&[0x10, 0x01, 0xaa, 0xbb]);
+        let now = std::time::Instant::now();
+        let mut extended = 65_536;
+        c.bench_function(name, |b| {
+            b.iter(|| {
+                extended += 1;
+                let packet = Packet {
+                    extended,
+                    timestamp: truncate(extended).into(),
+                    marker: true,
+                    payload: payload.clone(),
+                };
+                buffer.push(black_box(packet), now).unwrap();
+                buffer.poll(now)
+            });
+        });
+    }
+}
+
 fn rtcp(c: &mut Criterion) {
     let blocks = [ReportBlock::default(); 2];
     let mut bytes = Vec::new();
@@ -88,24 +119,24 @@ fn rtcp(c: &mut Criterion) {
         b.iter(|| {
             packets(black_box(&bytes))
                 .map(|packet| match packet.unwrap() {
-                    Packet::SenderReport(view) => view.blocks().len(),
-                    Packet::ReceiverReport(view) => view.blocks().len(),
-                    Packet::SourceDescription(view) => view.chunks().count(),
-                    Packet::Goodbye(_)
-                    | Packet::Application(_)
-                    | Packet::Nack(_)
-                    | Packet::TransportFeedback(_)
-                    | Packet::PictureLoss(_)
-                    | Packet::FullIntraRequest(_)
-                    | Packet::ApplicationLayer(_)
-                    | Packet::OtherFeedback(_)
-                    | Packet::ExtendedReport(_)
-                    | Packet::Unknown(_) => 0,
+                    rtcp::Packet::SenderReport(view) => view.blocks().len(),
+                    rtcp::Packet::ReceiverReport(view) => view.blocks().len(),
+                    rtcp::Packet::SourceDescription(view) => view.chunks().count(),
+                    rtcp::Packet::Goodbye(_)
+                    | rtcp::Packet::Application(_)
+                    | rtcp::Packet::Nack(_)
+                    | rtcp::Packet::TransportFeedback(_)
+                    | rtcp::Packet::PictureLoss(_)
+                    | rtcp::Packet::FullIntraRequest(_)
+                    | rtcp::Packet::ApplicationLayer(_)
+                    | rtcp::Packet::OtherFeedback(_)
+                    | rtcp::Packet::ExtendedReport(_)
+                    | rtcp::Packet::Unknown(_) => 0,
                 })
                 .sum::<usize>()
         });
     });
 }
 
-criterion_group!(benches, rtp, rtcp);
+criterion_group!(benches, rtp, jitter, rtcp);
 criterion_main!(benches);

@@ -23,7 +23,7 @@
 //! ```
 //! use core::time::Duration;
 //! use ortc_rtp::repair::{HistoryConfig, NackConfig, NackGenerator, SendHistory};
-//! use ortc_rtp::stream::{ReceiveStream, ReportConfig, ReportSchedule, SendStream};
+//! use ortc_rtp::stream::{Order, ReceiveStream, ReportConfig, ReportSchedule, SendStream};
 //! use ortc_rtp::timestamp::NtpClock;
 //! use ortc_rtp::wire::rtcp::{self, Nack, Packet, SenderReport};
 //! use ortc_rtp::wire::{Header, RtpPacket};
@@ -67,7 +67,11 @@
 //!     let payload = packet.payload();
 //!     let timestamp = Some(packet.timestamp());
 //!     let reception = receiver.on_rtp(packet.sequence(), timestamp, payload.len(), now);
-//!     nack.on_packet(reception.extended, now);
+//!     match reception.order {
+//!         Order::Suspect => continue, // its number is a guess
+//!         Order::Restart => nack.restart(reception.extended),
+//!         _ => nack.on_packet(reception.extended, now),
+//!     }
 //! }
 //! now = nack.poll_timeout().expect("a packet is missing");
 //! nack.handle_timeout(now);
@@ -98,7 +102,7 @@
 //!
 //! | document | what is there | departures |
 //! |---|---|---|
-//! | RFC 3550 | header; SR, RR, SDES, BYE, APP; statistics A.1, A.3, A.8; interval 6.2, 6.3, A.7 | no probation of new sources, as packets are authenticated; `MAX_MISORDER` is 3,000, for video; minimum interval 1 s; two early reports; BYE is not delayed; RTCP padding is taken in any length, and before the last packet on transport feedback, as browsers send it; padding is never sent |
+//! | RFC 3550 | header; SR, RR, SDES, BYE, APP; statistics A.1, A.3, A.8; interval 6.2, 6.3, A.7 | no probation of new sources, as packets are authenticated; `MAX_MISORDER` is 3,000, for video; minimum interval 1 s; two early reports; BYE is not delayed; who has sent stays a sender while silent ([`SendStream::has_sent`](stream::SendStream::has_sent), §6.3.8, §6.4); RTCP padding is taken in any length, and before the last packet on transport feedback, as browsers send it; padding is never sent |
 //! | RFC 3551 | PCMU, PCMA | the marker of a talk spurt is the caller's to set |
 //! | RFC 3611 | every block kept; receiver reference time and DLRR read and written | the other blocks are not interpreted |
 //! | RFC 4585 | generic NACK, PLI; application-layer feedback kept | feedback is not timed by 3.5: the caller sends it at once |

@@ -95,6 +95,28 @@ fn what_is_not_an_access_unit_is_refused() {
     );
 }
 
+/// Start codes with nothing between them, and zeros behind a NAL unit, belong to the byte stream.
+#[test]
+fn empty_nal_units_are_left_out_wherever_they_are() {
+    let units: &[u8] = &[0x41, 1, 2];
+    for before in [&[0, 0, 1][..], &[0, 0, 0, 1, 0, 0, 1], &[0; 5]] {
+        for after in [&[][..], &[0, 0, 1], &[0, 0, 0], &[0, 0, 0, 1, 0]] {
+            let frame = [before, &[0, 0, 0, 1], units, after].concat();
+            let segments = packetize(MODE_1, &frame, 100).unwrap();
+            assert_eq!(segments.len(), 1, "{frame:?}");
+            assert_eq!(segments[0].body, units, "{frame:?}");
+        }
+    }
+    assert_eq!(
+        packetize(MODE_1, &[0, 0, 0], 100),
+        Err(PacketizeError::Empty)
+    );
+    assert_eq!(
+        packetize(MODE_1, &[0, 1], 100),
+        Err(PacketizeError::NotAnnexB)
+    );
+}
+
 /// RFC 6184 §5.7.1: sizes that reach beyond the packet, nested aggregates, empty units.
 #[test]
 fn a_broken_aggregate_is_refused() {

@@ -4,6 +4,7 @@
 use core::time::Duration;
 use std::time::Instant;
 
+use ortc_rtp::sequence::is_newer;
 use ortc_rtp::stream::{Order, ReceiveStream, SendStream};
 use ortc_rtp::timestamp::{NtpClock, RtpClock, middle32};
 use ortc_rtp::wire::rtcp::{ReportBlock, SenderInfo};
@@ -104,6 +105,21 @@ fn a_block_about_another_source_is_ignored() {
 fn the_first_sequence_number_is_below_half_of_its_space() {
     for asked in [0, 0x7FFF, 0x8000, 0xFFFF] {
         assert!(SendStream::new(SSRC, asked, 0, 8_000).next_sequence() < 0x8000);
+    }
+}
+
+#[test]
+fn numbers_left_out_never_make_the_next_one_old() {
+    let mut stream = SendStream::new(1, 30_000, 0, 90_000);
+    let mut last = stream.next_sequence();
+    for asked in [1, 3_000, 32_766, 32_767, 40_000, u16::MAX] {
+        stream.skip(asked);
+        stream.skip(asked);
+        let next = stream.next_sequence();
+        assert!(is_newer(next, last), "{asked}");
+        let left_out = u32::from(next.wrapping_sub(last)) - 1;
+        assert_eq!(left_out, (2 * u32::from(asked)).min(32_766));
+        last = next;
     }
 }
 

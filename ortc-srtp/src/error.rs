@@ -43,8 +43,8 @@ pub enum ProtectError {
     /// More payload than one packet's key stream covers: 2^20 octets (RFC 3711 §4.1.1).
     #[error("packet is longer than its key stream")]
     TooLong,
-    /// The sequence number is older than the 1024 last ones, or lies before the first one by
-    /// more than the rollover counter can express. No receiver would take the packet, and
+    /// The sequence number is older than the 1024 last ones, lies before the first one by more
+    /// than the rollover counter can express, or before the removal of its SSRC. No receiver would take the packet, and
     /// whether its nonce has been used is no longer known.
     #[error("sequence number is behind the window")]
     TooOld,
@@ -78,7 +78,8 @@ pub enum UnprotectError {
     /// The packet was received before.
     #[error("packet is a replay")]
     Replay,
-    /// The packet lies more than 1024 behind the newest, where replays cannot be told apart.
+    /// The packet lies 1024 or more behind the newest, where replays cannot be told apart, or
+    /// before the removal of its SSRC.
     #[error("packet is behind the replay window")]
     TooOld,
     /// From a new SSRC, while as many as allowed are known. Its tag was not checked.

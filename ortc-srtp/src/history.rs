@@ -6,10 +6,12 @@ use crate::replay::{WINDOW, WINDOW_LEN};
 
 /// The highest index sent and, for the last 1024, the start of each tag: 4 KiB per SSRC.
 ///
-/// Equal tags under one key and index mean equal packets, so a retransmission is told from a
-/// reuse without keeping the packet.
+/// Equal tags under one key and index mean equal packets, but for one in 2^32 with this much of
+/// the tag, so a retransmission is told from a reuse without keeping the packet.
 pub(crate) struct History {
     highest: Index,
+    /// Below it nothing is known: the SSRC was removed after that many.
+    floor: u64,
     /// By index modulo 1024; zero where nothing was sent.
     sent: Box<[u32; WINDOW_LEN]>,
 }
@@ -39,10 +41,19 @@ impl History {
     pub(crate) fn starting_with(index: Index, mark: Mark) -> Self {
         let mut history = Self {
             highest: index,
+            floor: 0,
             sent: Box::new([0; WINDOW_LEN]),
         };
         history.set(index.value(), mark.0);
         history
+    }
+
+    /// A stream that goes on, of which only the highest index so far is remembered.
+    pub(crate) fn resuming(highest: Index, index: Index, mark: Mark) -> Self {
+        Self {
+            floor: highest.value() + 1,
+            ..Self::starting_with(index, mark)
+        }
     }
 
     #[inline]
@@ -56,7 +67,7 @@ impl History {
         if index > highest {
             return Use::First;
         }
-        if highest - index >= WINDOW {
+        if highest - index >= WINDOW || index < self.floor {
             return Use::Unknown;
         }
         match self.sent.get(place_of(index)) {

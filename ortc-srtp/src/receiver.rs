@@ -11,14 +11,15 @@ use crate::replay::{ReplayError, ReplayWindow};
 use crate::rtcp;
 use crate::rtp::{Header, HeaderError, MAX_ENCRYPTED};
 use crate::sender::DEFAULT_MAX_SOURCES;
-use crate::sources::Sources;
+use crate::sources::{REMOVED_PER_SOURCE, Sources};
 
 /// Verifies and decrypts the packets of one direction, of any number of SSRCs.
 ///
 /// Each SSRC has a rollover counter and a replay window of 1024 packets for RTP, and a replay
 /// window of 1024 for RTCP. They come into being with the SSRC's first authentic packet, move
-/// with authentic packets only, and stay for the life of the receiver: a stream that pauses
-/// while others send continues where it was.
+/// with authentic packets only, and stay for the life of the receiver, unless
+/// [`remove_source`](Self::remove_source) shrinks them: a stream that pauses while others send
+/// continues where it was.
 ///
 /// Nothing is allocated per packet; a new SSRC allocates once, 150 octets or so.
 ///
@@ -32,6 +33,9 @@ pub struct Receiver {
     /// The highest index of the window is the stream's rollover counter and sequence number.
     streams: Sources<ReplayWindow>,
     reports: Sources<ReplayWindow>,
+    /// What may not be forgotten of removed SSRCs: the highest index of each.
+    removed_streams: Sources<u64>,
+    removed_reports: Sources<u64>,
 }
 
 impl Receiver {
@@ -53,16 +57,43 @@ impl Receiver {
             rtcp: Cipher::for_rtcp(&keys.rtcp),
             streams: Sources::new(hash_seed, DEFAULT_MAX_SOURCES),
             reports: Sources::new(hash_seed, DEFAULT_MAX_SOURCES),
+            removed_streams: Sources::new(hash_seed, 0),
+            removed_reports: Sources::new(hash_seed, 0),
         }
+        .max_sources(DEFAULT_MAX_SOURCES)
     }
 
     /// The most SSRCs to know at a time, in RTP and in RTCP each. Default 1024, which bounds
-    /// what an authenticated peer can make the receiver store to about 300 KiB.
+    /// what an authenticated peer can make the receiver store to about 300 KiB. For each, up to 64
+    /// that [`remove_source`](Self::remove_source) took out are remembered.
     #[must_use]
     pub fn max_sources(mut self, limit: usize) -> Self {
         self.streams.set_limit(limit);
         self.reports.set_limit(limit);
+        let removed = limit.saturating_mul(REMOVED_PER_SOURCE);
+        self.removed_streams.set_limit(removed);
+        self.removed_reports.set_limit(removed);
         self
+    }
+
+    /// Lets go of an SSRC that is not expected to send any more: its replay windows, and its place
+    /// among [`max_sources`](Self::max_sources).
+    ///
+    /// Its highest indices are kept, some thirty octets each, or what it sent could be replayed. If it
+    /// sends again, it goes on behind them, rollover counter included; what was sent before is
+    /// refused ([`UnprotectError::TooOld`]), even if it has never arrived. Once as many are
+    /// remembered as may be, further sources stay as they are.
+    pub fn remove_source(&mut self, ssrc: u32) {
+        if !self.removed_streams.is_full()
+            && let Some(window) = self.streams.remove(ssrc)
+        {
+            self.removed_streams.insert(ssrc, window.highest());
+        }
+        if !self.removed_reports.is_full()
+            && let Some(window) = self.reports.remove(ssrc)
+        {
+            self.removed_reports.insert(ssrc, window.highest());
+        }
     }
 
     /// The profile of the key.
@@ -95,7 +126,7 @@ impl Receiver {
         let Some(window) = self.streams.get(at) else {
             return Err(UnprotectError::TooManySources);
         };
-        let index = estimate(window, header.seq)?;
+        let index = estimate(window.highest(), header.seq)?;
         // Before the tag: a replay costs nothing to refuse (RFC 3711 §3.3, step 5).
         window.check(index.value())?;
         let len = self.rtp.open_rtp(packet, header, index)?;
@@ -115,10 +146,19 @@ impl Receiver {
         if self.streams.is_full() {
             return Err(UnprotectError::TooManySources);
         }
-        let index = Index::first(header.seq);
+        let removed = self.removed_streams.find(header.ssrc);
+        let removed = removed.and_then(|at| self.removed_streams.get(at)).copied();
+        let index = match removed {
+            Some(highest) => estimate(highest, header.seq)?,
+            None => Index::first(header.seq),
+        };
+        if removed.is_some_and(|highest| index.value() <= highest) {
+            return Err(UnprotectError::TooOld);
+        }
         let len = self.rtp.open_rtp(packet, header, index)?;
-        let window = ReplayWindow::starting_with(index.value());
-        self.streams.insert(header.ssrc, window);
+        self.removed_streams.remove(header.ssrc);
+        self.streams
+            .insert(header.ssrc, first_window(removed, index.value()));
         Ok(len)
     }
 
@@ -142,26 +182,42 @@ impl Receiver {
         let index = u64::from(word.index());
 
         let known = self.reports.find(ssrc);
+        let mut removed = None;
         match known.and_then(|at| self.reports.get(at)) {
             Some(window) => window.check(index)?,
             None if self.reports.is_full() => return Err(UnprotectError::TooManySources),
-            None => {}
+            None => {
+                let at = self.removed_reports.find(ssrc);
+                removed = at.and_then(|at| self.removed_reports.get(at)).copied();
+                if removed.is_some_and(|highest| index <= highest) {
+                    return Err(UnprotectError::TooOld);
+                }
+            }
         }
         let len = self.rtcp.open_rtcp(packet, ssrc, word)?;
         match known.and_then(|at| self.reports.get_mut(at)) {
             Some(window) => window.record(index),
-            None => self
-                .reports
-                .insert(ssrc, ReplayWindow::starting_with(index)),
+            None => {
+                self.removed_reports.remove(ssrc);
+                self.reports.insert(ssrc, first_window(removed, index));
+            }
         }
         Ok(len)
     }
 }
 
-/// The index that a packet of the window's stream has if it is authentic.
+/// The window of an SSRC after its first packet, or the first since it was removed.
+fn first_window(removed: Option<u64>, index: u64) -> ReplayWindow {
+    match removed {
+        Some(highest) => ReplayWindow::resuming(highest, index),
+        None => ReplayWindow::starting_with(index),
+    }
+}
+
+/// The index that a packet of a stream has if it is authentic, by the stream's highest.
 #[inline]
-fn estimate(window: &ReplayWindow, seq: u16) -> Result<Index, UnprotectError> {
-    match Index::from_value(window.highest()).estimate(seq) {
+fn estimate(highest: u64, seq: u16) -> Result<Index, UnprotectError> {
+    match Index::from_value(highest).estimate(seq) {
         Ok(index) => Ok(index),
         // Nothing comes before the rollover counter's first round, so the sender has jumped
         // ahead within it by more than half.

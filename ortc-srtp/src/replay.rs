@@ -33,6 +33,17 @@ impl ReplayWindow {
         window
     }
 
+    /// The window of a stream of which only the highest index is remembered: `index`, which is
+    /// above it, is the first that counts as new, and all up to `highest` as seen.
+    pub(crate) fn resuming(highest: u64, index: u64) -> Self {
+        let mut window = Self {
+            highest,
+            seen: [u64::MAX; WORDS],
+        };
+        window.record(index);
+        window
+    }
+
     #[inline]
     pub(crate) const fn highest(&self) -> u64 {
         self.highest
@@ -125,6 +136,21 @@ mod tests {
         window.record(1 << 47);
         assert_eq!(window.check((1 << 47) - 1), Ok(()));
         assert_eq!(window.check(5_701), Err(ReplayError::Behind));
+    }
+
+    #[test]
+    fn what_lies_before_a_resumption_counts_as_seen() {
+        for gap in [1, 2, 64, 1023, 1024, 5_000] {
+            let window = ReplayWindow::resuming(9_000, 9_000 + gap);
+            for index in 0..9_000 + gap {
+                assert_eq!(
+                    window.check(index).is_ok(),
+                    index > 9_000 && index + WINDOW > 9_000 + gap
+                );
+            }
+            assert_eq!(window.check(9_000 + gap), Err(ReplayError::Seen));
+            assert_eq!(window.check(9_001 + gap), Ok(()));
+        }
     }
 
     /// Bits that were set a round ago mean nothing for the indices skipped now.

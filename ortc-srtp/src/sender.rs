@@ -12,7 +12,7 @@ use crate::keys::{MasterKey, SessionKeys};
 use crate::profile::Profile;
 use crate::rtcp::{self, Esrtcp};
 use crate::rtp::{Header, HeaderError, MAX_ENCRYPTED};
-use crate::sources::Sources;
+use crate::sources::{REMOVED_PER_SOURCE, Sources};
 
 /// How many SSRCs a sender or a receiver keeps unless told otherwise.
 pub(crate) const DEFAULT_MAX_SOURCES: usize = 1024;
@@ -27,16 +27,17 @@ const RTP_LIMIT: u64 = 1 << 48;
 /// No two different packets leave under the same key and nonce. Under one SSRC and sequence
 /// number the *same* packet may be protected again, octet for octet, and gives the same
 /// octets: that is how a packet is retransmitted on its own SSRC. A different one is refused
-/// ([`ProtectError::NonceReuse`]), and so is a sequence number more than 1024 behind the highest
+/// ([`ProtectError::NonceReuse`]), and so is a sequence number 1024 or more behind the highest
 /// ([`ProtectError::TooOld`]), of which that is no longer known and which a receiver would not
-/// take. To retransmit with another header (new header extensions, say), use RTX, which has an
-/// SSRC and sequence numbers of its own.
+/// take. Packets are compared by the first 32 bits of their tags, which one in 2^32 that differ
+/// has in common. To retransmit with another header (new header extensions, say), use RTX, which
+/// has an SSRC and sequence numbers of its own.
 ///
 /// The rollover counter of each SSRC starts at zero, belongs to that SSRC, and is estimated
 /// around the highest sequence number sent: packets may be protected in another order than
 /// theirs. Start a stream below 2^15, so that the first wrap cannot be mistaken by a receiver
 /// that missed the first packets, and never jump ahead by 2^15 or more: such a packet counts as
-/// an old one, here and at the receiver.
+/// an old one, here and, but for a stream's first round, at the receiver.
 ///
 /// One `Sender` per master key: two with the same key would both begin at zero.
 ///
@@ -55,6 +56,9 @@ pub struct Sender {
     streams: Sources<History>,
     /// The SRTCP index of each SSRC's next packet.
     reports: Sources<u32>,
+    /// What may not be forgotten of removed SSRCs: the highest index, the next SRTCP index.
+    removed_streams: Sources<Index>,
+    removed_reports: Sources<u32>,
     rtp_count: u64,
     rtcp_count: u32,
     /// Where a retransmission is protected until it is known to be one.
@@ -80,18 +84,45 @@ impl Sender {
             rtcp: Cipher::for_rtcp(&keys.rtcp),
             streams: Sources::new(hash_seed, DEFAULT_MAX_SOURCES),
             reports: Sources::new(hash_seed, DEFAULT_MAX_SOURCES),
+            removed_streams: Sources::new(hash_seed, 0),
+            removed_reports: Sources::new(hash_seed, 0),
             rtp_count: 0,
             rtcp_count: 0,
             scratch: Vec::new(),
         }
+        .max_sources(DEFAULT_MAX_SOURCES)
     }
 
-    /// The most SSRCs that RTP, and that RTCP, may use. Default 1024; each costs 4 KiB.
+    /// The most SSRCs that RTP, and that RTCP, may use at a time. Default 1024; each costs 4 KiB,
+    /// and of each up to 64 that [`remove_source`](Self::remove_source) took out are remembered.
     #[must_use]
     pub fn max_sources(mut self, limit: usize) -> Self {
         self.streams.set_limit(limit);
         self.reports.set_limit(limit);
+        let removed = limit.saturating_mul(REMOVED_PER_SOURCE);
+        self.removed_streams.set_limit(removed);
+        self.removed_reports.set_limit(removed);
         self
+    }
+
+    /// Lets go of an SSRC that will not send any more: its 4 KiB, and its place among
+    /// [`max_sources`](Self::max_sources).
+    ///
+    /// Its highest indices are kept, some thirty octets each, as no nonce may be used again while
+    /// the key lives. If it does send again, it goes on behind them, rollover counter included;
+    /// what it sent before cannot be repeated ([`ProtectError::TooOld`]). Once as many are
+    /// remembered as may be, further sources stay as they are.
+    pub fn remove_source(&mut self, ssrc: u32) {
+        if !self.removed_streams.is_full()
+            && let Some(history) = self.streams.remove(ssrc)
+        {
+            self.removed_streams.insert(ssrc, history.highest());
+        }
+        if !self.removed_reports.is_full()
+            && let Some(next) = self.reports.remove(ssrc)
+        {
+            self.removed_reports.insert(ssrc, next);
+        }
     }
 
     /// The profile of the key.
@@ -137,7 +168,7 @@ impl Sender {
         Ok(())
     }
 
-    /// The first packet of an SSRC.
+    /// The first packet of an SSRC, or the first since it was removed.
     #[cold]
     fn protect_first(
         &mut self,
@@ -148,9 +179,21 @@ impl Sender {
         if self.streams.is_full() {
             return Err(ProtectError::TooManySources);
         }
-        let index = Index::first(header.seq);
-        let fingerprint = self.rtp.seal_rtp(buf, start, header, index);
-        let history = History::starting_with(index, fingerprint.into());
+        let removed = self.removed_streams.find(header.ssrc);
+        let removed = removed.and_then(|at| self.removed_streams.get(at)).copied();
+        let index = match removed {
+            Some(highest) => highest.estimate(header.seq)?,
+            None => Index::first(header.seq),
+        };
+        if removed.is_some_and(|highest| index.value() <= highest.value()) {
+            return Err(ProtectError::TooOld);
+        }
+        let mark = self.rtp.seal_rtp(buf, start, header, index).into();
+        let history = match removed {
+            Some(highest) => History::resuming(highest, index, mark),
+            None => History::starting_with(index, mark),
+        };
+        self.removed_streams.remove(header.ssrc);
         self.streams.insert(header.ssrc, history);
         self.rtp_count += 1;
         Ok(())
@@ -207,8 +250,9 @@ impl Sender {
             }
             None if self.reports.is_full() => return Err(ProtectError::TooManySources),
             None => {
-                self.reports.insert(ssrc, 1);
-                0
+                let index = self.removed_reports.remove(ssrc).unwrap_or(0);
+                self.reports.insert(ssrc, index + 1);
+                index
             }
         };
         self.rtcp

@@ -3,8 +3,8 @@
 /// One value per SSRC, in a dense list with an open-addressing index beside it.
 ///
 /// The hash is keyed, so that nobody who picks SSRCs can make them collide, and the order of
-/// the list is that of first use, so that nothing depends on the key. Entries are never
-/// removed: an index forgotten is a replay accepted or a nonce used again.
+/// the list is that of first use and removal, so that nothing depends on the key. Who removes an
+/// entry remembers its highest index: one forgotten is a replay accepted or a nonce used again.
 #[derive(Clone, Debug)]
 pub(crate) struct Sources<T> {
     entries: Vec<Entry<T>>,
@@ -21,6 +21,9 @@ struct Entry<T> {
     ssrc: u32,
     state: T,
 }
+
+/// How many removed SSRCs are remembered for each that may be in use.
+pub(crate) const REMOVED_PER_SOURCE: usize = 64;
 
 /// Slots to begin with: four sources, as many as most connections have.
 const FIRST_SLOTS: usize = 8;
@@ -92,6 +95,18 @@ impl<T> Sources<T> {
         }
     }
 
+    /// Takes an SSRC out. The index is built anew, which is rare enough not to be done in place.
+    pub(crate) fn remove(&mut self, ssrc: u32) -> Option<T> {
+        let at = self.find(ssrc)?;
+        let entry = self.entries.swap_remove(at);
+        self.last = 0;
+        self.slots.fill(0);
+        for at in 0..self.entries.len() {
+            self.place(at);
+        }
+        Some(entry.state)
+    }
+
     fn place(&mut self, at: usize) {
         let (Some(entry), Ok(tag)) = (self.entries.get(at), u32::try_from(at + 1)) else {
             return;
@@ -149,5 +164,25 @@ mod tests {
             }
             assert_eq!(sources.find(1), None);
         }
+    }
+
+    #[test]
+    fn what_is_removed_is_found_no_more_and_all_else_is() {
+        let mut sources = Sources::new(*b"8 octets", 4096);
+        (0..100_u32).for_each(|ssrc| sources.insert(ssrc, ssrc + 7));
+        for ssrc in (0..100).step_by(3) {
+            assert_eq!(sources.remove(ssrc), Some(ssrc + 7));
+            assert_eq!(sources.remove(ssrc), None);
+        }
+        for ssrc in 0..100 {
+            let state = sources.find(ssrc).and_then(|at| sources.get(at)).copied();
+            assert_eq!(state, (ssrc % 3 != 0).then_some(ssrc + 7));
+        }
+        for ssrc in 0..100 {
+            sources.remove(ssrc);
+        }
+        assert_eq!((sources.len(), sources.find(1)), (0, None));
+        sources.insert(1, 1);
+        assert_eq!(sources.find(1), Some(0));
     }
 }

@@ -49,7 +49,9 @@ impl Window {
         let mut old = mem::take(self);
         let len = span.next_power_of_two().max(FIRST);
         self.slots.resize_with(len, Slot::default);
-        for number in (head..).take(old.slots.len()) {
+        for offset in 0..old.slots.len() as u64 {
+            // At the very end of the numbers they begin again, in the ring's order too.
+            let number = head.wrapping_add(offset);
             let slot = old.take(number);
             self.put(number, slot);
         }

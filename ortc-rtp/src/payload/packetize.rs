@@ -125,8 +125,9 @@ pub enum PacketizeError {
 
 /// Splits encoded frames into RTP payloads.
 ///
-/// A frame leaves as segments of one length with the last shorter, so that a run of them can
-/// leave in one segmented send. A frame that fits one packet costs no allocation.
+/// What is cut in pieces, a VP8 frame or a large NAL unit, leaves as segments of one length with
+/// the last shorter, so that a run of them can leave in one segmented send. A frame that fits one
+/// packet costs no allocation.
 #[derive(Debug)]
 pub struct Packetizer {
     format: Format,

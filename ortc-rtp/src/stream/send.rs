@@ -10,6 +10,9 @@ use crate::wire::rtcp::{ReportBlock, SenderInfo};
 /// packets are lost cannot guess its rollover counter wrong (RFC 3711 §3.3.1).
 const FIRST_SEQUENCE: u16 = 0x7FFF;
 
+/// The most numbers left out at once: the next one is then 2^15 - 1 ahead of the last.
+const MAX_SKIP: u16 = 0x7FFE;
+
 /// What a stream sent, and what came back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SendStats {
@@ -56,6 +59,8 @@ struct Reference {
 pub struct SendStream {
     ssrc: u32,
     next_sequence: u16,
+    /// Numbers left out since the last packet.
+    skipped: u16,
     timestamp_offset: u32,
     clock_rate: u32,
     reference: Option<Reference>,
@@ -77,6 +82,7 @@ impl SendStream {
         Self {
             ssrc,
             next_sequence: initial_sequence & FIRST_SEQUENCE,
+            skipped: 0,
             timestamp_offset,
             clock_rate,
             reference: None,
@@ -123,12 +129,19 @@ impl SendStream {
     pub const fn next_sequence(&mut self) -> u16 {
         let sequence = self.next_sequence;
         self.next_sequence = sequence.wrapping_add(1);
+        self.skipped = 0;
         sequence
     }
 
     /// Leaves numbers out before the next packet, so that a gap of a forwarded source stays one.
+    ///
+    /// Between two packets 32,766 are left out at most, however many are asked for: a number half
+    /// of the space ahead counts as an old one, for the receiver and in SRTP (RFC 3711 §3.3.1).
     #[inline]
     pub const fn skip(&mut self, packets: u16) {
+        let left = MAX_SKIP - self.skipped;
+        let packets = if packets < left { packets } else { left };
+        self.skipped += packets;
         self.next_sequence = self.next_sequence.wrapping_add(packets);
     }
 
@@ -157,6 +170,9 @@ impl SendStream {
     }
 
     /// Whether media was sent, so that a sender report and not a receiver report is due.
+    ///
+    // DEVIATION(RFC 3550 §6.4): a source that fell silent two intervals ago would send receiver
+    // reports. Its clock stays known to the receiver this way, and lip sync holds when it resumes.
     #[must_use]
     pub const fn has_sent(&self) -> bool {
         self.reference.is_some()

@@ -64,17 +64,16 @@ impl Sender {
         max_payload: usize,
     ) -> Result<(), PacketizeError> {
         self.units.clear();
-        self.units.extend(units(frame));
-        let Some(first) = self.units.first() else {
-            return Err(if frame.iter().all(|&octet| octet <= 1) {
-                PacketizeError::Empty
-            } else {
-                PacketizeError::NotAnnexB
-            });
+        let Some(first) = frame.iter().position(|&octet| octet != 0) else {
+            return Err(PacketizeError::Empty);
         };
-        let before = frame.get(..first.start.saturating_sub(3));
-        if before.is_none_or(|octets| octets.iter().any(|&octet| octet != 0)) {
+        // Zeros, at least two, and a one: the first start code, and nothing before it.
+        if first < 2 || frame.get(first) != Some(&1) {
             return Err(PacketizeError::NotAnnexB);
+        }
+        self.units.extend(units(frame));
+        if self.units.is_empty() {
+            return Err(PacketizeError::Empty);
         }
         for unit in &self.units {
             let header = frame.get(unit.start).copied().unwrap_or_default();

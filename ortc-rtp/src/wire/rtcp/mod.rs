@@ -148,8 +148,8 @@ impl<'a> Packet<'a> {
 
 /// The packets of a datagram, each checked when its turn comes.
 ///
-/// A packet whose content is wrong is an error and the next one follows; one whose length is wrong
-/// ends the datagram, because nothing says where the next begins.
+/// A packet whose content is wrong is an error and the next one follows; one whose version, type,
+/// length or padding is wrong ends the datagram, because where the next begins cannot be trusted.
 ///
 /// ```
 /// use ortc_rtp::wire::rtcp::{Packet, Pli, packets};

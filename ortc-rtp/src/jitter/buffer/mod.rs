@@ -1,14 +1,16 @@
+//! The window: what has arrived, what is waited for, and what is given up.
+
+mod assembly;
+
 use std::collections::VecDeque;
 use std::time::Instant;
 
 use core::time::Duration;
 
-use bytes::Buf;
-
 use super::pool::Pool;
 use super::window::{Slot, Stored, Window};
-use super::{Config, Frame, Output, Packet, PushError, Stats};
-use crate::payload::{Depacketizer, Format, FrameStart, MediaKind, Part};
+use super::{Config, Output, Packet, PushError, Stats};
+use crate::payload::{Depacketizer, Format, FrameStart, Part};
 
 /// The most slots that a configuration can ask for: the span of a 16-bit sequence number.
 const MAX_PACKETS: usize = 1 << 16;
@@ -24,7 +26,8 @@ const ORIGIN_WAIT: Duration = Duration::from_millis(250);
 
 /// Puts the packets of one SSRC in order and gives whole frames; see the [module](super).
 ///
-/// Idle it holds no heap memory. One packet costs the same whatever has been lost before it, but
+/// Before its first packet it holds no heap memory; afterwards it keeps the widest window that it
+/// needed and room for up to four of its largest assembled frames. One packet costs the same whatever has been lost before it, but
 /// for the walk over a gap's missing numbers, of which there are never more than the window has.
 #[derive(Debug)]
 pub struct ReorderBuffer {
@@ -167,7 +170,8 @@ impl ReorderBuffer {
     /// Says that a sequence number belonged to another payload type of the SSRC, such as
     /// telephone-event, or to padding: it is not missing.
     ///
-    /// A number that is late, known already or too far ahead is ignored.
+    /// A number that is late or known already is ignored; so is one beyond the window while what is
+    /// ready has not been taken out, of which [`push`](Self::push) would say [`PushError::Full`].
     pub fn skip(&mut self, extended: u64, now: Instant) {
         let arrived = self.observe(now);
         if self.insert(extended, Slot::Skipped(arrived)).is_ok() {
@@ -419,140 +423,6 @@ impl ReorderBuffer {
             Phase::Building(frame) => self.finish(frame),
         }
         true
-    }
-
-    /// Directly after a gap: is this packet the first of a frame? A video frame that had a packet
-    /// before the gap is not whole.
-    fn can_begin(&self, seen: &Seen) -> bool {
-        let start = seen.part.map_or(FrameStart::No, |part| part.start());
-        match self.format().kind() {
-            MediaKind::Audio => start == FrameStart::Certain,
-            MediaKind::Video => start != FrameStart::No && self.timestamp != Some(seen.timestamp),
-        }
-    }
-
-    fn begin(&mut self, seen: Seen, begun: Begun) {
-        self.depacketizer.reset();
-        let frame = Building {
-            timestamp: seen.timestamp,
-            last: self.scan,
-            begun,
-        };
-        self.phase = Phase::Building(frame);
-        self.add(seen, frame);
-    }
-
-    fn add(&mut self, seen: Seen, frame: Building) {
-        let added = seen
-            .part
-            .is_some_and(|part| self.depacketizer.add(&part).is_ok());
-        if !added {
-            self.discard_frame();
-            self.discard(seen);
-            return;
-        }
-        let frame = Building {
-            last: self.scan,
-            ..frame
-        };
-        self.timestamp = Some(seen.timestamp);
-        self.phase = Phase::Building(frame);
-        self.step();
-        if seen.marker || self.format().kind() == MediaKind::Audio {
-            self.finish(frame);
-        }
-    }
-
-    /// The frame ends before `scan`.
-    fn finish(&mut self, frame: Building) {
-        let whole = self
-            .depacketizer
-            .finish()
-            .ok()
-            .filter(|whole| frame.begun == Begun::AtBoundary || whole.complete_after_loss);
-        self.phase = Phase::Boundary;
-        let Some(whole) = whole else {
-            self.discard_frame();
-            return;
-        };
-        let payload = match self.single_packet() {
-            Some((mut payload, prefix)) => {
-                payload.advance(prefix.min(payload.len()));
-                payload
-            }
-            None => {
-                let (window, numbers) = (&mut self.window, self.head..self.scan);
-                self.pool.frame(whole.len, |out| {
-                    for number in numbers {
-                        if let Slot::Packet(Stored {
-                            part: Ok(part),
-                            payload,
-                            ..
-                        }) = window.take(number)
-                        {
-                            part.append_to(&payload, out);
-                        }
-                    }
-                })
-            }
-        };
-        self.ready.push_back(Output::Frame(Frame {
-            timestamp: frame.timestamp,
-            payload,
-            key_frame: whole.key_frame,
-            first: self.head,
-            last: frame.last,
-            after_gap: self.continuity == Continuity::Broken,
-        }));
-        self.stats.frames += 1;
-        self.continuity = Continuity::Unbroken;
-        self.head = self.scan;
-    }
-
-    /// The payload of a frame of one packet that needs no assembly, and what to drop before it.
-    fn single_packet(&mut self) -> Option<(bytes::Bytes, usize)> {
-        if self.scan - self.head != 1 {
-            return None;
-        }
-        let Slot::Packet(Stored { part: Ok(part), .. }) = self.window.get(self.head) else {
-            return None;
-        };
-        let prefix = Part::prefix_len(part)?;
-        match self.window.take(self.head) {
-            Slot::Packet(stored) => Some((stored.payload, prefix)),
-            Slot::Empty | Slot::Skipped(_) => None,
-        }
-    }
-
-    /// Drops what has been collected of a frame.
-    fn discard_frame(&mut self) {
-        for number in self.head..self.scan {
-            if let Slot::Packet(_) = self.window.take(number) {
-                self.stats.dropped += 1;
-            }
-        }
-        if self.head < self.scan {
-            self.continuity = Continuity::Broken;
-        }
-        self.head = self.scan;
-        self.depacketizer.reset();
-    }
-
-    /// Drops the packet at `scan`, and with it all that has its timestamp, even behind a marker:
-    /// a sender that relays what it received can number the halves of a frame the wrong way round.
-    fn discard(&mut self, seen: Seen) {
-        self.window.take(self.scan);
-        self.step();
-        self.head = self.scan;
-        self.stats.dropped += 1;
-        self.continuity = Continuity::Broken;
-        self.timestamp = Some(seen.timestamp);
-        self.phase = match self.format().kind() {
-            MediaKind::Audio => Phase::Boundary,
-            MediaKind::Video => Phase::Discarding {
-                timestamp: seen.timestamp,
-            },
-        };
     }
 }
 
