@@ -254,6 +254,10 @@ impl Media {
                     self.write_rtcp(control, buf, now) && protect_rtcp(buf, start, srtp, out, now)
                 }
             };
+            if let Control::Bye { ssrc } = control {
+                // The track is gone; SRTP keeps only how far its numbers went.
+                srtp.remove_source(ssrc);
+            }
             if protected {
                 self.reports.on_sent(control, buf.len() - start);
                 return true;

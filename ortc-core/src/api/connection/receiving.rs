@@ -245,6 +245,9 @@ impl RTCConnection {
         self.media.departed(slot, &mut self.output);
         if let Some(track) = self.media.receivers.remove(slot) {
             self.media.receive_routes.remove(track.wire_ssrc);
+            if let Some(srtp) = &mut self.transport.srtp {
+                srtp.receiver.remove_source(track.wire_ssrc);
+            }
             self.join_streams(&track.track, &[]);
             self.media.settle_streams(&mut self.output);
         }
