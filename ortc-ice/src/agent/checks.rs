@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::Agent;
-use crate::ladder::Next;
+use crate::ladder::{self, Next};
 use crate::pair::{Awaiting, PairId, PairState, Progress, Queue, State, Valid};
 use crate::transaction::{OUTSTANDING_MAX, Transaction};
 
@@ -84,7 +84,7 @@ impl Agent {
                     retry_at: now,
                 });
                 awaiting.sent = awaiting.sent.saturating_add(1);
-                let round_trip = pair.rtt.unwrap_or_default() * 2;
+                let round_trip = pair.patience();
                 let probe = match (nominating, awaiting.sent < PATIENT_PROBES) {
                     (true, true) => {
                         match self
@@ -102,6 +102,12 @@ impl Agent {
                 awaiting.retry_at = now + probe.max(round_trip);
             }
             State::InProgress(progress) if !strict => {
+                if now - progress.sent_at > ladder::LIFETIME {
+                    // The embedder slept. Time in which nothing could be sent is no reason to give
+                    // up: the series begins again.
+                    progress.since = now;
+                    progress.sent = 0;
+                }
                 progress.sent = progress.sent.saturating_add(1);
                 progress.sent_at = now;
             }
@@ -228,7 +234,7 @@ impl Agent {
             return;
         };
         let nominate = pair.nominate;
-        let round_trip = pair.rtt.unwrap_or_default() * 2;
+        let round_trip = pair.patience();
         let Some(valid) = pair.valid_mut() else {
             return;
         };
@@ -373,7 +379,19 @@ impl Agent {
     /// The peer refused our check with an error that we cannot repair (RFC 8445 §7.2.5.2.4).
     pub(super) fn pair_refused(&mut self, id: PairId) {
         match self.checklist.get(id).map(|pair| pair.pair_state()) {
-            Some(PairState::InProgress | PairState::Waiting) => self.fail(id),
+            Some(PairState::InProgress | PairState::Waiting) => {
+                let triggered = self
+                    .checklist
+                    .get(id)
+                    .is_some_and(|pair| pair.queue == Some(Queue::Triggered));
+                if triggered {
+                    // The peer has checked it since, and that check has yet to be answered by ours.
+                    self.checklist.set_state(id, State::Waiting);
+                } else {
+                    self.checklist.unqueue(id);
+                    self.fail(id);
+                }
+            }
             // A refusal is no consent, and no proof that the path is broken either.
             Some(PairState::Succeeded | PairState::Frozen | PairState::Failed) | None => {}
         }

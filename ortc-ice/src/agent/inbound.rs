@@ -223,6 +223,12 @@ impl Agent {
         let Some(mapped) = message.xor_mapped_address() else {
             return Err(DropReason::Malformed);
         };
+        if self.is_consent_over(pair) {
+            // Whichever call of this instant comes first: the answer is too late (RFC 7675 §5.1).
+            self.expire(pair);
+            self.pump();
+            return Err(DropReason::UnknownTransaction);
+        }
         self.counters.responses_received += 1;
         self.settle_transaction(pair, id);
         self.pair_answered(pair, &transaction, mapped);

@@ -258,6 +258,14 @@ impl Agent {
         }
     }
 
+    /// Whether consent of a valid pair has expired, told to the embedder or not yet.
+    pub(super) fn is_consent_over(&self, id: PairId) -> bool {
+        self.checklist
+            .get(id)
+            .and_then(Pair::valid)
+            .is_some_and(|valid| valid.consent_until <= self.now)
+    }
+
     fn consent_lost(&mut self) {
         if self.active.is_none() && self.progress == Outlook::Connected {
             self.progress = Outlook::Trying;
