@@ -315,12 +315,12 @@ impl Checklist {
             .min()
     }
 
-    /// The pairs with this remote candidate, if all of them have failed.
-    pub(crate) fn failed_with(&self, generation: u32, remote: usize) -> Option<Vec<PairId>> {
+    /// The pairs with this remote candidate.
+    pub(crate) fn of_remote(&self, generation: u32, remote: usize) -> Vec<PairId> {
         self.pairs
             .iter()
             .filter(|(_, pair)| pair.generation == generation && pair.remote == remote)
-            .map(|(id, pair)| (pair.pair_state() == PairState::Failed).then_some(id))
+            .map(|(id, _)| id)
             .collect()
     }
 }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use subtle::ConstantTimeEq;
 use thiserror::Error;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -23,8 +24,9 @@ const PASSWORD_LEN: usize = 24;
 /// The short-term credentials of one side of a session.
 ///
 /// Both parts are made of ice-chars (letters, digits, `+`, `/`), 4 to 256 and 22 to 256 of them.
-/// The password does not show in `Debug`, and both are erased on drop.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+/// The password does not show in `Debug` and is compared in constant time, and both are erased on
+/// drop.
+#[derive(Clone, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct Credentials {
     ufrag: String,
     password: String,
@@ -106,6 +108,13 @@ impl Credentials {
             zeroize::Zeroizing::new(text.concat())
         };
         *octets(self) > *octets(other)
+    }
+}
+
+impl PartialEq for Credentials {
+    fn eq(&self, other: &Self) -> bool {
+        let password = self.password.as_bytes().ct_eq(other.password.as_bytes());
+        self.ufrag == other.ufrag && bool::from(password)
     }
 }
 

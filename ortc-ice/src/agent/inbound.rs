@@ -175,7 +175,7 @@ impl Agent {
     fn take_up(&mut self, pair: Option<PairId>, path: Path, check: Check) {
         let found = pair.or_else(|| {
             let local = self.local_by_base(path.local)?;
-            let remote = self.learn_remote(path.remote, check.priority)?;
+            let remote = self.learn_remote(local, path.remote, check.priority)?;
             self.form_pair(local, remote, Formation::Triggered)
         });
         let Some(id) = found else {

@@ -42,10 +42,11 @@ impl IntegrityKey {
     pub fn new(key: &[u8]) -> Self {
         let mut block = [0_u8; BLOCK];
         if key.len() > BLOCK {
-            let digest = Sha1::digest(key);
+            let mut digest = Sha1::digest(key);
             for (to, from) in block.iter_mut().zip(digest.iter()) {
                 *to = *from;
             }
+            digest.as_mut_slice().zeroize();
         } else {
             for (to, from) in block.iter_mut().zip(key) {
                 *to = *from;
