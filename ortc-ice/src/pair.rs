@@ -163,6 +163,11 @@ impl Pair {
         }
     }
 
+    /// Waiting or in progress.
+    pub(crate) const fn is_busy(&self) -> bool {
+        matches!(self.state, State::Waiting | State::InProgress(_))
+    }
+
     pub(crate) const fn valid(&self) -> Option<&Valid> {
         match &self.state {
             State::Succeeded(valid) => Some(valid),

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use ortc_ice::stun::{ErrorCode, Message};
 use ortc_ice::{
-    Agent, Candidate, CandidateKind, Config, DropReason, Event, PairState, Role, RolePolicy,
+    Agent, Candidate, CandidateKind, Config, DropReason, Event, PairState, PairStats, Role,
+    RolePolicy,
 };
 use ortc_testkit::net::Net;
 use ortc_testkit::props::ice::{Check, Node, address, answer, deliver, puppet, run_alone, sent};
@@ -69,6 +70,31 @@ fn an_answer_after_the_end_of_consent_comes_too_late_before_the_time_out_is_hand
     assert_eq!(outcome, Err(DropReason::UnknownTransaction));
     assert_eq!(agent.data_path(), None);
     assert_eq!(agent.poll_event(), Some(Event::ConsentExpired));
+}
+
+#[test]
+fn after_a_sleep_no_pair_without_consent_takes_over_from_another() {
+    let (mut agent, mut now, first) = checking_agent(Config::default());
+    let local = address(1, 0);
+    let mut remotes = vec![(address(2, 0), first)];
+    for index in 1..5 {
+        let remote = Candidate::remote("1", 1, 99, address(2, index), CandidateKind::Host, None);
+        agent.add_remote_candidate(remote.unwrap(), now).unwrap();
+    }
+    let end = now + SECOND / 10;
+    while now < end {
+        for (remote, check) in core::mem::take(&mut remotes) {
+            let good = answer(&check, &puppet(), local, None);
+            deliver(&mut agent, local, remote, &good, now).unwrap();
+        }
+        (now, remotes) = run_alone(&mut agent, now, end);
+    }
+    let succeeded = |pair: &PairStats| pair.state == PairState::Succeeded;
+    assert!(agent.stats().pairs.iter().all(succeeded));
+    while agent.poll_event().is_some() {}
+    agent.handle_timeout(now + HOUR);
+    let events: Vec<_> = core::iter::from_fn(|| agent.poll_event()).collect();
+    assert_eq!(events, [Event::ConsentExpired]);
 }
 
 #[test]

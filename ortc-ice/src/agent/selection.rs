@@ -117,7 +117,10 @@ impl Agent {
         let now = self.now;
         let number = self.generation.number;
         let valid = self.checklist.iter().filter_map(|(id, pair)| {
-            Some((id, pair, pair.valid()?)).filter(|_| pair.generation == number)
+            // After a sleep several consents are over, and only the first was dealt with.
+            let has_consent = |valid: &&Valid| valid.consent_until > now;
+            Some((id, pair, pair.valid().filter(has_consent)?))
+                .filter(|_| pair.generation == number)
         });
         let by_wish = self.role == Role::Controlled;
         let rank = |pair: &Pair, valid: &Valid| (by_wish && valid.nominated, pair.priority);
