@@ -74,25 +74,30 @@ fn an_answer_after_the_end_of_consent_comes_too_late_before_the_time_out_is_hand
 
 #[test]
 fn after_a_sleep_no_pair_without_consent_takes_over_from_another() {
-    let (mut agent, mut now, first) = checking_agent(Config::default());
-    let local = address(1, 0);
-    let mut remotes = vec![(address(2, 0), first)];
-    for index in 1..5 {
-        let remote = Candidate::remote("1", 1, 99, address(2, index), CandidateKind::Host, None);
-        agent.add_remote_candidate(remote.unwrap(), now).unwrap();
-    }
-    let end = now + SECOND / 10;
-    while now < end {
-        for (remote, check) in core::mem::take(&mut remotes) {
-            let good = answer(&check, &puppet(), local, None);
-            deliver(&mut agent, local, remote, &good, now).unwrap();
-        }
-        (now, remotes) = run_alone(&mut agent, now, end);
-    }
-    let succeeded = |pair: &PairStats| pair.state == PairState::Succeeded;
-    assert!(agent.stats().pairs.iter().all(succeeded));
-    while agent.poll_event().is_some() {}
+    let mut agent = five_valid_pairs(RolePolicy::Controlling);
+    let (agent, now) = (&mut agent.0, agent.1);
     agent.handle_timeout(now + HOUR);
+    let events: Vec<_> = core::iter::from_fn(|| agent.poll_event()).collect();
+    assert_eq!(events, [Event::ConsentExpired]);
+}
+
+#[test]
+fn after_a_sleep_the_peer_cannot_nominate_a_pair_without_consent() {
+    let (mut agent, now) = five_valid_pairs(RolePolicy::Controlled);
+    let mut check = Check::new(agent.local_credentials(), "puppet", 1);
+    check.use_candidate = true;
+    let path = agent.data_path().unwrap();
+    let other = (0..5)
+        .map(|index| address(2, index))
+        .find(|other| *other != path.remote);
+    deliver(
+        &mut agent,
+        path.local,
+        other.unwrap(),
+        &check.encode(),
+        now + HOUR,
+    )
+    .unwrap();
     let events: Vec<_> = core::iter::from_fn(|| agent.poll_event()).collect();
     assert_eq!(events, [Event::ConsentExpired]);
 }
@@ -198,6 +203,29 @@ fn a_pair_that_was_refused_while_the_peer_checks_it_is_checked_again() {
         Message::parse(&first).ok().map(|m| m.transaction_id())
     );
     assert_eq!(agent.stats().pairs[0].state, PairState::InProgress);
+}
+
+/// An agent whose five pairs are all valid, and which has nothing to tell.
+fn five_valid_pairs(role: RolePolicy) -> (Agent, Instant) {
+    let (mut agent, mut now, first) = checking_agent(Config::default().role(role));
+    let local = address(1, 0);
+    let mut remotes = vec![(address(2, 0), first)];
+    for index in 1..5 {
+        let remote = Candidate::remote("1", 1, 99, address(2, index), CandidateKind::Host, None);
+        agent.add_remote_candidate(remote.unwrap(), now).unwrap();
+    }
+    let end = now + SECOND / 10;
+    while now < end {
+        for (remote, check) in core::mem::take(&mut remotes) {
+            let good = answer(&check, &puppet(), local, None);
+            deliver(&mut agent, local, remote, &good, now).unwrap();
+        }
+        (now, remotes) = run_alone(&mut agent, now, end);
+    }
+    let succeeded = |pair: &PairStats| pair.state == PairState::Succeeded;
+    assert!(agent.stats().pairs.iter().all(succeeded));
+    while agent.poll_event().is_some() {}
+    (agent, now)
 }
 
 /// An agent that has just begun to check one candidate of a peer played by hand, and its first

@@ -68,7 +68,7 @@ impl Agent {
     /// The controlled side follows USE-CANDIDATE (RFC 8445 §7.3.1.5); `fresh` when the peer's last
     /// check on the pair did not carry it. A pair without a success of our own has to wait for it.
     pub(super) fn follow_wish(&mut self, id: PairId, fresh: bool) {
-        if self.role != Role::Controlled {
+        if self.role != Role::Controlled || self.is_consent_over(id) {
             return;
         }
         let now = self.now;
