@@ -29,9 +29,11 @@ fn a_link_local_candidate_is_checked_in_the_zone_of_our_own() {
         let good = answer(&check, &puppet(), link_local(1, 0), None);
         deliver(&mut agent, ours, theirs, &good, now).unwrap();
         assert_eq!(agent.data_path(), Some(Path::udp(ours, theirs)));
-        let local = core::iter::from_fn(|| agent.poll_event()).find_map(|event| match event {
-            Event::ActivePair { local, .. } => Some((local.kind(), local.address())),
-            _ => None,
+        let local = core::iter::from_fn(|| agent.poll_event()).find_map(|event| {
+            let Event::ActivePair { local, .. } = event else {
+                return None;
+            };
+            Some((local.kind(), local.address()))
         });
         assert_eq!(local, Some((CandidateKind::Host, ours)));
         assert_eq!(

@@ -74,8 +74,7 @@ fn an_answer_after_the_end_of_consent_comes_too_late_before_the_time_out_is_hand
 
 #[test]
 fn after_a_sleep_no_pair_without_consent_takes_over_from_another() {
-    let mut agent = five_valid_pairs(RolePolicy::Controlling);
-    let (agent, now) = (&mut agent.0, agent.1);
+    let (mut agent, now) = five_valid_pairs(RolePolicy::Controlling);
     agent.handle_timeout(now + HOUR);
     let events: Vec<_> = core::iter::from_fn(|| agent.poll_event()).collect();
     assert_eq!(events, [Event::ConsentExpired]);
