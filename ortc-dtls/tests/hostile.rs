@@ -1,12 +1,5 @@
 //! What strangers and hostile peers send: noise has no effect, and what breaks the protocol closes.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "test code: a failed expectation is the report"
-)]
-
 mod craft;
 mod pair;
 
