@@ -156,6 +156,16 @@ mod tests {
     }
 
     #[test]
+    fn credentials_are_equal_when_both_parts_are() {
+        let new = |ufrag: &str, password: &str| Credentials::new(ufrag, password).unwrap();
+        let other = PASSWORD.replace("01", "02");
+        assert_eq!(new("abcd", PASSWORD), new("abcd", PASSWORD));
+        assert_ne!(new("abcd", PASSWORD), new("abce", PASSWORD));
+        assert_ne!(new("abcd", PASSWORD), new("abcd", &other));
+        assert_ne!(new("abcd", PASSWORD), new("abcd", &format!("{PASSWORD}0")));
+    }
+
+    #[test]
     fn debug_does_not_show_the_password() {
         let shown = format!("{:?}", Credentials::new("abcd", PASSWORD).unwrap());
         assert!(shown.contains("abcd") && !shown.contains(PASSWORD));

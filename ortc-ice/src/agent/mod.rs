@@ -295,7 +295,7 @@ impl Agent {
             .map(|active| active.path)
     }
 
-    /// How much a path has proved. Found in the ordered index of paths.
+    /// How much a path has proved; a look-up, however many paths there are.
     #[must_use]
     pub fn path_state(&self, path: &Path) -> PathState {
         if self
