@@ -186,10 +186,10 @@ impl Checklist {
     }
 
     /// Takes the next pair whose deadline has passed; it has none from then on.
-    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<PairId> {
-        let (_, id) = *self.deadlines.first().filter(|(at, _)| *at <= now)?;
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<(Instant, PairId)> {
+        let (at, id) = *self.deadlines.first().filter(|(at, _)| *at <= now)?;
         self.set_deadline(id, None);
-        Some(id)
+        Some((at, id))
     }
 
     /// Queues a pair for a check; a triggered one overtakes a repetition, and none is queued twice.

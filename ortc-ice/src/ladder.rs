@@ -17,7 +17,7 @@ const FLAT: u32 = 5;
 /// The longest interval between repetitions.
 const CEILING: Duration = Duration::from_secs(2);
 /// How long a pair is tried without an answer.
-pub(crate) const LIFETIME: Duration = Duration::from_secs(30);
+const LIFETIME: Duration = Duration::from_secs(30);
 /// How long the last check is waited for at least, however late it left.
 const LAST: Duration = Duration::from_millis(500);
 /// Transmissions of one request, `Rc` (RFC 8489 §6.2.1).

@@ -50,6 +50,23 @@ fn a_sleep_of_hours_in_the_middle_of_checking_is_no_reason_to_give_up() {
 }
 
 #[test]
+fn pairs_that_wait_long_for_their_slots_are_given_up_all_the_same() {
+    let (mut agent, now, _) = checking_agent(Config::default().ta(SECOND).unwrap());
+    for index in 1..40 {
+        let remote = Candidate::remote("1", 1, 99, address(2, index), CandidateKind::Host, None);
+        agent.add_remote_candidate(remote.unwrap(), now).unwrap();
+    }
+    let end = now + HOUR;
+    let mut clock = now;
+    while clock < end {
+        clock = run_alone(&mut agent, clock, end).0;
+    }
+    let failed = |pair: &PairStats| pair.state == PairState::Failed;
+    assert!(agent.stats().pairs.iter().all(failed));
+    assert_eq!(agent.poll_event(), Some(Event::Failed));
+}
+
+#[test]
 fn an_answer_after_the_end_of_consent_comes_too_late_before_the_time_out_is_handled_as_well() {
     let (mut agent, now, first) = checking_agent(Config::default());
     let (local, remote) = (address(1, 0), address(2, 0));

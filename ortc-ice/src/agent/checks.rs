@@ -2,9 +2,10 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::time::Instant;
 
 use super::Agent;
-use crate::ladder::{self, Next};
+use crate::ladder::Next;
 use crate::pair::{Awaiting, PairId, PairState, Progress, Queue, State, Valid};
 use crate::transaction::{OUTSTANDING_MAX, Transaction};
 
@@ -29,8 +30,8 @@ const BACKUP: u32 = 3;
 impl Agent {
     /// Does everything that is due: deadlines of pairs, slots of the pacer, failure.
     pub(super) fn pump(&mut self) {
-        while let Some(id) = self.checklist.pop_due(self.now) {
-            self.pair_due(id);
+        while let Some((at, id)) = self.checklist.pop_due(self.now) {
+            self.pair_due(id, at);
         }
         self.pace();
         self.declare_failure();
@@ -102,12 +103,6 @@ impl Agent {
                 awaiting.retry_at = now + probe.max(round_trip);
             }
             State::InProgress(progress) if !strict => {
-                if now - progress.sent_at > ladder::LIFETIME {
-                    // The embedder slept. Time in which nothing could be sent is no reason to give
-                    // up: the series begins again.
-                    progress.since = now;
-                    progress.sent = 0;
-                }
                 progress.sent = progress.sent.saturating_add(1);
                 progress.sent_at = now;
             }
@@ -175,9 +170,16 @@ impl Agent {
         self.checklist.set_deadline(id, at);
     }
 
-    /// The deadline of a pair has passed.
-    fn pair_due(&mut self, id: PairId) {
+    /// The deadline of a pair, at this instant, has passed.
+    fn pair_due(&mut self, id: PairId, at: Instant) {
         let strict = self.config.is_strict();
+        let overdue = self.now - at;
+        if let Some(pair) = self.checklist.get_mut(id)
+            && let State::InProgress(progress) = &mut pair.state
+        {
+            // While the embedder slept nothing could be sent: that is no reason to give up.
+            progress.since += overdue;
+        }
         match self.checklist.get(id).map(|pair| &pair.state) {
             Some(State::InProgress(progress)) if progress.give_up => self.fail(id),
             Some(State::InProgress(_)) if strict => self.retransmit(id),
