@@ -3,6 +3,7 @@
 use core::fmt;
 
 use bytes::Bytes;
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::alert::AlertDescription;
@@ -31,8 +32,15 @@ pub enum Event {
 }
 
 /// One line of a key log in the NSS format, without line end. It decrypts the connection.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Eq)]
 pub struct KeyLogLine(Zeroizing<String>);
+
+impl PartialEq for KeyLogLine {
+    /// In constant time.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
 
 impl KeyLogLine {
     pub(crate) fn new(label: &str, random: &[u8], secret: &[u8]) -> Self {

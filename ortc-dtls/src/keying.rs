@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::crypto::{Hash, Output, Provider};
@@ -250,8 +251,8 @@ pub const fn srtp_lengths(profile: u16) -> Option<(usize, usize)> {
     }
 }
 
-/// Master keys and salts of SRTP for both directions; wiped on drop.
-#[derive(Clone, PartialEq, Eq)]
+/// Master keys and salts of SRTP for both directions; compared in constant time, wiped on drop.
+#[derive(Clone, Eq)]
 pub struct SrtpKeying {
     /// The profile (RFC 5764 §4.1.2).
     pub profile: u16,
@@ -263,6 +264,16 @@ pub struct SrtpKeying {
     pub client_salt: Zeroizing<Vec<u8>>,
     /// Master salt of what the DTLS server sends.
     pub server_salt: Zeroizing<Vec<u8>>,
+}
+
+impl PartialEq for SrtpKeying {
+    fn eq(&self, other: &Self) -> bool {
+        let equal = self.client_key.ct_eq(&other.client_key)
+            & self.server_key.ct_eq(&other.server_key)
+            & self.client_salt.ct_eq(&other.client_salt)
+            & self.server_salt.ct_eq(&other.server_salt);
+        self.profile == other.profile && bool::from(equal)
+    }
 }
 
 impl fmt::Debug for SrtpKeying {

@@ -8,8 +8,8 @@
 mod pair;
 
 use ortc_dtls::{
-    AlertDescription, Certificate, CloseReason, Config, Event, Fingerprint, FingerprintError,
-    HashAlgorithm, KeyingError, Role, SendError, VerificationError,
+    AlertDescription, Certificate, CloseReason, Config, DropReason, Event, Fingerprint,
+    FingerprintError, HashAlgorithm, KeyingError, Role, SendError, VerificationError,
 };
 use pair::{Pair, config, providers};
 
@@ -141,6 +141,38 @@ fn a_fingerprint_that_comes_after_the_handshake_lets_go_what_was_held() {
         pair.client.set_expected_fingerprint(fingerprint).unwrap();
         assert_released(&mut pair);
     }
+}
+
+/// Junk, and copies of what the peer said, while everything is held.
+#[test]
+fn strangers_cannot_use_up_the_room_for_what_is_held() {
+    let (mut pair, _) = unverified_client();
+    pair.settle();
+    assert_eq!(pair.events[0], [Event::Unverified]);
+    let now = pair.now;
+    for sequence in 10..1010_u64 {
+        let mut junk = vec![23, 0xfe, 0xfd, 0, 1];
+        junk.extend_from_slice(&sequence.to_be_bytes()[2..]);
+        junk.extend_from_slice(&[0, 100]);
+        junk.extend_from_slice(&[7; 100]);
+        pair.client.handle_datagram(&mut junk, now);
+    }
+    assert_eq!(pair.client.stats().dropped(DropReason::BadRecord), 1000);
+    pair.server.send(b"hello", now).unwrap();
+    let mut contents = Vec::new();
+    pair.server.poll_transmit(&mut contents, now).unwrap();
+    for _ in 0..1000 {
+        pair.client.handle_datagram(&mut contents.clone(), now);
+    }
+    assert_eq!(pair.client.stats().dropped(DropReason::Replayed), 999);
+    assert_eq!(pair.client.poll_event(), None);
+    pair.client.accept_peer().unwrap();
+    assert_eq!(pair.client.poll_event(), Some(Event::Verified));
+    assert_eq!(pair.client.poll_event(), Some(Event::Connected));
+    let data = Event::ApplicationData(b"hello".to_vec().into());
+    assert_eq!(pair.client.poll_event(), Some(data));
+    assert_eq!(pair.client.poll_event(), None);
+    assert_eq!(pair.client.held_octets(), 0);
 }
 
 fn other() -> Fingerprint {

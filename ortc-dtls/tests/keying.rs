@@ -2,12 +2,12 @@
 
 mod pair;
 
-use ortc_dtls::KeyingError;
 use ortc_dtls::crypto::Hash;
 use ortc_dtls::keying::{
     MASTER_SECRET_LEN, Tls12Secrets, dtls13_export, hkdf_expand, hkdf_expand_label, prf,
     srtp_lengths,
 };
+use ortc_dtls::{KeyingError, SrtpKeying};
 use pair::providers;
 
 /// The vectors for the PRF of TLS 1.2 that circulate with the TLS working group.
@@ -161,4 +161,28 @@ fn srtp_lengths_are_those_of_the_registry() {
         None,
         "NULL_HMAC_SHA1_80 encrypts nothing"
     );
+}
+
+#[test]
+fn srtp_keys_are_equal_when_every_part_is() {
+    let keying = |profile| {
+        let fill = |out: &mut [u8]| {
+            out.fill(7);
+            Ok(())
+        };
+        SrtpKeying::derive(profile, fill).unwrap()
+    };
+    assert_eq!(keying(1), keying(1));
+    assert_ne!(keying(1), keying(2), "the profile alone");
+    let changes: [fn(&mut SrtpKeying); 4] = [
+        |keying| keying.client_key[0] ^= 1,
+        |keying| keying.server_key[15] ^= 1,
+        |keying| keying.client_salt[13] ^= 1,
+        |keying| keying.server_salt[0] ^= 1,
+    ];
+    for change in changes {
+        let mut changed = keying(1);
+        change(&mut changed);
+        assert_ne!(changed, keying(1));
+    }
 }

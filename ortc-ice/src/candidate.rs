@@ -98,7 +98,9 @@ impl Candidate {
         Ok(candidate)
     }
 
-    /// A candidate of the peer, as it was signalled, over UDP.
+    /// A candidate of the peer, as it was signalled, over UDP. The zone of a link-local address
+    /// means something to the peer only (RFC 4007 §6) and is left out; checks use the zone of the
+    /// local candidate.
     ///
     /// # Errors
     ///
@@ -121,6 +123,7 @@ impl Candidate {
             return Err(CandidateError::Priority);
         }
         check_address(address)?;
+        let address = in_zone(address, 0);
         Ok(Self {
             foundation: foundation.to_owned(),
             component,
@@ -134,13 +137,14 @@ impl Candidate {
         })
     }
 
-    /// The peer's address as a check showed it (RFC 8445 §7.3.1.3).
+    /// The peer's address as a check showed it (RFC 8445 §7.3.1.3). A PRIORITY that no candidate can
+    /// have (§5.1.2) counts as the nearest that one can.
     pub(crate) fn remote_reflexive(foundation: String, priority: u32, address: SocketAddr) -> Self {
         Self {
             foundation,
             component: COMPONENT,
             transport: Transport::Udp,
-            priority,
+            priority: priority.clamp(1, PRIORITY_MAX),
             address,
             base: address,
             kind: CandidateKind::PeerReflexive,
@@ -244,6 +248,24 @@ impl Candidate {
         priority(CandidateKind::PeerReflexive, preference)
     }
 
+    /// The same remote candidate with its address as a check showed it: in its zone.
+    pub(crate) fn at(self, address: SocketAddr) -> Self {
+        Self {
+            address,
+            base: address,
+            ..self
+        }
+    }
+
+    /// Where checks to a remote candidate go from this one: a link-local address that has no zone
+    /// is in ours.
+    pub(crate) fn destination(&self, remote: &Self) -> SocketAddr {
+        match zone(remote.address) {
+            0 => in_zone(remote.address, zone(self.base)),
+            _ => remote.address,
+        }
+    }
+
     /// Whether pairs of the two may be formed: same component, transport and address family, and
     /// link-local IPv6 only with its like (RFC 8445 §6.1.2.2).
     pub(crate) fn pairs_with(&self, remote: &Self) -> bool {
@@ -292,6 +314,25 @@ pub(crate) fn check_address(address: SocketAddr) -> Result<(), CandidateError> {
         Ok(())
     } else {
         Err(CandidateError::Address)
+    }
+}
+
+/// The address in a zone of this host (RFC 4007 §6); others than link-local ones have none.
+pub(crate) fn in_zone(address: SocketAddr, zone: u32) -> SocketAddr {
+    match address {
+        SocketAddr::V6(mut address) if address.ip().is_unicast_link_local() => {
+            address.set_scope_id(zone);
+            address.into()
+        }
+        SocketAddr::V4(_) | SocketAddr::V6(_) => address,
+    }
+}
+
+/// Its zone, 0 for none.
+pub(crate) const fn zone(address: SocketAddr) -> u32 {
+    match address {
+        SocketAddr::V6(address) => address.scope_id(),
+        SocketAddr::V4(_) => 0,
     }
 }
 

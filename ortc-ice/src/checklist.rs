@@ -77,13 +77,7 @@ impl Checklist {
 
     /// Pairs waiting or in progress.
     pub(crate) fn busy(&self) -> usize {
-        let busy = |pair: &&Pair| {
-            matches!(
-                pair.pair_state(),
-                PairState::Waiting | PairState::InProgress
-            )
-        };
-        self.pairs.iter().map(|(_, pair)| pair).filter(busy).count()
+        self.pairs.iter().filter(|(_, pair)| pair.is_busy()).count()
     }
 
     /// Adds a frozen pair under its path.
@@ -192,10 +186,10 @@ impl Checklist {
     }
 
     /// Takes the next pair whose deadline has passed; it has none from then on.
-    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<PairId> {
-        let (_, id) = *self.deadlines.first().filter(|(at, _)| *at <= now)?;
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<(Instant, PairId)> {
+        let (at, id) = *self.deadlines.first().filter(|(at, _)| *at <= now)?;
         self.set_deadline(id, None);
-        Some(id)
+        Some((at, id))
     }
 
     /// Queues a pair for a check; a triggered one overtakes a repetition, and none is queued twice.
@@ -267,10 +261,19 @@ impl Checklist {
         if any {
             return self.frozen.first().map(|(_, id)| *id);
         }
+        if self.frozen.is_empty() {
+            return None;
+        }
+        let busy: BTreeSet<_> = self
+            .pairs
+            .iter()
+            .filter(|(_, pair)| pair.is_busy())
+            .map(|(_, pair)| pair.foundation)
+            .collect();
         let is_free = |id: &PairId| {
             self.pairs
                 .get(*id)
-                .is_some_and(|pair| !self.is_foundation_busy(pair.foundation))
+                .is_some_and(|pair| !busy.contains(&pair.foundation))
         };
         self.frozen.iter().map(|(_, id)| *id).find(is_free)
     }
@@ -283,13 +286,9 @@ impl Checklist {
 
     /// Whether a pair of this foundation is waiting or in progress.
     pub(crate) fn is_foundation_busy(&self, foundation: (usize, usize)) -> bool {
-        self.pairs.iter().any(|(_, pair)| {
-            pair.foundation == foundation
-                && matches!(
-                    pair.pair_state(),
-                    PairState::Waiting | PairState::InProgress
-                )
-        })
+        self.pairs
+            .iter()
+            .any(|(_, pair)| pair.foundation == foundation && pair.is_busy())
     }
 
     /// RFC 8445 §7.2.5.3.3: success thaws the pairs of the same foundation.
@@ -315,12 +314,12 @@ impl Checklist {
             .min()
     }
 
-    /// The pairs with this remote candidate, if all of them have failed.
-    pub(crate) fn failed_with(&self, generation: u32, remote: usize) -> Option<Vec<PairId>> {
+    /// The pairs with this remote candidate.
+    pub(crate) fn of_remote(&self, generation: u32, remote: usize) -> Vec<PairId> {
         self.pairs
             .iter()
             .filter(|(_, pair)| pair.generation == generation && pair.remote == remote)
-            .map(|(id, pair)| (pair.pair_state() == PairState::Failed).then_some(id))
+            .map(|(id, _)| id)
             .collect()
     }
 }

@@ -155,7 +155,7 @@ impl Config {
 
     /// How long failure is not declared without the end of the remote candidates (RFC 8863 §4).
     ///
-    /// Default 39.5 s, the length of a STUN transaction.
+    /// Default 39.5 s, the length of a STUN transaction. One that no clock reaches has no end.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use subtle::ConstantTimeEq;
 use thiserror::Error;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -23,8 +24,9 @@ const PASSWORD_LEN: usize = 24;
 /// The short-term credentials of one side of a session.
 ///
 /// Both parts are made of ice-chars (letters, digits, `+`, `/`), 4 to 256 and 22 to 256 of them.
-/// The password does not show in `Debug`, and both are erased on drop.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+/// The password does not show in `Debug` and is compared in constant time, and both are erased on
+/// drop.
+#[derive(Clone, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct Credentials {
     ufrag: String,
     password: String,
@@ -109,6 +111,13 @@ impl Credentials {
     }
 }
 
+impl PartialEq for Credentials {
+    fn eq(&self, other: &Self) -> bool {
+        let password = self.password.as_bytes().ct_eq(other.password.as_bytes());
+        self.ufrag == other.ufrag && bool::from(password)
+    }
+}
+
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Credentials({:?}, ..)", self.ufrag)
@@ -144,6 +153,16 @@ mod tests {
         );
         assert_eq!(new("ab:d", PASSWORD), Err(CredentialsError::Character));
         assert_eq!(new("ab\u{e9}d", PASSWORD), Err(CredentialsError::Character));
+    }
+
+    #[test]
+    fn credentials_are_equal_when_both_parts_are() {
+        let new = |ufrag: &str, password: &str| Credentials::new(ufrag, password).unwrap();
+        let other = PASSWORD.replace("01", "02");
+        assert_eq!(new("abcd", PASSWORD), new("abcd", PASSWORD));
+        assert_ne!(new("abcd", PASSWORD), new("abce", PASSWORD));
+        assert_ne!(new("abcd", PASSWORD), new("abcd", &other));
+        assert_ne!(new("abcd", PASSWORD), new("abcd", &format!("{PASSWORD}0")));
     }
 
     #[test]

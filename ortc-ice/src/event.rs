@@ -4,8 +4,9 @@ use crate::candidate::Candidate;
 use crate::path::Path;
 use crate::role::Role;
 
-/// Something happened. Events keep their order, and none is ever dropped: there are as many as
-/// there are changes of state, which strangers cannot cause.
+/// Something happened. Events keep their order. Of the role, the pair for data and the suspicion only
+/// the latest value waits to be taken out, so that a peer that keeps changing its mind cannot make
+/// the queue grow; the others are never dropped, and strangers cause none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[expect(

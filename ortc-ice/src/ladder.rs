@@ -18,6 +18,8 @@ const FLAT: u32 = 5;
 const CEILING: Duration = Duration::from_secs(2);
 /// How long a pair is tried without an answer.
 const LIFETIME: Duration = Duration::from_secs(30);
+/// How long the last check is waited for at least, however late it left.
+const LAST: Duration = Duration::from_millis(500);
 /// Transmissions of one request, `Rc` (RFC 8489 §6.2.1).
 const RC: u32 = 7;
 /// How long the last one is waited for, in RTO, `Rm` (RFC 8489 §6.2.1).
@@ -45,7 +47,7 @@ impl Ladder {
                 if interval < left {
                     Next::Repeat(interval)
                 } else {
-                    Next::GiveUp(left)
+                    Next::GiveUp(left.max(LAST))
                 }
             }
             Self::Rfc8489 { rto } => {

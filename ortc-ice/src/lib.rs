@@ -78,7 +78,7 @@
 //! | 8445 (ICE) | full agent, UDP, host and peer-reflexive candidates, one stream, one component | §14: `Ta` 5 ms, repetitions from 60 ms with new transactions. §6.1.4.2: a slot that nothing else wants goes to a frozen pair. §7.2.5.2.1: a response from elsewhere is dropped, the pair does not fail at once. §8.1.1: nomination goes on for the life of the session, by plain USE-CANDIDATE. §11: keepalives are consent checks |
 //! | 8838 (trickle) | candidates at any time, end of candidates | |
 //! | 8863 (patience) | failure waits 39.5 s | §4: after the end of candidates it waits for the last pair only |
-//! | 7675 (consent) | checks every 4 to 6 s, expiry after 30 s | §5.1: a new successful check gives consent again without a restart |
+//! | 7675 (consent) | checks every 4 to 6 s, expiry after 30 s | §5.1: one that is not answered is followed by others 0.5 s and later 2 s apart; a new successful check gives consent again without a restart |
 //! | 8839 (grammar) | lengths and characters of credentials and foundations | |
 //! | 8421 (dual stack) | local preferences of IPv6 and IPv4 in turn | |
 //! | 5769 (vectors) | all of them | |
@@ -98,8 +98,7 @@
 //!
 //! 100 pairs, 100 candidates of the peer and 100 early checks (the first two are options), 16
 //! outstanding requests a pair, 64 queued answers and 64 queued checks, 32 reflexive addresses of our
-//! own. A check is answered with fewer octets than it has. Without valid credentials nothing is
-//! stored or sent. A check on a known pair costs its verification, its answer and a look-up, however
+//! own. An answer has at most 100 octets. Without valid credentials nothing is stored or sent. A check on a known pair costs its verification, its answer and a look-up, however
 //! many pairs there are.
 
 mod agent;

@@ -163,6 +163,11 @@ impl Pair {
         }
     }
 
+    /// Waiting or in progress.
+    pub(crate) const fn is_busy(&self) -> bool {
+        matches!(self.state, State::Waiting | State::InProgress(_))
+    }
+
     pub(crate) const fn valid(&self) -> Option<&Valid> {
         match &self.state {
             State::Succeeded(valid) => Some(valid),
@@ -177,11 +182,20 @@ impl Pair {
         }
     }
 
+    /// Twice the round trip, for timers: one that was measured across a sleep of the embedder, or
+    /// that a peer prolonged, must not stop the checks.
+    pub(crate) fn patience(&self) -> Duration {
+        (self.rtt.unwrap_or_default() * 2).min(PATIENCE_MAX)
+    }
+
     pub(crate) fn is_suspected(&self) -> bool {
         self.valid()
             .is_some_and(|valid| valid.suspected_at.is_some())
     }
 }
+
+/// Twice the longest round trip that timers take into account.
+const PATIENCE_MAX: Duration = Duration::from_secs(4);
 
 /// RFC 8445 §6.1.2.3: `G` is the priority of the controlling side's candidate.
 pub(crate) fn priority(role: Role, local: u32, remote: u32) -> u64 {

@@ -21,7 +21,7 @@ impl Random {
 
     /// Six bits a character, so that all are equally likely.
     pub(crate) fn ice_chars(&mut self, len: usize) -> String {
-        let mut octets = vec![0; len];
+        let mut octets = zeroize::Zeroizing::new(vec![0; len]); // as secret as the characters
         self.0.fill_bytes(&mut octets);
         let char = |octet: &u8| {
             ICE_CHARS

@@ -166,6 +166,23 @@ fn an_unknown_attribute_that_must_be_understood_gets_420_and_nothing_else_happen
 }
 
 #[test]
+fn no_answer_is_longer_than_100_octets() {
+    let (mut agent, now, _) = checking_agent(Config::default());
+    let to = agent.local_credentials();
+    let mut bytes = Vec::new();
+    let id = TransactionId([9; 12]);
+    let mut message = MessageBuilder::new(&mut bytes, Class::Request, Method::BINDING, id);
+    message.username(to.ufrag(), "puppet").unwrap();
+    for kind in 0x7a00..0x7a20 {
+        message.attribute(AttributeType(kind), &[]).unwrap();
+    }
+    let key = IntegrityKey::new(to.password().as_bytes());
+    message.integrity(&key).fingerprint();
+    deliver(&mut agent, address(1, 0), address(2, 0), &bytes, now).unwrap();
+    assert_eq!(sent(&mut agent, now).remove(0).1.len(), 100);
+}
+
+#[test]
 fn an_unknown_attribute_that_may_be_ignored_is() {
     let (mut agent, now, _) = checking_agent(Config::default());
     let mut check = Check::new(agent.local_credentials(), "puppet", 1);

@@ -454,11 +454,13 @@ impl Endpoint {
         });
         self.handshake_deadline = None;
         self.reassembly.release();
-        self.cx.early_due = true;
-        self.cx.events.push_back(match verification {
-            Verification::Nobody => Event::Unverified,
-            Verification::Policy | Verification::Verified => Event::Connected,
-        });
+        match verification {
+            Verification::Nobody => self.cx.events.push_back(Event::Unverified),
+            Verification::Policy | Verification::Verified => {
+                self.cx.events.push_back(Event::Connected);
+                self.release_data();
+            }
+        }
         Ok(())
     }
 
@@ -471,8 +473,7 @@ impl Endpoint {
             Verification::Nobody => {
                 self.cx.events.push_back(Event::Verified);
                 self.cx.events.push_back(Event::Connected);
-                let mut early = self.cx.inbound.take_early();
-                self.on_records(&mut early);
+                self.release_data();
             }
             Verification::Policy => self.cx.events.push_back(Event::Verified),
             Verification::Verified => {}

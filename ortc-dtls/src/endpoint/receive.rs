@@ -61,9 +61,7 @@ impl Endpoint {
         header: &RecordHeader,
         fragment: &mut [u8],
     ) -> Result<(), DropReason> {
-        let data_is_early =
-            header.content_type == ContentType::APPLICATION_DATA && self.open().is_err();
-        if data_is_early || !self.cx.inbound.has_keys() {
+        if !self.cx.inbound.has_keys() {
             let held = self.cx.inbound.hold(header, fragment);
             return if held {
                 Ok(())
@@ -82,7 +80,9 @@ impl Endpoint {
         };
         match header.content_type {
             ContentType::HANDSHAKE => self.on_fragments(contents, 1),
-            ContentType::APPLICATION_DATA => self.on_data(contents),
+            ContentType::APPLICATION_DATA if self.open().is_ok() => self.on_data(contents),
+            ContentType::APPLICATION_DATA if self.cx.inbound.hold_data(contents) => Ok(()),
+            ContentType::APPLICATION_DATA => Err(DropReason::EarlyFull),
             ContentType::ALERT => self.on_alert(contents),
             ContentType::CHANGE_CIPHER_SPEC => Err(DropReason::ChangeCipherSpec),
             _ => Err(DropReason::ContentType),
@@ -111,6 +111,20 @@ impl Endpoint {
         let data = self.copy(contents);
         self.cx.events.push_back(Event::ApplicationData(data));
         Ok(())
+    }
+
+    /// Hands on the application data that came too early.
+    pub(super) fn release_data(&mut self) {
+        let held = self.cx.inbound.take_data();
+        let mut rest = &held[..];
+        while let Some((len, tail)) = rest.split_first_chunk()
+            && let Some((data, tail)) = tail.split_at_checked(usize::from(u16::from_be_bytes(*len)))
+        {
+            if let Err(reason) = self.on_data(data) {
+                self.cx.stats.count(reason);
+            }
+            rest = tail;
+        }
     }
 
     /// Copies into a buffer that is used again once its readers have dropped it.

@@ -22,6 +22,8 @@ pub(crate) struct Inbound {
     protection: Option<Protection>,
     replay: ReplayWindow,
     early: Vec<u8>,
+    /// Authenticated application data that may not be handed on yet, each behind its length.
+    data: Vec<u8>,
 }
 
 impl Inbound {
@@ -42,7 +44,7 @@ impl Inbound {
 
     /// Keeps a record that cannot be read yet; says whether there was room.
     pub(crate) fn hold(&mut self, header: &RecordHeader, fragment: &[u8]) -> bool {
-        if self.early.len() + RecordHeader::LEN + fragment.len() > MAX_EARLY {
+        if self.held() + RecordHeader::LEN + fragment.len() > MAX_EARLY {
             return false;
         }
         header.encode(&mut self.early);
@@ -50,9 +52,28 @@ impl Inbound {
         true
     }
 
+    /// Keeps application data until somebody vouches for the peer; says whether there was room.
+    /// Only authenticated data comes here, so that nobody else can use up the room.
+    pub(crate) fn hold_data(&mut self, data: &[u8]) -> bool {
+        let Ok(len) = u16::try_from(data.len()) else {
+            return false;
+        };
+        if self.held() + 2 + data.len() > MAX_EARLY {
+            return false;
+        }
+        self.data.extend_from_slice(&len.to_be_bytes());
+        self.data.extend_from_slice(data);
+        true
+    }
+
+    /// Takes out the application data that was held: each behind two octets of length.
+    pub(crate) fn take_data(&mut self) -> Vec<u8> {
+        mem::take(&mut self.data)
+    }
+
     /// Octets of records that wait.
     pub(crate) const fn held(&self) -> usize {
-        self.early.len()
+        self.early.len() + self.data.len()
     }
 
     /// Takes out what was held.

@@ -1,5 +1,7 @@
 //! AEAD protection of DTLS 1.2 records (RFC 5246 §6.2.3.3, RFC 5288, RFC 7905).
 
+use zeroize::Zeroize;
+
 use crate::crypto::{AeadKey, CryptoError, NONCE_LEN, TAG_LEN};
 use crate::wire::record::RecordHeader;
 use crate::wire::{ContentType, ProtocolVersion};
@@ -60,6 +62,16 @@ pub(crate) struct Protection {
     next: u64,
     blocks: u64,
     failures: u64,
+}
+
+impl Drop for Protection {
+    fn drop(&mut self) {
+        // The provider wipes the key; the fixed part of the nonce came from the same secret.
+        match &mut self.nonce {
+            Nonce::Explicit(salt) => salt.zeroize(),
+            Nonce::Implicit(iv) => iv.zeroize(),
+        }
+    }
 }
 
 impl Protection {

@@ -106,6 +106,22 @@ impl<'a> Extensions<'a> {
         Ok(Some(UseSrtp { profiles, mki }))
     }
 
+    /// Whether `ec_point_formats` is absent or lists the uncompressed format, as it must (RFC 8422
+    /// §5.1.2, §5.2).
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError`] when it is not a list.
+    pub(crate) fn has_uncompressed_points(&self) -> Result<bool, ParseError> {
+        let Some(data) = self.get(ExtensionType::EC_POINT_FORMATS) else {
+            return Ok(true);
+        };
+        let mut reader = Reader::new(data, "ec_point_formats");
+        let formats = reader.vector8()?;
+        reader.finish()?;
+        Ok(formats.contains(&0))
+    }
+
     /// Whether `renegotiation_info` is absent or says "first handshake" (RFC 5746 §3.4).
     pub(crate) fn renegotiation_is_initial(&self) -> bool {
         self.get(ExtensionType::RENEGOTIATION_INFO)

@@ -68,6 +68,13 @@ pub(crate) struct Pair {
     pub(crate) events: [Vec<Event>; 2],
 }
 
+/// The ClientHello that a client has queued.
+pub(crate) fn hello_of(client: &mut Endpoint, now: Instant) -> Vec<u8> {
+    let mut contents = Vec::new();
+    client.poll_transmit(&mut contents, now).unwrap();
+    contents
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "one arbitrary origin of virtual time"

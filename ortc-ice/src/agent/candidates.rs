@@ -4,8 +4,8 @@ use core::net::SocketAddr;
 use std::time::Instant;
 
 use super::{Agent, AgentError};
-use crate::candidate::{COMPONENT, Candidate, CandidateKind};
-use crate::pair::{self, Pair, PairId, State};
+use crate::candidate::{COMPONENT, Candidate, CandidateKind, in_zone, zone};
+use crate::pair::{self, Pair, PairId, PairState, State};
 use crate::path::Path;
 
 /// Addresses of ours that are learned from responses at most; a NAT shows few.
@@ -72,7 +72,8 @@ impl Agent {
         {
             return Ok(known.clone());
         }
-        if self.locals.len() >= self.config.max_pairs {
+        let is_host = |known: &&Candidate| known.kind() == CandidateKind::Host;
+        if self.locals.iter().filter(is_host).count() >= self.config.max_pairs {
             return Err(AgentError::TooManyCandidates);
         }
         let address = candidate.address();
@@ -111,7 +112,7 @@ impl Agent {
         if candidate.component() != COMPONENT {
             return Err(AgentError::Component);
         }
-        if let Some(&index) = self.remote_by_address.get(&candidate.address()) {
+        if let Some(index) = self.known_remote(candidate.address()) {
             self.identify(index, candidate);
             return Ok(());
         }
@@ -180,7 +181,7 @@ impl Agent {
         let path = Path {
             transport,
             local: ours.base(),
-            remote: theirs.address(),
+            remote: ours.destination(theirs),
         };
         if let Some(id) = self.checklist.by_path(&path) {
             return Some(id);
@@ -206,36 +207,70 @@ impl Agent {
         Some(id)
     }
 
-    /// The remote candidate with this address, learned from a check if need be (RFC 8445 §7.3.1.3).
-    pub(super) fn learn_remote(&mut self, address: SocketAddr, priority: u32) -> Option<usize> {
+    /// The remote candidate with this address as it is signalled, without a zone; a check may have
+    /// shown it with one.
+    fn known_remote(&self, address: SocketAddr) -> Option<usize> {
+        let zones = in_zone(address, 0)..=in_zone(address, u32::MAX);
+        let (_, index) = self.remote_by_address.range(zones).next()?;
+        Some(*index)
+    }
+
+    /// The remote candidate with the address that a check to this local one came from, learned from
+    /// it if need be (RFC 8445 §7.3.1.3).
+    pub(super) fn learn_remote(
+        &mut self,
+        local: usize,
+        address: SocketAddr,
+        priority: u32,
+    ) -> Option<usize> {
         if let Some(&index) = self.remote_by_address.get(&address) {
             return Some(index);
         }
+        if let Some(index) = self.known_remote(address)
+            && let (Some(ours), Some(theirs)) = (self.locals.get(local), self.remotes.get(index))
+            && ours.destination(theirs) == address
+        {
+            return Some(index);
+        }
+        let place = if self.remotes.len() < self.config.max_remote_candidates {
+            self.remotes.len()
+        } else {
+            self.vacate_remote()?
+        };
         self.foundations += 1;
         let foundation = format!("prflx{}", self.foundations);
         let candidate = Candidate::remote_reflexive(foundation, priority, address);
-        if self.remotes.len() >= self.config.max_remote_candidates {
-            return self.replace_remote(candidate);
+        self.remote_by_address.insert(address, place);
+        match self.remotes.get_mut(place) {
+            Some(old) => *old = candidate,
+            None => self.remotes.push(candidate),
         }
-        self.insert_remote(candidate)
+        Some(place)
     }
 
     /// A peer whose NAT moves it again and again must not run out of candidates: one that was only
     /// learned from a check, and whose pairs have all failed, makes room.
-    fn replace_remote(&mut self, candidate: Candidate) -> Option<usize> {
-        let number = self.generation.number;
-        let learned = |known: &Candidate| known.kind() == CandidateKind::PeerReflexive;
-        let (index, failed) = (0..self.remotes.len())
-            .filter(|index| self.remotes.get(*index).is_some_and(learned))
-            .find_map(|index| Some((index, self.checklist.failed_with(number, index)?)))?;
-        for id in failed {
+    /// One walk over the pairs, as a hostile peer can ask for it with every check.
+    fn vacate_remote(&mut self) -> Option<usize> {
+        let mut alive = vec![false; self.remotes.len()];
+        for (_, pair) in self.checklist.iter() {
+            if pair.generation == self.generation.number
+                && pair.pair_state() != PairState::Failed
+                && let Some(alive) = alive.get_mut(pair.remote)
+            {
+                *alive = true;
+            }
+        }
+        let index =
+            self.remotes.iter().zip(alive).position(|(known, alive)| {
+                known.kind() == CandidateKind::PeerReflexive && !alive
+            })?;
+        for id in self.checklist.of_remote(self.generation.number, index) {
             let gone = self.checklist.remove(id);
             self.transactions.remove_all(gone);
         }
-        let place = self.remotes.get_mut(index)?;
-        self.remote_by_address.remove(&place.address());
-        self.remote_by_address.insert(candidate.address(), index);
-        *place = candidate;
+        self.remote_by_address
+            .remove(&self.remotes.get(index)?.address());
         Some(index)
     }
 
@@ -245,6 +280,7 @@ impl Agent {
         let Some(base) = self.locals.get(local) else {
             return local;
         };
+        let mapped = in_zone(mapped, zone(base.base())); // which the peer cannot know
         let same = |known: &Candidate| known.address() == mapped && known.base() == base.base();
         if let Some(known) = self.locals.iter().position(same) {
             return known;
@@ -299,7 +335,7 @@ impl Agent {
         if known.kind() != CandidateKind::PeerReflexive {
             return;
         }
-        *known = candidate;
+        *known = candidate.at(known.address());
         for id in self.checklist.ids() {
             let Some(pair) = self.checklist.get(id).filter(|pair| pair.remote == index) else {
                 continue;

@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::time::Instant;
 
 use super::Agent;
 use crate::ladder::Next;
@@ -29,8 +30,8 @@ const BACKUP: u32 = 3;
 impl Agent {
     /// Does everything that is due: deadlines of pairs, slots of the pacer, failure.
     pub(super) fn pump(&mut self) {
-        while let Some(id) = self.checklist.pop_due(self.now) {
-            self.pair_due(id);
+        while let Some((at, id)) = self.checklist.pop_due(self.now) {
+            self.pair_due(id, at);
         }
         self.pace();
         self.declare_failure();
@@ -84,7 +85,7 @@ impl Agent {
                     retry_at: now,
                 });
                 awaiting.sent = awaiting.sent.saturating_add(1);
-                let round_trip = pair.rtt.unwrap_or_default() * 2;
+                let round_trip = pair.patience();
                 let probe = match (nominating, awaiting.sent < PATIENT_PROBES) {
                     (true, true) => {
                         match self
@@ -169,9 +170,16 @@ impl Agent {
         self.checklist.set_deadline(id, at);
     }
 
-    /// The deadline of a pair has passed.
-    fn pair_due(&mut self, id: PairId) {
+    /// The deadline of a pair, at this instant, has passed.
+    fn pair_due(&mut self, id: PairId, at: Instant) {
         let strict = self.config.is_strict();
+        let overdue = self.now - at;
+        if let Some(pair) = self.checklist.get_mut(id)
+            && let State::InProgress(progress) = &mut pair.state
+        {
+            // While the embedder slept nothing could be sent: that is no reason to give up.
+            progress.since += overdue;
+        }
         match self.checklist.get(id).map(|pair| &pair.state) {
             Some(State::InProgress(progress)) if progress.give_up => self.fail(id),
             Some(State::InProgress(_)) if strict => self.retransmit(id),
@@ -228,7 +236,7 @@ impl Agent {
             return;
         };
         let nominate = pair.nominate;
-        let round_trip = pair.rtt.unwrap_or_default() * 2;
+        let round_trip = pair.patience();
         let Some(valid) = pair.valid_mut() else {
             return;
         };
@@ -373,7 +381,19 @@ impl Agent {
     /// The peer refused our check with an error that we cannot repair (RFC 8445 §7.2.5.2.4).
     pub(super) fn pair_refused(&mut self, id: PairId) {
         match self.checklist.get(id).map(|pair| pair.pair_state()) {
-            Some(PairState::InProgress | PairState::Waiting) => self.fail(id),
+            Some(PairState::InProgress | PairState::Waiting) => {
+                let triggered = self
+                    .checklist
+                    .get(id)
+                    .is_some_and(|pair| pair.queue == Some(Queue::Triggered));
+                if triggered {
+                    // The peer has checked it since, and that check has yet to be answered by ours.
+                    self.checklist.set_state(id, State::Waiting);
+                } else {
+                    self.checklist.unqueue(id);
+                    self.fail(id);
+                }
+            }
             // A refusal is no consent, and no proof that the path is broken either.
             Some(PairState::Succeeded | PairState::Frozen | PairState::Failed) | None => {}
         }

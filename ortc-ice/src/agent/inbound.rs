@@ -175,7 +175,7 @@ impl Agent {
     fn take_up(&mut self, pair: Option<PairId>, path: Path, check: Check) {
         let found = pair.or_else(|| {
             let local = self.local_by_base(path.local)?;
-            let remote = self.learn_remote(path.remote, check.priority)?;
+            let remote = self.learn_remote(local, path.remote, check.priority)?;
             self.form_pair(local, remote, Formation::Triggered)
         });
         let Some(id) = found else {
@@ -223,6 +223,12 @@ impl Agent {
         let Some(mapped) = message.xor_mapped_address() else {
             return Err(DropReason::Malformed);
         };
+        if self.is_consent_over(pair) {
+            // Whichever call of this instant comes first: the answer is too late (RFC 7675 §5.1).
+            self.expire(pair);
+            self.pump();
+            return Err(DropReason::UnknownTransaction);
+        }
         self.counters.responses_received += 1;
         self.settle_transaction(pair, id);
         self.pair_answered(pair, &transaction, mapped);

@@ -72,7 +72,8 @@ pub struct Agent {
     next_slot: Instant,
     /// Something waits for a slot.
     pacing: bool,
-    patience_until: Instant,
+    /// When patience is over; `None` when that lies beyond the range of the clock.
+    patience_until: Option<Instant>,
     remote_ended: bool,
     /// When the last authenticated check of the peer arrived.
     reached_at: Option<Instant>,
@@ -151,7 +152,7 @@ impl Agent {
             progress: Outlook::Trying,
             next_slot: now,
             pacing: false,
-            patience_until: now,
+            patience_until: None,
             remote_ended: false,
             reached_at: None,
             counters: Counters::default(),
@@ -192,8 +193,7 @@ impl Agent {
         if self.phase == Phase::Running && self.generation.remote.is_some() {
             self.begin_generation(self.generation.local.clone());
         }
-        let first = self.generation.number == 0;
-        if first && self.phase == Phase::Idle {
+        if self.phase == Phase::Idle {
             self.role = self
                 .config
                 .role
@@ -295,7 +295,7 @@ impl Agent {
             .map(|active| active.path)
     }
 
-    /// How much a path has proved. Found in the ordered index of paths.
+    /// How much a path has proved; a look-up, however many paths there are.
     #[must_use]
     pub fn path_state(&self, path: &Path) -> PathState {
         if self
@@ -399,7 +399,7 @@ impl Agent {
         // DEVIATION(RFC 8863 §4): once the peer has no more candidates, and every pair has been
         // checked to the end of its schedule, the rest of the patience timer is not waited for.
         let over = self.remote_ended && self.checklist.len() != 0 && !self.config.is_strict();
-        let patience = if over { self.now } else { self.patience_until };
+        let patience = if over { self.now } else { self.patience_until? };
         let reached = self.reached_at.map_or(patience, |at| at + REACHED);
         Some(patience.max(reached))
     }

@@ -72,7 +72,7 @@ impl Agent {
     /// Checks begin: the pairs are formed, patience starts (RFC 8863 §4), and what the peer has
     /// asked early is taken up.
     pub(super) fn begin_checks(&mut self) {
-        self.patience_until = self.now + self.config.patience;
+        self.patience_until = self.now.checked_add(self.config.patience);
         self.form_all_pairs();
         let Some(remote) = self.generation.remote.as_ref() else {
             return;

@@ -68,7 +68,7 @@ impl Agent {
     /// The controlled side follows USE-CANDIDATE (RFC 8445 §7.3.1.5); `fresh` when the peer's last
     /// check on the pair did not carry it. A pair without a success of our own has to wait for it.
     pub(super) fn follow_wish(&mut self, id: PairId, fresh: bool) {
-        if self.role != Role::Controlled {
+        if self.role != Role::Controlled || self.is_consent_over(id) {
             return;
         }
         let now = self.now;
@@ -117,7 +117,10 @@ impl Agent {
         let now = self.now;
         let number = self.generation.number;
         let valid = self.checklist.iter().filter_map(|(id, pair)| {
-            Some((id, pair, pair.valid()?)).filter(|_| pair.generation == number)
+            // After a sleep several consents are over, and only the first was dealt with.
+            let has_consent = |valid: &&Valid| valid.consent_until > now;
+            Some((id, pair, pair.valid().filter(has_consent)?))
+                .filter(|_| pair.generation == number)
         });
         let by_wish = self.role == Role::Controlled;
         let rank = |pair: &Pair, valid: &Valid| (by_wish && valid.nominated, pair.priority);
@@ -256,6 +259,14 @@ impl Agent {
                 self.try_others(id);
             }
         }
+    }
+
+    /// Whether consent of a valid pair has expired, told to the embedder or not yet.
+    pub(super) fn is_consent_over(&self, id: PairId) -> bool {
+        self.checklist
+            .get(id)
+            .and_then(Pair::valid)
+            .is_some_and(|valid| valid.consent_until <= self.now)
     }
 
     fn consent_lost(&mut self) {

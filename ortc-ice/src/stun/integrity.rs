@@ -42,10 +42,11 @@ impl IntegrityKey {
     pub fn new(key: &[u8]) -> Self {
         let mut block = [0_u8; BLOCK];
         if key.len() > BLOCK {
-            let digest = Sha1::digest(key);
+            let mut digest = Sha1::digest(key);
             for (to, from) in block.iter_mut().zip(digest.iter()) {
                 *to = *from;
             }
+            digest.as_mut_slice().zeroize();
         } else {
             for (to, from) in block.iter_mut().zip(key) {
                 *to = *from;
@@ -88,9 +89,11 @@ impl IntegrityKey {
         octets(outer)
     }
 
-    /// Compares in constant time.
-    pub(super) fn verify(&self, before: &[u8], length: u16, tag: &[u8]) -> bool {
-        self.tag(before, length).as_slice().ct_eq(tag).into()
+    /// Compares in constant time, by words: each comparison that the compiler may not look into
+    /// costs as much for a word as for an octet.
+    pub(super) fn verify(&self, before: &[u8], length: u16, tag: &[u8; TAG_LEN]) -> bool {
+        let (ours, theirs) = (words(&self.tag(before, length)), words(tag));
+        (ours.0.ct_eq(&theirs.0) & ours.1.ct_eq(&theirs.1)).into()
     }
 }
 
@@ -134,6 +137,11 @@ fn outer_block(state: [u32; 5]) -> [u8; BLOCK] {
         *to = word.to_be_bytes();
     }
     block
+}
+
+fn words(tag: &[u8; TAG_LEN]) -> (u128, u32) {
+    let [head @ .., a, b, c, d] = *tag;
+    (u128::from_ne_bytes(head), u32::from_ne_bytes([a, b, c, d]))
 }
 
 fn octets(state: [u32; 5]) -> [u8; TAG_LEN] {

@@ -100,6 +100,9 @@ impl AwaitServerHello {
         if !hello.extensions.renegotiation_is_initial() {
             return Err(ProtocolError::Renegotiation.into());
         }
+        if !hello.extensions.has_uncompressed_points()? {
+            return Err(ProtocolError::IllegalChoice("point format").into());
+        }
         let mut srtp_profile = None;
         if let Some(use_srtp) = hello.extensions.use_srtp()? {
             let mut profiles = use_srtp.profiles();

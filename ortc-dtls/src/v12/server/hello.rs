@@ -11,7 +11,7 @@ use crate::v12::{Authentication, SCHEMES, Session, Suite, signed_params, unexpec
 use crate::wire::certificate::{self, CertificateRequest, ECDSA_SIGN, RSA_SIGN, Signed};
 use crate::wire::hello::ClientHello;
 use crate::wire::key_exchange::encode_params;
-use crate::wire::{CipherSuite, ExtensionType, HandshakeType, ProtocolVersion, writer};
+use crate::wire::{CipherSuite, ExtensionType, HandshakeType, ParseError, ProtocolVersion, writer};
 
 #[derive(Debug)]
 pub(crate) struct AwaitClientHello;
@@ -56,11 +56,8 @@ fn choose(hello: &ClientHello<'_>, cx: &Context) -> Result<Choice, CloseReason> 
     if !extensions.renegotiation_is_initial() {
         return Err(ProtocolError::Renegotiation.into());
     }
-    let point_formats = extensions.get(ExtensionType::EC_POINT_FORMATS);
-    if let Some([_, formats @ ..]) = point_formats
-        && !formats.contains(&0)
-    {
-        return Err(ProtocolError::NothingInCommon("point format").into());
+    if !extensions.has_uncompressed_points()? {
+        return Err(ProtocolError::Malformed(ParseError::Invalid("ec_point_formats")).into());
     }
 
     let key = config.certificate.key();
@@ -106,7 +103,7 @@ fn choose(hello: &ClientHello<'_>, cx: &Context) -> Result<Choice, CloseReason> 
         },
         group: *group.ok_or(ProtocolError::NothingInCommon("group"))?,
         scheme: *scheme.ok_or(ProtocolError::NothingInCommon("signature algorithm"))?,
-        point_formats: point_formats.is_some(),
+        point_formats: extensions.get(ExtensionType::EC_POINT_FORMATS).is_some(),
         renegotiation_info: extensions.get(ExtensionType::RENEGOTIATION_INFO).is_some()
             || hello
                 .cipher_suites()
