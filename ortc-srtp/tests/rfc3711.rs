@@ -1,12 +1,40 @@
 //! The test vectors of RFC 3711, Appendix B.
 //!
-//! B.1 is AES-f8, which no DTLS-SRTP profile uses and this crate does not have. The end of B.3,
-//! beyond the 160 bits that HMAC-SHA1 takes as its key, is checked beside the derivation.
+//! B.1 is AES-f8, which no DTLS-SRTP profile uses and this crate does not have: its vector is put
+//! together here from the block cipher that AES-CM uses too. The end of B.3, beyond the 160 bits that HMAC-SHA1 takes as its key, is checked beside the derivation.
 #![expect(clippy::unwrap_used, reason = "hex literals")]
 
+use aes::Aes128;
+use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
 use ortc_srtp::{MasterKey, Profile, Sender, SessionKey, SessionKeys};
 
 const PROFILE: Profile = Profile::Aes128CmHmacSha1_80;
+
+/// B.1, by the definition of §4.1.2: S(j) = E(k_e, IV' xor j xor S(j-1)), IV' = E(k_e xor m, IV).
+#[test]
+fn b_1_aes_f8_from_the_block_cipher() {
+    let encrypt = |key: [u8; 16], block: [u8; 16]| -> [u8; 16] {
+        let mut block = Array::from(block);
+        Aes128::new(&Array::from(key)).encrypt_block(&mut block);
+        block.into()
+    };
+    let key = block("234829008467be186c3de14aae72d62c");
+    let mask = block("32f2870d555555555555555555555555");
+    let masked = encrypt(xor(key, mask), block("006e5cba50681de55c621599d462564a"));
+    assert_eq!(masked, block("595b699bbd3bc0df26062093c1ad8f73"));
+
+    let mut stream = [0; 16];
+    for (j, expected) in (0_u128..).zip([
+        "71ef82d70a172660240709c7fbb19d8e",
+        "3abd640a60919fd43bd289a09649b5fc",
+        "220c7a8715266565b09ecc8a2a62b11b",
+    ]) {
+        stream = encrypt(key, xor(xor(masked, j.to_be_bytes()), stream));
+        assert_eq!(stream, block(expected));
+    }
+    let last = xor(stream, block("74207468696e67000000000000000000"));
+    assert_eq!(last[..7], hex("562c0eef7c4802"));
+}
 
 /// B.2: the key stream of index 0 and SSRC 0, seen as the ciphertext of zeros.
 #[test]
@@ -66,4 +94,12 @@ fn b_3_key_derivation() {
 
 fn hex(digits: &str) -> Vec<u8> {
     hex::decode(digits).unwrap()
+}
+
+fn block(text: &str) -> [u8; 16] {
+    hex(text).try_into().unwrap()
+}
+
+fn xor(a: [u8; 16], b: [u8; 16]) -> [u8; 16] {
+    core::array::from_fn(|place| a[place] ^ b[place])
 }
