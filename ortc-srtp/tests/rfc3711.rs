@@ -101,5 +101,5 @@ fn block(text: &str) -> [u8; 16] {
 }
 
 fn xor(a: [u8; 16], b: [u8; 16]) -> [u8; 16] {
-    core::array::from_fn(|place| a[place] ^ b[place])
+    (u128::from_be_bytes(a) ^ u128::from_be_bytes(b)).to_be_bytes()
 }
