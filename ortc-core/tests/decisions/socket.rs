@@ -262,6 +262,25 @@ fn rtc_socket_follows_restarts_and_forgets_all_of_a_closed_connection() {
     }
 }
 
+/// A page that signals the same credentials again and again is no restart.
+#[test]
+fn rtc_socket_keeps_the_former_credentials_when_the_new_ones_are_told_again() {
+    let mut hub = Hub::new();
+    let (id, _) = (hub.add(true), hub.add(true));
+    let peer = hub.peer(id);
+    hub.answer(id, peer);
+    hub.run(ms(1_000));
+    let (path, check) = hub.checks[0].clone();
+    let back = hub.peers[peer].restart_ice(hub.now).unwrap();
+    for _ in 0..5 {
+        let ours = hub.ours.get_mut(&id).unwrap();
+        ours.set_remote_ice(back.clone(), hub.now).unwrap();
+        hub.settle();
+    }
+    let route = hub.socket.handle_datagram(path, &check, hub.now);
+    assert_eq!(route, Route::Connection(id));
+}
+
 #[test]
 fn rtc_socket_is_taken_from_its_connection_once() {
     let mut pair = call(800);

@@ -406,6 +406,8 @@ impl RTCSocket {
             return;
         };
         match change {
+            // Told again: the generations before it are still wanted.
+            SocketChange::RemoteUfrag(remote) if connection.remotes.back() == Some(&remote) => {}
             SocketChange::RemoteUfrag(remote) => {
                 let old = connection.pairs().collect();
                 connection.remotes.push_back(remote);
