@@ -14,7 +14,7 @@ use crate::timer::TimerKey;
 
 use super::outbox::{Cargo, Control, QueuedRtp};
 use super::send::{SentPacket, Wanted};
-use super::{Media, Output, SendTrack, Sending};
+use super::{Media, MediaSettings, Output, SendTrack, Sending};
 
 /// Fixed RTP header (RFC 3550 §5.1).
 const HEADER: usize = Header::LEN;
@@ -205,7 +205,7 @@ impl Media {
             let Some(next) = self.outbox.peek_media() else {
                 break;
             };
-            let shape = Shape::of(next);
+            let shape = self.shape(next);
             if first.is_some_and(|run: Run| !run.takes(shape)) {
                 break;
             }
@@ -227,6 +227,18 @@ impl Media {
             }
         }
         first.map(|run| run.len)
+    }
+
+    fn shape(&self, packet: &QueuedRtp) -> Shape {
+        let track = self.senders.get(packet.slot);
+        let extension = track
+            .filter(|track| is_extended(track, packet, &self.settings, self.srtp_overhead))
+            .map_or(0, |track| track.extension.len());
+        Shape {
+            slot: packet.slot,
+            cargo: packet.cargo,
+            len: extension + packet.payload.len(),
+        }
     }
 
     fn write_control(
@@ -272,9 +284,7 @@ impl Media {
             return false;
         }
         track.stream.skip(packet.skip);
-        // The application may have set longer extensions since the payload was cut to size: the
-        // path MTU comes first, the next packets make room for them.
-        let size = HEADER + track.extension.len() + packet.payload.len() + self.srtp_overhead;
+        let extended = is_extended(track, &packet, &self.settings, self.srtp_overhead);
         let header = Header {
             marker: packet.payload.marker,
             payload_type: packet.payload_type,
@@ -282,8 +292,6 @@ impl Media {
             timestamp: packet.timestamp,
             ssrc: track.ssrc,
         };
-        let extended =
-            packet.cargo == Cargo::Media && track.extension.is_sent() && size <= self.settings.mtu;
         write_packet(
             &header,
             extended.then_some(&track.extension.elements),
@@ -344,22 +352,24 @@ impl Media {
     }
 }
 
-/// What decides how long a packet becomes.
+/// Whether a packet carries the extension. The application may have set a longer one since the
+/// payload was cut to size: the path MTU comes first, the next packets make room for it.
+fn is_extended(
+    track: &SendTrack,
+    packet: &QueuedRtp,
+    settings: &MediaSettings,
+    overhead: usize,
+) -> bool {
+    let size = HEADER + track.extension.len() + packet.payload.len() + overhead;
+    packet.cargo == Cargo::Media && track.extension.is_sent() && size <= settings.mtu
+}
+
+/// What decides how long a packet becomes: `len` counts what stands between header and tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Shape {
     slot: u32,
     cargo: Cargo,
     len: usize,
-}
-
-impl Shape {
-    fn of(packet: &QueuedRtp) -> Self {
-        Self {
-            slot: packet.slot,
-            cargo: packet.cargo,
-            len: packet.payload.len(),
-        }
-    }
 }
 
 /// A run of packets that leave in one segmented send.
