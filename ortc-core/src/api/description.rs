@@ -136,7 +136,8 @@ pub struct RTCTrackDescription {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub media_attributes: Vec<RTCMediaAttributes>,
     /// Header extensions by URI with their values; `urn:ietf:params:rtp-hdrext:sdes:mid` and
-    /// `…:rtp-stream-id` bind an SSRC to this track.
+    /// `…:rtp-stream-id` bind an SSRC to this track, if it sends one of the codecs and the track is
+    /// not heard on another.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rtp_ext_headers: RtpExtHeaders,
 }

@@ -54,20 +54,50 @@ impl Media {
         }
     }
 
-    /// A new SSRC that carries the identification of a described track which has not been heard
-    /// on its own SSRC: the track is bound to it.
+    /// A new SSRC that carries the identification of a described track, and a codec of it: the
+    /// track is bound to it, unless it is heard on another. A retransmission stream has the
+    /// identification of the track that it repairs, and other payload types.
     fn bind_by_extension(&mut self, view: &RtpPacket<'_>) -> Option<u32> {
         view.extension()?;
-        let ids = &self.settings.extension_ids;
-        let (slot, _) = self.receivers.iter().find(|(_, track)| {
-            track.presence == Presence::NeverHeard && ids.binds(&track.rtp_ext_headers, view)
-        })?;
-        let track = self.receivers.get_mut(slot)?;
-        self.receive_routes.remove(track.wire_ssrc);
-        track.wire_ssrc = view.ssrc();
-        track.stream = ReceiveStream::new(view.ssrc(), track.payloads.first_clock_rate());
+        let (slot, former) = self
+            .receivers
+            .iter()
+            .find(|(_, track)| self.binds(track, view))
+            .map(|(slot, track)| (slot, track.wire_ssrc))?;
+        self.unroute(slot, former);
+        self.receivers.get_mut(slot)?.move_to(view.ssrc());
         self.receive_routes.insert(view.ssrc(), slot);
         Some(slot)
+    }
+
+    /// Whether the packet's header extensions make its SSRC this track's.
+    pub(crate) fn binds(&self, track: &ReceiveTrack, view: &RtpPacket<'_>) -> bool {
+        let ids = &self.settings.extension_ids;
+        track.presence != Presence::Connected
+            && track.payloads.meaning(view.payload_type()) != Meaning::NotListed
+            && ids.binds(&track.rtp_ext_headers, view)
+    }
+
+    /// Packets of this SSRC are the track's no longer, if they were.
+    pub(crate) fn unroute(&mut self, slot: u32, ssrc: u32) {
+        if self.receive_routes.get(ssrc) == Some(slot) {
+            self.receive_routes.remove(ssrc);
+        }
+    }
+
+    /// The SSRC that header extensions bound a track to is another's: the track waits again for
+    /// what its own description says.
+    pub(crate) fn unbind(&mut self, slot: u32, out: &mut Output) {
+        self.departed(slot, out);
+        let Some(track) = self.receivers.get_mut(slot) else {
+            return;
+        };
+        let (former, own) = (track.wire_ssrc, track.ssrc);
+        track.move_to(own);
+        self.unroute(slot, former);
+        if self.receive_routes.get(own).is_none() {
+            self.receive_routes.insert(own, slot);
+        }
     }
 
     pub(super) fn receive(
@@ -86,7 +116,10 @@ impl Media {
         let timestamp = match meaning {
             Meaning::Codec(_) => Some(view.timestamp()),
             Meaning::Tones { .. } => None,
-            Meaning::NotListed => return out.drops.count(DropReason::UnknownPayloadType),
+            Meaning::NotListed => {
+                out.drops.count(DropReason::UnknownPayloadType);
+                return self.unlisted(slot, view, out, now);
+            }
         };
         if track.presence == Presence::Left {
             track.begin_anew(out, now);
@@ -111,7 +144,13 @@ impl Media {
         };
         match meaning {
             Meaning::Codec(kind) => {
-                if track.current != Some(view.payload_type()) {
+                let changes = track.current != Some(view.payload_type());
+                if changes && reception.order == Order::Reordered && track.buffer.is_some() {
+                    // The former codec's last packets were overtaken by the change.
+                    out.drops.count(DropReason::Late);
+                    return self.arm_receive(slot);
+                }
+                if changes {
                     let waits = (self.settings.audio_wait, self.settings.video_wait);
                     track.change_codec(view.payload_type(), kind, waits, out, now);
                 }
@@ -169,6 +208,30 @@ impl Media {
             &mut track.armed,
             deadline,
         );
+    }
+
+    /// A packet of a running stream in a codec that its description does not list, such as comfort
+    /// noise: nobody can use it, but it is not missing, and is not asked for again.
+    fn unlisted(&mut self, slot: u32, view: &RtpPacket<'_>, out: &mut Output, now: Instant) {
+        let Some(track) = self.receivers.get_mut(slot) else {
+            return;
+        };
+        if track.presence != Presence::Connected {
+            return;
+        }
+        let octets = view.payload().len();
+        let reception = track.stream.on_rtp(view.sequence(), None, octets, now);
+        match reception.order {
+            Order::First | Order::InOrder | Order::Gap(_) | Order::Reordered => {}
+            Order::Restart => track.nack.restart(reception.extended),
+            Order::Duplicate | Order::Suspect => return,
+        }
+        track.nack.on_packet(reception.extended, now);
+        if let Some(buffer) = &mut track.buffer {
+            buffer.skip(reception.extended, now);
+            track.drain(out, now);
+        }
+        self.arm_receive(slot);
     }
 
     /// First RTP of a track, or first after it was disconnected: the stream is told first.
@@ -256,6 +319,11 @@ impl Media {
             track.nack_queued = self.outbox.push_control(Control::Nack { slot });
             if !track.nack_queued {
                 out.drops.count(DropReason::FeedbackFull);
+                // As if the request had been lost on the way: each number is due again later.
+                while track.nack.poll_timeout().is_some_and(|due| due <= now) {
+                    track.nack.take(now, self.rtt, &mut self.lost);
+                    self.lost.clear();
+                }
             }
         }
         let silent = track
@@ -276,6 +344,21 @@ fn reason(error: PushError) -> DropReason {
 }
 
 impl ReceiveTrack {
+    /// The packets of the track come under this SSRC from now on.
+    fn move_to(&mut self, ssrc: u32) {
+        self.wire_ssrc = ssrc;
+        match self.presence {
+            Presence::NeverHeard => {
+                let rate = self.payloads.first_clock_rate();
+                self.stream = ReceiveStream::new(ssrc, rate);
+            }
+            // The first packet begins all anew.
+            Presence::Connected | Presence::Disconnected | Presence::Left => {
+                self.presence = Presence::Left;
+            }
+        }
+    }
+
     /// The same SSRC after BYE is another source: its numbers say nothing about those before.
     fn begin_anew(&mut self, out: &mut Output, now: Instant) {
         self.presence = Presence::Disconnected;

@@ -124,7 +124,6 @@ struct Discovered {
 }
 
 /// Whether a candidate takes part in checks.
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Applied {
     No,
@@ -393,10 +392,16 @@ impl RTCConnection {
 
     fn tell_socket(&mut self, change: SocketChange) {
         if let Some(link) = &mut self.link {
-            link.updates.push_back(SocketUpdate {
+            let update = SocketUpdate {
                 id: link.id,
                 change,
-            });
+            };
+            // A claim that waits need not be made twice; the order of the rest counts.
+            let waits =
+                matches!(update.change, SocketChange::Path(_)) && link.updates.contains(&update);
+            if !waits {
+                link.updates.push_back(update);
+            }
         }
     }
 
