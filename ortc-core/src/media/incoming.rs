@@ -226,6 +226,10 @@ impl Media {
             Order::Restart => track.nack.restart(reception.extended),
             Order::Duplicate | Order::Suspect => return,
         }
+        // The source is alive (RFC 3550 §6.3.5), and the peer hears how well it arrives.
+        track.last_rtp = Some(now);
+        self.reports
+            .media_heard(slot, &mut track.in_report, &mut self.timers);
         track.nack.on_packet(reception.extended, now);
         if let Some(buffer) = &mut track.buffer {
             buffer.skip(reception.extended, now);
