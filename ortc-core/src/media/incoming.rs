@@ -18,7 +18,7 @@ use crate::stats::DropReason;
 use super::outbox::Control;
 use super::receive::Meaning;
 use super::unknown::Parked;
-use super::{Media, Output, Presence, ReceiveTones, ReceiveTrack};
+use super::{MAX_WAIT, Media, Output, Presence, ReceiveTones, ReceiveTrack};
 
 /// Packets asked for before the first of a stream that begins inside a frame. The beginning of a
 /// stream is lost like everything else, and with it a key frame that all others stand on; more than
@@ -152,7 +152,8 @@ impl Media {
                 }
                 if changes {
                     let waits = (self.settings.audio_wait, self.settings.video_wait);
-                    track.change_codec(view.payload_type(), kind, waits, out, now);
+                    let extended = reception.extended;
+                    track.change_codec(view.payload_type(), kind, extended, waits, out, now);
                 }
                 match (track.mode, &mut track.buffer) {
                     (ReceiveMode::Frames, Some(buffer)) => {
@@ -366,7 +367,7 @@ impl ReceiveTrack {
     /// The same SSRC after BYE is another source: its numbers say nothing about those before.
     fn begin_anew(&mut self, out: &mut Output, now: Instant) {
         self.presence = Presence::Disconnected;
-        self.drain(out, now);
+        self.flush(out, now);
         self.stream = ReceiveStream::new(self.wire_ssrc, self.payloads.first_clock_rate());
         self.nack.clear();
         self.current = None;
@@ -374,10 +375,13 @@ impl ReceiveTrack {
         self.tones = None;
     }
 
+    /// The packet with this number brings another codec. What came before it in the former one
+    /// comes out, with its gaps.
     fn change_codec(
         &mut self,
         payload_type: u8,
         kind: CodecKind,
+        extended: u64,
         (audio_wait, video_wait): (core::time::Duration, core::time::Duration),
         out: &mut Output,
         now: Instant,
@@ -389,9 +393,15 @@ impl ReceiveTrack {
         let same = self
             .current
             .is_some_and(|old| self.payloads.meaning(old) == Meaning::Codec(kind));
+        let replaced = self.mode == ReceiveMode::Frames && !(same && self.buffer.is_some());
+        if replaced {
+            if let Some(buffer) = &mut self.buffer {
+                buffer.skip(extended, now);
+            }
+            self.flush(out, now);
+        }
         self.current = Some(payload_type);
-        if self.mode == ReceiveMode::Frames && !(same && self.buffer.is_some()) {
-            self.drain(out, now);
+        if replaced {
             self.buffer = format.map(|format| {
                 let wait = match self.track.kind() {
                     MediaKind::Audio => audio_wait,
@@ -413,10 +423,20 @@ impl ReceiveTrack {
 
     /// Moves what the buffer has finished to the application.
     fn drain(&mut self, out: &mut Output, now: Instant) {
+        self.drain_as_of(now, out, now);
+    }
+
+    /// Moves all that is whole to the application, without waiting for what is missing: the buffer
+    /// is about to be replaced.
+    pub(crate) fn flush(&mut self, out: &mut Output, now: Instant) {
+        self.drain_as_of(now + MAX_WAIT, out, now);
+    }
+
+    fn drain_as_of(&mut self, then: Instant, out: &mut Output, now: Instant) {
         let Some(buffer) = &mut self.buffer else {
             return;
         };
-        while let Some(output) = buffer.poll(now) {
+        while let Some(output) = buffer.poll(then) {
             match output {
                 jitter::Output::Frame(frame) => {
                     if self.counters.frames == 0 {

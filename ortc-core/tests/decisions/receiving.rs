@@ -304,6 +304,37 @@ fn receive_track_counts_a_codec_that_is_not_listed_as_received() {
 }
 
 #[test]
+fn receive_track_loses_no_frame_and_no_gap_where_the_codec_changes() {
+    let mut stage = stage(425);
+    let now = stage.now;
+    let codecs = [RTCCodec::new(111, "opus"), RTCCodec::new(8, "alaw")];
+    let both = description(MediaKind::Audio, 9, "m", &codecs);
+    stage.connection.receive_track(&both, now).unwrap();
+    audio(&mut stage, 9, 1, 1);
+    audio(&mut stage, 9, 3, 1);
+    stage.send_rtp(&rtp(9, 8, 5, 500, &[1; 160]));
+    let told: Vec<_> = stage
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Frame(frame) => Some(("frame", u64::from(frame.payload_type))),
+            Event::Gap(gap) => Some(("gap", gap.packets)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("frame", 111),
+            ("gap", 1),
+            ("frame", 111),
+            ("gap", 1),
+            ("frame", 8)
+        ]
+    );
+}
+
+#[test]
 fn receive_track_is_not_led_back_by_a_late_packet_of_the_former_codec() {
     let mut stage = stage(424);
     let now = stage.now;

@@ -163,17 +163,16 @@ impl RTCConnection {
         let payloads = Payloads::new(description.codecs.clone());
         // If the codec in use became another one, the next packet says anew what it is; else the
         // frame that is half received goes on.
-        if let Some(current) = track.current
-            && payloads.codec(current) != track.payloads.codec(current)
-        {
-            track.current = None;
-        }
-        track.payloads = payloads;
-        if track.mode != mode {
-            track.mode = mode;
+        let other_codec = track
+            .current
+            .is_some_and(|current| payloads.codec(current) != track.payloads.codec(current));
+        if other_codec || track.mode != mode {
+            track.flush(&mut self.output, self.now);
             track.buffer = None;
             track.current = None;
         }
+        track.payloads = payloads;
+        track.mode = mode;
     }
 
     /// Puts the track into the streams that its msid names, and takes it out of others.
