@@ -1,5 +1,6 @@
 //! Everything between SRTP and the application: tracks, their streams, RTCP.
 
+mod binding;
 pub(crate) mod extensions;
 mod incoming;
 pub(crate) mod outbox;
