@@ -190,6 +190,9 @@
 //! | `receiveTrack` for a known SSRC updates it | `decisions/receiving.rs::receive_track_fires_add_stream_once_per_msid_before_any_rtp_and_updates_a_known_ssrc` |
 //! | Packets of an unknown track wait, within bounds | `decisions/receiving.rs::unknown_track_raises_the_event_once_and_its_packets_wait_for_the_description` |
 //! | Names of header extensions are URIs; `mid` and `rid` bind an SSRC to a track | `decisions/receiving.rs::extension_headers_bind_an_ssrc_that_was_not_announced_to_its_track` |
+//! | A track that is heard stays on its SSRC; once silent or gone, it can be bound to another | `decisions/receiving.rs::extension_headers_bind_a_track_to_a_new_ssrc_once_the_old_one_has_left` |
+//! | A description of an SSRC wins over what header extensions said of it | `decisions/receiving.rs::extension_headers_give_way_to_a_description_of_the_ssrc` |
+//! | A codec that the description does not list is dropped, and counts as received | `decisions/receiving.rs::receive_track_counts_a_codec_that_is_not_listed_as_received` |
 //! | Identification leaves until the peer reports | `decisions/sending.rs::extension_headers_leave_until_the_peer_reports_and_never_break_the_path_mtu` |
 //! | An SSRC used after BYE is connected again | `decisions/receiving.rs::track_connected_again_when_an_ssrc_is_used_after_bye` |
 //! | `addTrack` clones | `decisions/sending.rs::media_stream_add_track_clones_so_that_no_track_is_in_two_streams` |

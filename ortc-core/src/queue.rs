@@ -49,6 +49,11 @@ impl EventQueue {
             Class::Notice(octets) => self.notices.add(octets, MAX_NOTICES, MAX_NOTICE_OCTETS),
             Class::Media(octets) => self.media.add(octets, MAX_MEDIA_EVENTS, MAX_MEDIA_OCTETS),
         };
+        if matches!(event, Event::ActiveCandidate(_)) {
+            // A peer can move the pair as often as it likes; only the latest matters.
+            self.events
+                .retain(|queued| !matches!(queued, Event::ActiveCandidate(_)));
+        }
         if fits {
             self.events.push_back(event);
         }
@@ -141,7 +146,9 @@ fn stream_size(stream: &MediaStream) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{MediaKind, MediaStreamTrack, RTCTrack, UnknownTrack};
+    use crate::api::{
+        ActivePair, MediaKind, MediaStreamTrack, RTCIceCandidateDescription, RTCTrack, UnknownTrack,
+    };
 
     fn data(octets: usize) -> Event {
         Event::ApplicationData(Bytes::from(vec![0; octets]))
@@ -158,6 +165,33 @@ mod tests {
         assert_eq!(pushed, MAX_MEDIA_OCTETS >> 16);
         queue.pop();
         assert!(queue.push(data(1 << 16)), "taking one makes room for one");
+    }
+
+    #[test]
+    fn of_the_active_pairs_only_the_latest_waits() {
+        let candidate = |port| RTCIceCandidateDescription {
+            foundation: "1".to_owned(),
+            component: 1,
+            transport: "udp".to_owned(),
+            priority: 1,
+            connection_address: "192.0.2.1".to_owned(),
+            connection_port: port,
+            kind: "host".to_owned(),
+            rel_address: None,
+            rel_port: None,
+        };
+        let pair = |port| {
+            Event::ActiveCandidate(Box::new(ActivePair {
+                local: candidate(port),
+                remote: candidate(port),
+            }))
+        };
+        let mut queue = EventQueue::default();
+        queue.push(Event::Connected);
+        (1..10_000).for_each(|port| assert!(queue.push(pair(port))));
+        assert_eq!(queue.pop(), Some(Event::Connected));
+        assert_eq!(queue.pop(), Some(pair(9_999)));
+        assert_eq!(queue.pop(), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::Instant;
 use ortc_core::{
     Autostart, ConnectionError, DescriptionError, DtmfContainer, Fingerprint, Frame, HashAlgorithm,
     MediaStream, RTCCodec, RTCConnection, RTCConnectionOptions, RTCIceCandidateDescription,
-    RTCIceConnectionInfo, RTCTrackFilter, RtpExtHeaders, RtpToSend, SendError,
+    RTCIceConnectionInfo, RTCTrackDescription, RTCTrackFilter, RtpExtHeaders, RtpToSend, SendError,
 };
 use ortc_testkit::call::{Call, address_a};
 use ortc_testkit::link::Link;
@@ -224,6 +224,28 @@ fn descriptions_with_wrong_values_are_refused_and_say_why() {
     }
     assert!(connection.receive_track(&with(&[]), now).is_err());
     assert!(connection.get_receiving_streams().is_empty());
+}
+
+/// Members that we do not know are for others; a number where a string belongs is an error, and a
+/// related address that a browser hides behind a name is none.
+#[test]
+fn json_of_a_careless_page_is_read_or_refused_and_never_guessed() {
+    let track = r#"{ "kind": "audio", "ssrc": SSRC, "codecs": [], "mid": 7 }"#;
+    let read = |ssrc| serde_json::from_str::<RTCTrackDescription>(&track.replace("SSRC", ssrc));
+    assert_eq!(read(r#""4711""#).unwrap().ssrc(), Ok(4_711));
+    let error = read("4711").unwrap_err().to_string();
+    assert!(error.contains("expected a string"), "{error}");
+
+    let (mut connection, now) = alone();
+    let mut hidden = candidate();
+    hidden.rel_address = Some("5b1f2a6c.local".to_owned());
+    hidden.rel_port = Some(9);
+    assert_eq!(connection.set_remote_candidate(&hidden, now), Ok(()));
+    hidden.connection_address = "5b1f2a6c.local".to_owned();
+    assert_eq!(
+        connection.set_remote_candidate(&hidden, now),
+        Err(DescriptionError::Address("5b1f2a6c.local".to_owned()).into())
+    );
 }
 
 #[test]

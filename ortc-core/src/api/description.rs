@@ -31,7 +31,7 @@ pub struct RTCIceCandidateDescription {
     /// `host`, `srflx`, `prflx` or `relay`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Address that the candidate was derived from, for diagnosis.
+    /// Address that the candidate was derived from, for diagnosis; not used, and may be a name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rel_address: Option<String>,
     /// Port that belongs to `rel_address`.
@@ -74,7 +74,10 @@ impl RTCIceCandidateDescription {
         }
         let kind = parse_kind(&self.kind)?;
         let related = match (&self.rel_address, self.rel_port) {
-            (Some(address), Some(port)) => Some(SocketAddr::new(parse_ip(address)?, port)),
+            // For diagnosis only: one that is hidden behind a name is no reason to refuse the rest.
+            (Some(address), Some(port)) => {
+                parse_ip(address).ok().map(|ip| SocketAddr::new(ip, port))
+            }
             (None, _) | (_, None) => None,
         };
         Candidate::remote(
@@ -125,7 +128,8 @@ pub type RtpExtHeaders = BTreeMap<String, String>;
 pub struct RTCTrackDescription {
     /// Audio or video.
     pub kind: MediaKind,
-    /// Synchronisation source, an unsigned 32-bit number in decimal.
+    /// Synchronisation source, an unsigned 32-bit number in decimal; in JSON a string, as the
+    /// draft's examples have it, and a JSON number is refused.
     pub ssrc: String,
     /// Identifiers of the streams that the track belongs to.
     #[serde(default)]
@@ -136,7 +140,8 @@ pub struct RTCTrackDescription {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub media_attributes: Vec<RTCMediaAttributes>,
     /// Header extensions by URI with their values; `urn:ietf:params:rtp-hdrext:sdes:mid` and
-    /// `…:rtp-stream-id` bind an SSRC to this track.
+    /// `…:rtp-stream-id` bind an SSRC to this track, if it sends one of the codecs and the track is
+    /// not heard on another.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rtp_ext_headers: RtpExtHeaders,
 }

@@ -180,6 +180,12 @@ pub enum SendError {
         /// Octets that fit.
         limit: usize,
     },
+    /// The frame has more packets or octets than may ever wait: 4,096 packets, 4 MiB.
+    #[error("the frame of {size} octets is more than may wait at once: encode smaller frames")]
+    FrameTooLarge {
+        /// Octets given.
+        size: usize,
+    },
     /// More is queued than the bound allows: `poll_transmit` is not called often enough.
     #[error("too much is queued: call poll_transmit until it returns None")]
     QueueFull,

@@ -57,7 +57,8 @@ pub enum Event {
     StreamDisconnected(MediaStream),
     /// `onconnected` of a MediaStreamTrack: its first RTP came.
     TrackConnected(MediaStreamTrack),
-    /// `ondisconnected` of a MediaStreamTrack: RTCP BYE, or no RTP for `rtp_timeout`.
+    /// `ondisconnected` of a MediaStreamTrack: RTCP BYE, no RTP for `rtp_timeout`, or
+    /// `stop_receiving`.
     TrackDisconnected(MediaStreamTrack),
     /// The peer asks for a key frame of this sending track (RFC 4585 §6.3.1, RFC 5104 §4.3.1).
     KeyFrameRequested(RTCTrack),

@@ -142,7 +142,8 @@ impl RTCTrack {
     }
 
     /// Sets header extensions with their values: the next description has them, and the next
-    /// packets until the peer reports on the SSRC.
+    /// packets until the peer reports on the SSRC. Packets leave out a name without an id in the
+    /// options, and a value of more than 255 octets.
     ///
     /// # Errors
     ///

@@ -18,7 +18,7 @@ use crate::stats::DropReason;
 use super::outbox::Control;
 use super::receive::Meaning;
 use super::unknown::Parked;
-use super::{Media, Output, Presence, ReceiveTones, ReceiveTrack};
+use super::{MAX_WAIT, Media, Output, Presence, ReceiveTones, ReceiveTrack};
 
 /// Packets asked for before the first of a stream that begins inside a frame. The beginning of a
 /// stream is lost like everything else, and with it a key frame that all others stand on; more than
@@ -54,22 +54,6 @@ impl Media {
         }
     }
 
-    /// A new SSRC that carries the identification of a described track which has not been heard
-    /// on its own SSRC: the track is bound to it.
-    fn bind_by_extension(&mut self, view: &RtpPacket<'_>) -> Option<u32> {
-        view.extension()?;
-        let ids = &self.settings.extension_ids;
-        let (slot, _) = self.receivers.iter().find(|(_, track)| {
-            track.presence == Presence::NeverHeard && ids.binds(&track.rtp_ext_headers, view)
-        })?;
-        let track = self.receivers.get_mut(slot)?;
-        self.receive_routes.remove(track.wire_ssrc);
-        track.wire_ssrc = view.ssrc();
-        track.stream = ReceiveStream::new(view.ssrc(), track.payloads.first_clock_rate());
-        self.receive_routes.insert(view.ssrc(), slot);
-        Some(slot)
-    }
-
     pub(super) fn receive(
         &mut self,
         slot: u32,
@@ -86,7 +70,10 @@ impl Media {
         let timestamp = match meaning {
             Meaning::Codec(_) => Some(view.timestamp()),
             Meaning::Tones { .. } => None,
-            Meaning::NotListed => return out.drops.count(DropReason::UnknownPayloadType),
+            Meaning::NotListed => {
+                out.drops.count(DropReason::UnknownPayloadType);
+                return self.unlisted(slot, view, out, now);
+            }
         };
         if track.presence == Presence::Left {
             track.begin_anew(out, now);
@@ -111,9 +98,16 @@ impl Media {
         };
         match meaning {
             Meaning::Codec(kind) => {
-                if track.current != Some(view.payload_type()) {
+                let changes = track.current != Some(view.payload_type());
+                if changes && reception.order == Order::Reordered && track.buffer.is_some() {
+                    // The former codec's last packets were overtaken by the change.
+                    out.drops.count(DropReason::Late);
+                    return self.arm_receive(slot);
+                }
+                if changes {
                     let waits = (self.settings.audio_wait, self.settings.video_wait);
-                    track.change_codec(view.payload_type(), kind, waits, out, now);
+                    let extended = reception.extended;
+                    track.change_codec(view.payload_type(), kind, extended, waits, out, now);
                 }
                 match (track.mode, &mut track.buffer) {
                     (ReceiveMode::Frames, Some(buffer)) => {
@@ -169,6 +163,34 @@ impl Media {
             &mut track.armed,
             deadline,
         );
+    }
+
+    /// A packet of a running stream in a codec that its description does not list, such as comfort
+    /// noise: nobody can use it, but it is not missing, and is not asked for again.
+    fn unlisted(&mut self, slot: u32, view: &RtpPacket<'_>, out: &mut Output, now: Instant) {
+        let Some(track) = self.receivers.get_mut(slot) else {
+            return;
+        };
+        if track.presence != Presence::Connected {
+            return;
+        }
+        let octets = view.payload().len();
+        let reception = track.stream.on_rtp(view.sequence(), None, octets, now);
+        match reception.order {
+            Order::First | Order::InOrder | Order::Gap(_) | Order::Reordered => {}
+            Order::Restart => track.nack.restart(reception.extended),
+            Order::Duplicate | Order::Suspect => return,
+        }
+        // The source is alive (RFC 3550 §6.3.5), and the peer hears how well it arrives.
+        track.last_rtp = Some(now);
+        self.reports
+            .media_heard(slot, &mut track.in_report, &mut self.timers);
+        track.nack.on_packet(reception.extended, now);
+        if let Some(buffer) = &mut track.buffer {
+            buffer.skip(reception.extended, now);
+            track.drain(out, now);
+        }
+        self.arm_receive(slot);
     }
 
     /// First RTP of a track, or first after it was disconnected: the stream is told first.
@@ -256,6 +278,11 @@ impl Media {
             track.nack_queued = self.outbox.push_control(Control::Nack { slot });
             if !track.nack_queued {
                 out.drops.count(DropReason::FeedbackFull);
+                // As if the request had been lost on the way: each number is due again later.
+                while track.nack.poll_timeout().is_some_and(|due| due <= now) {
+                    track.nack.take(now, self.rtt, &mut self.lost);
+                    self.lost.clear();
+                }
             }
         }
         let silent = track
@@ -279,7 +306,7 @@ impl ReceiveTrack {
     /// The same SSRC after BYE is another source: its numbers say nothing about those before.
     fn begin_anew(&mut self, out: &mut Output, now: Instant) {
         self.presence = Presence::Disconnected;
-        self.drain(out, now);
+        self.flush(out, now);
         self.stream = ReceiveStream::new(self.wire_ssrc, self.payloads.first_clock_rate());
         self.nack.clear();
         self.current = None;
@@ -287,10 +314,13 @@ impl ReceiveTrack {
         self.tones = None;
     }
 
+    /// The packet with this number brings another codec. What came before it in the former one
+    /// comes out, with its gaps.
     fn change_codec(
         &mut self,
         payload_type: u8,
         kind: CodecKind,
+        extended: u64,
         (audio_wait, video_wait): (core::time::Duration, core::time::Duration),
         out: &mut Output,
         now: Instant,
@@ -302,9 +332,15 @@ impl ReceiveTrack {
         let same = self
             .current
             .is_some_and(|old| self.payloads.meaning(old) == Meaning::Codec(kind));
+        let replaced = self.mode == ReceiveMode::Frames && !(same && self.buffer.is_some());
+        if replaced {
+            if let Some(buffer) = &mut self.buffer {
+                buffer.skip(extended, now);
+            }
+            self.flush(out, now);
+        }
         self.current = Some(payload_type);
-        if self.mode == ReceiveMode::Frames && !(same && self.buffer.is_some()) {
-            self.drain(out, now);
+        if replaced {
             self.buffer = format.map(|format| {
                 let wait = match self.track.kind() {
                     MediaKind::Audio => audio_wait,
@@ -326,10 +362,20 @@ impl ReceiveTrack {
 
     /// Moves what the buffer has finished to the application.
     fn drain(&mut self, out: &mut Output, now: Instant) {
+        self.drain_as_of(now, out, now);
+    }
+
+    /// Moves all that is whole to the application, without waiting for what is missing: the buffer
+    /// is about to be replaced.
+    pub(crate) fn flush(&mut self, out: &mut Output, now: Instant) {
+        self.drain_as_of(now + MAX_WAIT, out, now);
+    }
+
+    fn drain_as_of(&mut self, then: Instant, out: &mut Output, now: Instant) {
         let Some(buffer) = &mut self.buffer else {
             return;
         };
-        while let Some(output) = buffer.poll(now) {
+        while let Some(output) = buffer.poll(then) {
             match output {
                 jitter::Output::Frame(frame) => {
                     if self.counters.frames == 0 {

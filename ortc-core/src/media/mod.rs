@@ -1,5 +1,6 @@
 //! Everything between SRTP and the application: tracks, their streams, RTCP.
 
+mod binding;
 pub(crate) mod extensions;
 mod incoming;
 pub(crate) mod outbox;
@@ -40,6 +41,9 @@ pub(crate) use unknown::UnknownSources;
 
 /// Tracks of one direction.
 pub(crate) const MAX_TRACKS: usize = 1_024;
+
+/// Longest that a missing packet may hold back others: later than that nobody plays it.
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// What the media engine is told once.
 #[derive(Debug)]

@@ -93,6 +93,12 @@ impl Outbox {
         self.media.front()
     }
 
+    /// What was asked for again before an interruption is stale after it.
+    pub(crate) fn forget_resends(&mut self) {
+        self.control
+            .retain(|control| !matches!(control, Control::Resend { .. }));
+    }
+
     pub(crate) fn clear_media(&mut self) {
         self.media.clear();
         self.octets = 0;

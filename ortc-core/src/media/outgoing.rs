@@ -6,15 +6,15 @@ use std::time::Instant;
 use bytes::Bytes;
 use ortc_rtp::payload::{Prefix, Segment};
 use ortc_rtp::wire::{ExtensionElements, Header};
-use ortc_srtp::Sender;
+use ortc_srtp::{ProtectError, Sender};
 
 use crate::api::{Event, Frame, RTCDTMFHandler, RTCTrack, RtpToSend, SendError, TapDirection};
 use crate::stats::DropReason;
 use crate::timer::TimerKey;
 
-use super::outbox::{Cargo, Control, QueuedRtp};
+use super::outbox::{self, Cargo, Control, QueuedRtp};
 use super::send::{SentPacket, Wanted};
-use super::{Media, Output, SendTrack, Sending};
+use super::{Media, MediaSettings, Output, SendTrack, Sending};
 
 /// Fixed RTP header (RFC 3550 §5.1).
 const HEADER: usize = Header::LEN;
@@ -59,8 +59,15 @@ impl Media {
         packetizer.packetize(&frame.payload, room, &mut self.segments)?;
         let octets = self.segments.iter().map(Segment::len).sum();
         if !self.outbox.has_room(self.segments.len(), octets) {
+            // An empty queue would not help a frame that is larger than it.
+            let never = self.segments.len() > outbox::MAX_PACKETS || octets > outbox::MAX_OCTETS;
             self.segments.clear();
-            return Err(SendError::QueueFull);
+            let size = frame.payload.len();
+            return Err(if never {
+                SendError::FrameTooLarge { size }
+            } else {
+                SendError::QueueFull
+            });
         }
         let timestamp = track.clock.frame(frame.time, track.active.clock_rate, now);
         let payload_type = track.active.codec.payload_id;
@@ -205,7 +212,7 @@ impl Media {
             let Some(next) = self.outbox.peek_media() else {
                 break;
             };
-            let shape = Shape::of(next);
+            let shape = self.shape(next);
             if first.is_some_and(|run: Run| !run.takes(shape)) {
                 break;
             }
@@ -227,6 +234,18 @@ impl Media {
             }
         }
         first.map(|run| run.len)
+    }
+
+    fn shape(&self, packet: &QueuedRtp) -> Shape {
+        let track = self.senders.get(packet.slot);
+        let extension = track
+            .filter(|track| is_extended(track, packet, &self.settings, self.srtp_overhead))
+            .map_or(0, |track| track.extension.len());
+        Shape {
+            slot: packet.slot,
+            cargo: packet.cargo,
+            len: extension + packet.payload.len(),
+        }
     }
 
     fn write_control(
@@ -276,9 +295,7 @@ impl Media {
             return false;
         }
         track.stream.skip(packet.skip);
-        // The application may have set longer extensions since the payload was cut to size: the
-        // path MTU comes first, the next packets make room for them.
-        let size = HEADER + track.extension.len() + packet.payload.len() + self.srtp_overhead;
+        let extended = is_extended(track, &packet, &self.settings, self.srtp_overhead);
         let header = Header {
             marker: packet.payload.marker,
             payload_type: packet.payload_type,
@@ -286,8 +303,6 @@ impl Media {
             timestamp: packet.timestamp,
             ssrc: track.ssrc,
         };
-        let extended =
-            packet.cargo == Cargo::Media && track.extension.is_sent() && size <= self.settings.mtu;
         write_packet(
             &header,
             extended.then_some(&track.extension.elements),
@@ -348,22 +363,24 @@ impl Media {
     }
 }
 
-/// What decides how long a packet becomes.
+/// Whether a packet carries the extension. The application may have set a longer one since the
+/// payload was cut to size: the path MTU comes first, the next packets make room for it.
+fn is_extended(
+    track: &SendTrack,
+    packet: &QueuedRtp,
+    settings: &MediaSettings,
+    overhead: usize,
+) -> bool {
+    let size = HEADER + track.extension.len() + packet.payload.len() + overhead;
+    packet.cargo == Cargo::Media && track.extension.is_sent() && size <= settings.mtu
+}
+
+/// What decides how long a packet becomes: `len` counts what stands between header and tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Shape {
     slot: u32,
     cargo: Cargo,
     len: usize,
-}
-
-impl Shape {
-    fn of(packet: &QueuedRtp) -> Self {
-        Self {
-            slot: packet.slot,
-            cargo: packet.cargo,
-            len: packet.payload.len(),
-        }
-    }
 }
 
 /// A run of packets that leave in one segmented send.
@@ -407,18 +424,8 @@ fn protect_rtp(
     out: &mut Output,
     now: Instant,
 ) -> bool {
-    if out.tap.is_some() {
-        out.tap(
-            TapDirection::Sent,
-            buf.get(start..).unwrap_or_default(),
-            now,
-        );
-    }
-    let protected = srtp.protect_rtp(buf, start);
-    if protected.is_err() {
-        out.drops.count(DropReason::KeyExhausted);
-    }
-    protected.is_ok()
+    tap_sent(buf, start, out, now);
+    counted(srtp.protect_rtp(buf, start), out)
 }
 
 fn protect_rtcp(
@@ -428,6 +435,11 @@ fn protect_rtcp(
     out: &mut Output,
     now: Instant,
 ) -> bool {
+    tap_sent(buf, start, out, now);
+    counted(srtp.protect_rtcp(buf, start), out)
+}
+
+fn tap_sent(buf: &[u8], start: usize, out: &mut Output, now: Instant) {
     if out.tap.is_some() {
         out.tap(
             TapDirection::Sent,
@@ -435,7 +447,9 @@ fn protect_rtcp(
             now,
         );
     }
-    let protected = srtp.protect_rtcp(buf, start);
+}
+
+fn counted(protected: Result<(), ProtectError>, out: &mut Output) -> bool {
     if protected.is_err() {
         out.drops.count(DropReason::KeyExhausted);
     }

@@ -19,7 +19,7 @@ pub(crate) struct ReceiveTrack {
     pub(crate) msid: Vec<String>,
     /// SSRC of the description: what the application knows the track by.
     pub(crate) ssrc: u32,
-    /// SSRC of the packets; another one when header extensions bound it.
+    /// SSRC of the packets; another one than described when header extensions bound it.
     pub(crate) wire_ssrc: u32,
     pub(crate) media_attributes: Vec<RTCMediaAttributes>,
     pub(crate) rtp_ext_headers: RtpExtHeaders,

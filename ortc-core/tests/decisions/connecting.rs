@@ -60,6 +60,25 @@ fn local_addresses_are_gathered_at_construction_and_anew_by_update() {
 }
 
 #[test]
+fn update_beyond_what_the_agent_holds_tells_nothing() {
+    let now = call(1).net.now();
+    let options = RTCConnectionOptions::new([1; 32])
+        .ice(Config::default().max_pairs(1).unwrap())
+        .local_address(address_a());
+    let mut connection = RTCConnection::new(at_once(options), now).unwrap();
+    while connection.poll_event().is_some() {}
+    let second = "192.0.2.9:6000".parse().unwrap();
+    connection.add_local_address(second).unwrap();
+    assert!(matches!(
+        connection.update(now),
+        Err(ConnectionError::Ice(_))
+    ));
+    assert_eq!(connection.poll_event(), None);
+    connection.remove_local_address(second);
+    assert_eq!(connection.update(now), Ok(()));
+}
+
+#[test]
 fn a_new_address_that_update_gathers_carries_the_connection_when_the_old_one_dies() {
     let (mut call, mic, _) = connected(40);
     let wifi = "10.0.0.9:5009".parse().unwrap();

@@ -206,6 +206,150 @@ fn extension_headers_bind_an_ssrc_that_was_not_announced_to_its_track() {
     );
 }
 
+/// A retransmission stream names the track that it repairs, on an SSRC of its own.
+#[test]
+fn extension_headers_bind_no_track_to_a_source_with_other_codecs() {
+    let mut stage = stage(420);
+    let now = stage.now;
+    let mut described = opus(50, "m");
+    described
+        .rtp_ext_headers
+        .insert(MID.to_owned(), "0".to_owned());
+    let repair = with_extension(&rtp(60, 97, 1, 0, &[0, 0]), 1, b"0");
+    stage.send_rtp(&repair);
+    stage.send_rtp(&with_extension(&rtp(61, 111, 1, 0, &[0xFC]), 1, b"0"));
+    stage.connection.receive_track(&described, now).unwrap();
+    stage.drain();
+    assert_eq!(frames(&stage), 1, "the one that waited with its codec");
+
+    described.ssrc = "51".to_owned();
+    described
+        .rtp_ext_headers
+        .insert(MID.to_owned(), "1".to_owned());
+    stage.connection.receive_track(&described, now).unwrap();
+    stage.send_rtp(&with_extension(&rtp(62, 97, 1, 0, &[0, 0]), 1, b"1"));
+    audio(&mut stage, 51, 1, 1);
+    assert_eq!(frames(&stage), 2, "its own SSRC is still its own");
+}
+
+#[test]
+fn extension_headers_bind_a_track_to_a_new_ssrc_once_the_old_one_has_left() {
+    let mut stage = stage(421);
+    let now = stage.now;
+    let mut described = opus(50, "m");
+    described
+        .rtp_ext_headers
+        .insert(MID.to_owned(), "0".to_owned());
+    stage.connection.receive_track(&described, now).unwrap();
+    audio(&mut stage, 50, 1, 2);
+    let moved = with_extension(&rtp(70, 111, 9_000, 5, &[0xFC]), 1, b"0");
+    stage.send_rtp(&moved);
+    assert_eq!(frames(&stage), 2, "a track that is heard stays where it is");
+
+    stage.send_rtcp(&bye(50));
+    let moved = with_extension(&rtp(71, 111, 9_000, 5, &[0xFC]), 1, b"0");
+    stage.send_rtp(&moved);
+    audio(&mut stage, 71, 9_001, 1);
+    assert_eq!(frames(&stage), 4);
+    assert_eq!(
+        presence(&stage),
+        [
+            "add",
+            "stream",
+            "track",
+            "no track",
+            "no stream",
+            "stream",
+            "track"
+        ]
+    );
+    assert_eq!(stage.count(|event| matches!(event, Event::Gap(_))), 0);
+}
+
+#[test]
+fn extension_headers_give_way_to_a_description_of_the_ssrc() {
+    let mut stage = stage(422);
+    let now = stage.now;
+    let mut described = opus(50, "m");
+    described
+        .rtp_ext_headers
+        .insert(MID.to_owned(), "0".to_owned());
+    stage.connection.receive_track(&described, now).unwrap();
+    stage.send_rtp(&with_extension(&rtp(70, 111, 1, 0, &[0xFC]), 1, b"0"));
+    stage.connection.receive_track(&opus(70, "n"), now).unwrap();
+    stage.connection.stop_receiving(50, now).unwrap();
+    stage.drain();
+    stage.events.clear();
+    audio(&mut stage, 70, 2, 2);
+    let told = |event: &Event| matches!(event, Event::Frame(frame) if frame.ssrc == 70);
+    assert_eq!(stage.count(told), 2);
+}
+
+/// What nobody can use has arrived all the same: it is neither waited for nor asked for again.
+#[test]
+fn receive_track_counts_a_codec_that_is_not_listed_as_received() {
+    let mut stage = stage(423);
+    let now = stage.now;
+    stage.connection.receive_track(&opus(9, "m"), now).unwrap();
+    audio(&mut stage, 9, 1, 2);
+    stage.send_rtp(&rtp(9, 13, 3, 2_880, &[0x40]));
+    audio(&mut stage, 9, 4, 1);
+    assert_eq!(frames(&stage), 3, "nothing holds the last one back");
+    stage.puppet.received.clear();
+    stage.run_for(ms(1_000));
+    assert_eq!(stage.count(|event| matches!(event, Event::Gap(_))), 0);
+    let stats = stage.connection.stats(stage.now);
+    assert_eq!(stats.receiving[0].nacks, 0);
+    assert_eq!(stats.drops.get(DropReason::UnknownPayloadType), 1);
+}
+
+#[test]
+fn receive_track_loses_no_frame_and_no_gap_where_the_codec_changes() {
+    let mut stage = stage(425);
+    let now = stage.now;
+    let codecs = [RTCCodec::new(111, "opus"), RTCCodec::new(8, "alaw")];
+    let both = description(MediaKind::Audio, 9, "m", &codecs);
+    stage.connection.receive_track(&both, now).unwrap();
+    audio(&mut stage, 9, 1, 1);
+    audio(&mut stage, 9, 3, 1);
+    stage.send_rtp(&rtp(9, 8, 5, 500, &[1; 160]));
+    let told: Vec<_> = stage
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Frame(frame) => Some(("frame", u64::from(frame.payload_type))),
+            Event::Gap(gap) => Some(("gap", gap.packets)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("frame", 111),
+            ("gap", 1),
+            ("frame", 111),
+            ("gap", 1),
+            ("frame", 8)
+        ]
+    );
+}
+
+#[test]
+fn receive_track_is_not_led_back_by_a_late_packet_of_the_former_codec() {
+    let mut stage = stage(424);
+    let now = stage.now;
+    let codecs = [RTCCodec::new(111, "opus"), RTCCodec::new(8, "alaw")];
+    let both = description(MediaKind::Audio, 9, "m", &codecs);
+    stage.connection.receive_track(&both, now).unwrap();
+    audio(&mut stage, 9, 1, 1);
+    stage.send_rtp(&rtp(9, 8, 3, 500, &[1; 160]));
+    audio(&mut stage, 9, 2, 1);
+    stage.send_rtp(&rtp(9, 8, 4, 660, &[1; 160]));
+    let changes = stage.count(|event| matches!(event, Event::ReceiveCodec { .. }));
+    assert_eq!(changes, 2);
+    assert_eq!(frames(&stage), 3);
+}
+
 #[test]
 fn extension_headers_use_the_ids_of_the_options() {
     let ids = [(MID.to_owned(), 9)].into();

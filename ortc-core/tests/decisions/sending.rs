@@ -101,6 +101,18 @@ fn remove_stream_says_bye_for_each_track_that_has_sent() {
 }
 
 #[test]
+fn remove_says_bye_though_close_follows_at_once() {
+    let (mut call, mic, cam) = connected(325);
+    talk(&mut call, mic, 0, 5);
+    let now = call.net.now();
+    mic.remove(&mut call.a().connection, now).unwrap();
+    call.a().connection.close(now);
+    call.net.run_for(ms(100));
+    assert_eq!(gone(&mut call), 1);
+    assert!(cam.source(&call.a().connection).is_ok());
+}
+
+#[test]
 fn codecs_are_those_of_the_options_and_a_list_without_a_supported_one_changes_nothing() {
     let mut own = get_rtc_capabilities();
     own.audio_codecs.retain(|codec| codec.name != "opus");

@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
+use ortc_core::ice::Config;
 use ortc_core::{
     ConnectionError, ConnectionId, Datagram, Ecn, Event, Path, RTCConnection, RTCConnectionOptions,
     RTCIceCandidateDescription, RTCSocket, Route, SocketError, SocketOptions,
@@ -260,6 +261,48 @@ fn rtc_socket_follows_restarts_and_forgets_all_of_a_closed_connection() {
             "nothing leads to a closed connection"
         );
     }
+}
+
+/// A peer that signals more candidates than a connection may claim paths is still found where its
+/// checks come from.
+#[test]
+fn rtc_socket_follows_a_check_though_all_claims_are_used() {
+    let mut hub = Hub::new();
+    let place = hub.socket.admit().unwrap();
+    let id = place.id();
+    let many = Config::default().max_remote_candidates(1_000).unwrap();
+    let options = RTCConnectionOptions::new([9; 32]).socket(place).ice(many);
+    let mut ours = RTCConnection::new(at_once(options), hub.now).unwrap();
+    for port in 1_000..1_300 {
+        let nowhere = candidate(core::net::SocketAddr::from(([10, 9, 9, 9], port)));
+        ours.set_remote_candidate(&nowhere, hub.now).unwrap();
+    }
+    hub.ours.insert(id, ours);
+    let peer = hub.peer(id);
+    hub.answer(id, peer);
+    hub.run(ms(1_000));
+    let path = Path::udp(address_a(), peer_address(peer));
+    let route = hub.socket.handle_datagram(path, &[0x80, 96, 0, 0], hub.now);
+    assert_eq!(route, Route::Connection(id));
+}
+
+/// A page that signals the same credentials again and again is no restart.
+#[test]
+fn rtc_socket_keeps_the_former_credentials_when_the_new_ones_are_told_again() {
+    let mut hub = Hub::new();
+    let (id, _) = (hub.add(true), hub.add(true));
+    let peer = hub.peer(id);
+    hub.answer(id, peer);
+    hub.run(ms(1_000));
+    let (path, check) = hub.checks[0].clone();
+    let back = hub.peers[peer].restart_ice(hub.now).unwrap();
+    for _ in 0..5 {
+        let ours = hub.ours.get_mut(&id).unwrap();
+        ours.set_remote_ice(back.clone(), hub.now).unwrap();
+        hub.settle();
+    }
+    let route = hub.socket.handle_datagram(path, &check, hub.now);
+    assert_eq!(route, Route::Connection(id));
 }
 
 #[test]

@@ -114,7 +114,10 @@ impl RTCConnection {
         let now = self.advance(now);
         let start = buf.len();
         let transmit = self.next_transmit(buf, start, now)?;
-        self.traffic.datagrams_sent += 1;
+        let datagrams = transmit
+            .segment
+            .map_or(1, |segment| transmit.len.div_ceil(segment.max(1)));
+        self.traffic.datagrams_sent += u64::try_from(datagrams).unwrap_or_default();
         self.traffic.octets_sent += u64::try_from(transmit.len).unwrap_or_default();
         Some(transmit)
     }
@@ -281,6 +284,7 @@ impl RTCConnection {
             IceEvent::ConsentExpired if self.state == State::Connected => {
                 self.state = State::Interrupted;
                 self.media.outbox.clear_media();
+                self.media.outbox.forget_resends();
                 let reason = DisconnectReason::ConsentExpired;
                 self.output.events.push(Event::Disconnected(reason));
             }

@@ -17,7 +17,7 @@ use ortc_ice::{Candidate, Path};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
-use crate::media::{ExtensionIds, Media, MediaSettings, Output, SendTrack, Tap};
+use crate::media::{ExtensionIds, MAX_WAIT, Media, MediaSettings, Output, SendTrack, Tap};
 use crate::stats::{ConnectionStats, DtlsStats, ReceiveTrackStats, SendTrackStats};
 use crate::transport::Transport;
 
@@ -124,7 +124,6 @@ struct Discovered {
 }
 
 /// Whether a candidate takes part in checks.
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Applied {
     No,
@@ -157,8 +156,6 @@ const LONGEST_RETRANSMISSION: Duration = Duration::from_secs(60);
 /// Silence that may count as a disconnected track.
 const RTP_TIMEOUT_RANGE: core::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(86_400);
-/// Longest that a missing packet may hold back others: later than that nobody plays it.
-const MAX_WAIT: Duration = Duration::from_secs(60);
 /// Seconds since 1970 that leave room to count on.
 const MAX_WALL_CLOCK: Duration = Duration::from_secs(1 << 40);
 
@@ -393,10 +390,16 @@ impl RTCConnection {
 
     fn tell_socket(&mut self, change: SocketChange) {
         if let Some(link) = &mut self.link {
-            link.updates.push_back(SocketUpdate {
+            let update = SocketUpdate {
                 id: link.id,
                 change,
-            });
+            };
+            // A claim that waits need not be made twice; the order of the rest counts.
+            let waits =
+                matches!(update.change, SocketChange::Path(_)) && link.updates.contains(&update);
+            if !waits {
+                link.updates.push_back(update);
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use ortc_rtp::stream::ReceiveStream;
 use ortc_rtp::wire::RtpPacket;
 
 use crate::media::{Control, MAX_TRACKS, Payloads, Presence, ReceiveTrack, ReceivedStream};
-use crate::timer::Armed;
+use crate::timer::{Armed, TimerKey};
 
 use super::super::codec::RTCCodec;
 use super::super::description::{RTCMediaAttributes, RTCTrackDescription};
@@ -141,6 +141,10 @@ impl RTCConnection {
             armed: Armed::default(),
             counters: Default::default(),
         });
+        // A description is worth more than what header extensions once said about this SSRC.
+        if let Some(other) = self.media.receive_routes.get(ssrc) {
+            self.media.unbind(other, &mut self.output);
+        }
         self.media.receive_routes.insert(ssrc, slot);
         Ok(slot)
     }
@@ -159,17 +163,16 @@ impl RTCConnection {
         let payloads = Payloads::new(description.codecs.clone());
         // If the codec in use became another one, the next packet says anew what it is; else the
         // frame that is half received goes on.
-        if let Some(current) = track.current
-            && payloads.codec(current) != track.payloads.codec(current)
-        {
-            track.current = None;
-        }
-        track.payloads = payloads;
-        if track.mode != mode {
-            track.mode = mode;
+        let other_codec = track
+            .current
+            .is_some_and(|current| payloads.codec(current) != track.payloads.codec(current));
+        if other_codec || track.mode != mode {
+            track.flush(&mut self.output, self.now);
             track.buffer = None;
             track.current = None;
         }
+        track.payloads = payloads;
+        track.mode = mode;
     }
 
     /// Puts the track into the streams that its msid names, and takes it out of others.
@@ -199,25 +202,21 @@ impl RTCConnection {
         }
     }
 
-    /// Hands on the packets that waited for this description: those of its SSRC, and those of a
+    /// Hands on the packets that waited for this description: those of its SSRC, else those of a
     /// source that its header extensions bind.
     fn release_unknown(&mut self, slot: u32, ssrc: u32, now: Instant) {
-        let waiting: Vec<u32> = self.media.unknown.ssrcs().collect();
-        let bound = waiting.into_iter().find(|candidate| {
-            let Some(track) = self.media.receivers.get(slot) else {
-                return false;
-            };
-            *candidate == ssrc
-                || self.media.unknown.first(*candidate).is_some_and(|packet| {
-                    RtpPacket::parse(packet).is_ok_and(|view| {
-                        self.media
-                            .settings
-                            .extension_ids
-                            .binds(&track.rtp_ext_headers, &view)
-                    })
-                })
-        });
-        for (packet, _) in bound
+        let Some(track) = self.media.receivers.get(slot) else {
+            return;
+        };
+        let waiting = || self.media.unknown.ssrcs();
+        let bound = |source: &u32| {
+            let first = self.media.unknown.first(*source);
+            let view = first.and_then(|packet| RtpPacket::parse(packet).ok());
+            view.is_some_and(|view| self.media.binds(track, &view))
+        };
+        let own = waiting().find(|source| *source == ssrc);
+        for (packet, _) in own
+            .or_else(|| waiting().find(bound))
             .map(|source| self.media.unknown.take(source))
             .unwrap_or_default()
         {
@@ -243,11 +242,14 @@ impl RTCConnection {
             .map(|(slot, _)| slot)
             .ok_or(ConnectionError::UnknownTrack)?;
         self.media.departed(slot, &mut self.output);
-        if let Some(track) = self.media.receivers.remove(slot) {
-            self.media.receive_routes.remove(track.wire_ssrc);
+        if let Some(mut track) = self.media.receivers.remove(slot) {
+            self.media.unroute(slot, track.wire_ssrc);
             if let Some(srtp) = &mut self.transport.srtp {
                 srtp.receiver.remove_source(track.wire_ssrc);
             }
+            self.media
+                .timers
+                .disarm(TimerKey::Receive(slot), &mut track.armed);
             self.join_streams(&track.track, &[]);
             self.media.settle_streams(&mut self.output);
         }
@@ -315,5 +317,59 @@ impl RTCConnection {
             self.media.outbox.push_control(control);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::super::super::options::RTCConnectionOptions;
+    use super::super::super::stream::MediaKind;
+    use super::*;
+    use crate::stats::DropReason;
+
+    #[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
+    fn origin() -> Instant {
+        Instant::now()
+    }
+
+    fn opus(sequence: u8) -> [u8; 14] {
+        [0x80, 111, 0, sequence, 0, 0, 0, 0, 0, 0, 0, 9, 0xFC, 1]
+    }
+
+    /// A request that finds no room is due again later, not at once and for ever.
+    #[test]
+    fn a_request_that_finds_no_room_is_put_off() {
+        let now = origin();
+        let options = RTCConnectionOptions::new([1; 32]);
+        let mut connection = RTCConnection::new(options, now).unwrap();
+        let codec = connection.codec("opus").unwrap().clone();
+        let description = RTCTrackDescription {
+            kind: MediaKind::Audio,
+            ssrc: "9".to_owned(),
+            msid: Vec::new(),
+            codecs: vec![RTCCodec {
+                payload_id: 111,
+                ..codec
+            }],
+            media_attributes: Vec::new(),
+            rtp_ext_headers: Default::default(),
+        };
+        connection.receive_track(&description, now).unwrap();
+        for sequence in [1, 200] {
+            let packet = opus(sequence);
+            let RTCConnection { media, output, .. } = &mut connection;
+            media.handle_rtp(&packet, output, now);
+        }
+        let mut ssrc = 0;
+        while connection.media.outbox.push_control(Control::Pli { ssrc }) {
+            ssrc += 1;
+        }
+        let due = now + Duration::from_millis(10);
+        connection.handle_timeout(due);
+        let stats = connection.stats(due);
+        assert_eq!(stats.drops.get(DropReason::FeedbackFull), 1);
+        assert!(connection.media.timers.next().unwrap().0 > due);
     }
 }

@@ -11,6 +11,7 @@ use crate::media::{
     ActiveCodec, Control, MAX_TRACKS, MediaClock, SendExtension, SendTrack, Sending,
     is_payload_type,
 };
+use crate::timer::TimerKey;
 
 use super::super::codec::RTCCodec;
 use super::super::description::RtpExtHeaders;
@@ -278,10 +279,14 @@ impl RTCConnection {
         self.sender_mut(handle)?;
         self.advance(now);
         self.media.send_routes.remove(handle.ssrc);
-        let Some(track) = self.media.senders.remove(handle.slot) else {
+        let Some(mut track) = self.media.senders.remove(handle.slot) else {
             return Err(ConnectionError::UnknownTrack);
         };
         self.media.reports.forget_sender(handle.slot);
+        if let Some(tones) = &mut track.tones {
+            let key = TimerKey::Tones(handle.slot);
+            self.media.timers.disarm(key, &mut tones.armed);
+        }
         if track.stream.has_sent() {
             self.media
                 .outbox

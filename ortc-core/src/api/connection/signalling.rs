@@ -58,45 +58,54 @@ impl RTCConnection {
     ///
     /// # Errors
     ///
-    /// [`ConnectionError::Closed`].
+    /// [`ConnectionError::Ice`] when candidates are applied at once and the agent holds as many as
+    /// it may: nothing is told then.
     pub fn update(&mut self, now: Instant) -> Result<(), ConnectionError> {
         self.open()?;
         self.advance(now);
-        let listed = &self.gathering.addresses;
-        self.gathering
-            .discovered
-            .retain(|known| listed.contains(&known.candidate.address()));
         self.gather()
     }
 
     pub(super) fn gather(&mut self) -> Result<(), ConnectionError> {
-        let addresses = self.gathering.addresses.clone();
-        self.gathering.discovered.reserve_exact(addresses.len());
-        for address in addresses {
-            let candidate = Candidate::host(address).map_err(DescriptionError::Candidate)?;
-            let candidate = self
-                .transport
-                .ice
-                .prepare_local_candidate(candidate, self.now)?;
+        let (now, ice) = (self.now, &mut self.transport.ice);
+        let mut found = Vec::with_capacity(self.gathering.addresses.len());
+        for address in &self.gathering.addresses {
+            let candidate = Candidate::host(*address).map_err(DescriptionError::Candidate)?;
+            found.push(ice.prepare_local_candidate(candidate, now)?);
+        }
+        let at_once = self.gathering.policy == LocalCandidates::AtOnce;
+        if at_once {
+            for candidate in &found {
+                ice.add_local_candidate(candidate.clone(), now)?;
+            }
+        }
+        // Nothing fails from here on.
+        let discovered = &mut self.gathering.discovered;
+        discovered.retain(|known| {
+            let address = known.candidate.address();
+            self.gathering.addresses.contains(&address)
+        });
+        discovered.reserve_exact(found.len().saturating_sub(discovered.len()));
+        for candidate in found {
             let description = RTCIceCandidateDescription::from_candidate(&candidate);
-            let discovered = &mut self.gathering.discovered;
-            if !discovered
-                .iter()
-                .any(|known| known.description == description)
-            {
-                let description = description.clone();
-                discovered.push(Discovered {
+            let event = Event::Candidate(description.clone());
+            let same = |known: &&mut Discovered| known.description == description;
+            match discovered.iter_mut().find(same) {
+                Some(known) if at_once => known.applied = Applied::Yes,
+                Some(_) => {}
+                None => discovered.push(Discovered {
                     description,
                     candidate,
-                    applied: Applied::No,
-                });
+                    applied: if at_once { Applied::Yes } else { Applied::No },
+                }),
             }
-            if self.gathering.policy == LocalCandidates::AtOnce {
-                self.set_local_candidate(&description, self.now)?;
-            }
-            self.output.events.push(Event::Candidate(description));
+            self.output.events.push(event);
         }
         self.output.events.push(Event::EndOfCandidates);
+        if at_once {
+            self.pump(now);
+            self.claim_paths();
+        }
         Ok(())
     }
 
@@ -285,7 +294,12 @@ impl RTCConnection {
         }
         let now = self.advance(now);
         let path = self.transport.ice.data_path();
+        // Tracks that were removed just now have said theirs, and it waits.
+        let waiting = core::mem::take(&mut self.media.outbox.control);
         self.finish(State::Closing(path), DisconnectReason::Closed);
+        let goodbyes = waiting.into_iter();
+        let goodbyes = goodbyes.filter(|control| matches!(control, Control::Bye { .. }));
+        self.media.outbox.control.extend(goodbyes);
         let sent = self
             .media
             .senders

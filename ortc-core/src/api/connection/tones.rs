@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::time::Instant;
 
 use crate::media::{SendTones, choose_tones};
+use crate::timer::TimerKey;
 
 use super::super::codec::RTCCodec;
 use super::super::dtmf_handler::{Direction, RTCDTMFHandler};
@@ -84,7 +85,10 @@ impl RTCConnection {
         };
         let Some((codec, rate)) = choose_tones(&track.codecs, track.active.clock_rate, &peer_rates)
         else {
-            track.tones = None;
+            if let Some(mut tones) = track.tones.take() {
+                let key = TimerKey::Tones(slot);
+                self.media.timers.disarm(key, &mut tones.armed);
+            }
             return;
         };
         let payload_type = codec.payload_id;

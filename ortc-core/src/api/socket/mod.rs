@@ -150,7 +150,8 @@ pub struct Pending {
 
 /// Connections on one socket.
 pub const MAX_CONNECTIONS: usize = 65_536;
-/// Paths that one connection may claim without a check having come over them.
+/// Paths that one connection may claim; one that a check came over takes the place of one that was
+/// only said.
 const MAX_CLAIMS: usize = 256;
 /// Checks that wait for a description.
 pub const MAX_HELD_CHECKS: usize = 64;
@@ -387,7 +388,25 @@ impl RTCSocket {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
-        if connection.claims.len() < MAX_CLAIMS && connection.authenticates(message) {
+        if !connection.authenticates(message) {
+            return;
+        }
+        if connection.claims.len() >= MAX_CLAIMS {
+            // A check is worth more than what was only said.
+            let claimed = |path: &&Path, proof| {
+                let claim = self.by_path.get(path);
+                claim.is_some_and(|claim| claim.id == id && claim.proof == proof)
+            };
+            let mut claims = connection.claims.iter();
+            let spare = claims.find(|path| !claimed(path, Proof::Checked)).copied();
+            if let Some(spare) = spare {
+                if claimed(&&spare, Proof::Said) {
+                    self.by_path.remove(&spare);
+                }
+                connection.claims.remove(&spare);
+            }
+        }
+        if connection.claims.len() < MAX_CLAIMS {
             connection.claims.insert(path);
             self.by_path.insert(
                 path,
@@ -406,6 +425,8 @@ impl RTCSocket {
             return;
         };
         match change {
+            // Told again: the generations before it are still wanted.
+            SocketChange::RemoteUfrag(remote) if connection.remotes.back() == Some(&remote) => {}
             SocketChange::RemoteUfrag(remote) => {
                 let old = connection.pairs().collect();
                 connection.remotes.push_back(remote);
