@@ -105,3 +105,51 @@ impl UnknownSources {
 fn size(source: &Source) -> usize {
     source.packets.iter().map(|(packet, _)| packet.len()).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
+    fn now() -> Instant {
+        Instant::now()
+    }
+
+    fn octets(sources: &UnknownSources) -> usize {
+        sources.sources.iter().map(size).sum()
+    }
+
+    #[test]
+    fn what_waits_is_bounded_in_octets_over_all_sources() {
+        let (mut sources, now) = (UnknownSources::default(), now());
+        for round in 0..MAX_PACKETS {
+            for ssrc in 0..16 {
+                let parked = sources.park(ssrc, &[0x80; 1_200], now);
+                assert_eq!(parked == Parked::First, round == 0);
+            }
+        }
+        assert!(octets(&sources) <= MAX_OCTETS);
+        assert!(
+            octets(&sources) > MAX_OCTETS - 1_200,
+            "the bound was reached"
+        );
+        assert_eq!(sources.park(3, &[0x80; 1_200], now), Parked::Full);
+        assert_eq!(octets(&sources), sources.octets);
+    }
+
+    /// A source that comes when all places are taken takes that of the one that waited longest,
+    /// and the octets of the leaver are free again.
+    #[test]
+    fn the_source_that_waited_longest_gives_way_with_its_octets() {
+        let (mut sources, now) = (UnknownSources::default(), now());
+        for ssrc in 0..1_000 {
+            assert_eq!(sources.park(ssrc, &[0x80; 1_000], now), Parked::First);
+        }
+        assert_eq!(sources.ssrcs().count(), MAX_SOURCES);
+        assert_eq!(octets(&sources), MAX_SOURCES * 1_000);
+        assert_eq!(octets(&sources), sources.octets);
+        assert_eq!(sources.take(0).len(), 0);
+        assert_eq!(sources.take(999).len(), 1);
+        assert_eq!(octets(&sources), sources.octets);
+    }
+}

@@ -186,3 +186,21 @@ impl Running {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flight_that_waits_is_bounded_in_datagrams_and_in_octets() {
+        let mut small = Held::default();
+        let kept = (0..100).filter(|_| small.push(&[22; 100])).count();
+        assert_eq!(kept, MAX_HELD);
+
+        let mut large = Held::default();
+        let kept = (0..100).filter(|_| large.push(&[22; 5_000])).count();
+        assert_eq!((kept, large.octets), (2, 10_000));
+        assert!(!large.push(&[22; MAX_HELD_OCTETS - 10_000 + 1]));
+        assert!(large.push(&[22; MAX_HELD_OCTETS - 10_000]));
+    }
+}
