@@ -1,8 +1,9 @@
 //! The examples, run as a visitor runs them.
 #![expect(clippy::unwrap_used, reason = "a failed expectation is the report")]
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 #[test]
 fn the_call_delivers_everything_that_was_sent() {
@@ -58,12 +59,32 @@ fn a_call_that_loses_everything_fails() {
     assert!(!output.status.success());
 }
 
+/// Each end prints a line for the other, and then what the other says to it.
 #[test]
-fn the_event_loop_carries_a_frame() {
-    let output = Command::new(example("event_loop")).output().unwrap();
-    assert!(output.status.success());
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("an Opus packet"), "{text}");
+fn two_event_loops_meet_when_their_lines_are_exchanged() {
+    let mut ends = [(); 2].map(|()| {
+        Command::new(example("event_loop"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    });
+    let mut inputs = ends.each_mut().map(|end| end.stdin.take().unwrap());
+    let mut outputs = ends
+        .each_mut()
+        .map(|end| BufReader::new(end.stdout.take().unwrap()).lines());
+    let lines = outputs
+        .each_mut()
+        .map(|lines| lines.next().unwrap().unwrap());
+    writeln!(inputs[0], "{}", lines[1]).unwrap();
+    writeln!(inputs[1], "{}", lines[0]).unwrap();
+    for lines in &mut outputs {
+        assert_eq!(lines.next().unwrap().unwrap(), "the peer says b\"hello\"");
+    }
+    for end in &mut ends {
+        end.kill().unwrap();
+        end.wait().unwrap();
+    }
 }
 
 /// What the README shows is what was compiled.
