@@ -126,6 +126,6 @@ pub use self::config::{Config, ConfigError};
 pub use self::credentials::{Credentials, CredentialsError};
 pub use self::event::{Event, PathState};
 pub use self::pair::PairState;
-pub use self::path::{Datagram, Ecn, Path, Timeout, Timer, Transmit, Transport};
+pub use self::path::{Datagram, Ecn, Path, StreamId, Timeout, Timer, Transmit, Transport};
 pub use self::role::{Role, RolePolicy};
 pub use self::stats::{Counters, DropReason, PairStats, Stats};

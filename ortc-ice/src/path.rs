@@ -3,12 +3,20 @@
 use core::net::SocketAddr;
 use std::time::Instant;
 
+/// A byte stream of the embedder, a TCP connection or TLS over one, by the number that the embedder
+/// gave it. A number is never used again while anything still knows it: count up, or use the
+/// descriptor only if it is closed last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(pub u64);
+
 /// What carries a datagram between the two addresses of a [`Path`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Transport {
     /// UDP.
     Udp,
+    /// A byte stream of the embedder.
+    Stream(StreamId),
 }
 
 /// A transport with a local and a remote address: what a socket can send on.
@@ -27,6 +35,16 @@ pub struct Path {
 }
 
 impl Path {
+    /// A path over a stream.
+    #[must_use]
+    pub const fn stream(stream: StreamId, local: SocketAddr, remote: SocketAddr) -> Self {
+        Self {
+            transport: Transport::Stream(stream),
+            local,
+            remote,
+        }
+    }
+
     /// A path over UDP.
     #[must_use]
     pub const fn udp(local: SocketAddr, remote: SocketAddr) -> Self {
