@@ -18,4 +18,5 @@ pub mod pair;
 pub mod props;
 pub mod provider;
 pub mod puppet;
+pub mod servers;
 pub mod topology;

@@ -1,6 +1,6 @@
 //! The virtual network: machines, links between them, and a clock that only this file moves.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::time::Instant;
@@ -67,6 +67,8 @@ pub struct Net<M> {
     nodes: Vec<M>,
     owners: BTreeMap<(Realm, SocketAddr), NodeId>,
     homes: BTreeMap<(NodeId, SocketAddr), Realm>,
+    /// Who has all ports of an address that nobody else listens on.
+    servers: BTreeMap<(Realm, IpAddr), NodeId>,
     /// The realms and what lies between them; one flat network unless told otherwise.
     pub topology: Topology,
     default_link: Link,
@@ -100,6 +102,7 @@ impl<M: Machine> Net<M> {
             nodes: Vec::new(),
             owners: BTreeMap::new(),
             homes: BTreeMap::new(),
+            servers: BTreeMap::new(),
             topology: Topology::default(),
             default_link: Link::perfect(Duration::from_millis(25)),
             links: BTreeMap::new(),
@@ -149,6 +152,12 @@ impl<M: Machine> Net<M> {
         self.topology.place(realm, address.ip());
         self.owners.insert((realm, address), id);
         self.homes.insert((id, address), realm);
+    }
+
+    /// A machine listens on all ports of a public address on which no other listens.
+    pub fn attach_all(&mut self, id: NodeId, ip: IpAddr) {
+        self.topology.place(Realm::PUBLIC, ip);
+        self.servers.insert((Realm::PUBLIC, ip), id);
     }
 
     /// A machine does not listen on an address any more; what it sends from there is lost.
@@ -233,7 +242,8 @@ impl<M: Machine> Net<M> {
                 let Some(leg) = self.topology.enter(flight.leg, now) else {
                     continue;
                 };
-                if let Some(to) = self.owners.get(&(leg.realm, leg.to)) {
+                let owner = self.owners.get(&(leg.realm, leg.to));
+                if let Some(to) = owner.or_else(|| self.servers.get(&(leg.realm, leg.to.ip()))) {
                     self.nodes[to.0].handle_datagram(leg.to, leg.from, &mut flight.contents, now);
                 }
             }

@@ -95,9 +95,7 @@ impl Topology {
     ) -> Option<Leg> {
         let mut leg = Leg { realm, from, to };
         while !self.is_here(leg.realm, to.ip()) {
-            let Some(gateway) = self.gateways.get_mut(&(leg.realm, to.is_ipv4())) else {
-                return None;
-            };
+            let gateway = self.gateways.get_mut(&(leg.realm, to.is_ipv4()))?;
             match gateway.nat.hairpins(to.ip()) {
                 Some(Hairpin::Off) => return None,
                 Some(Hairpin::On) | None => {}
