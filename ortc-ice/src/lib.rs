@@ -108,6 +108,7 @@ mod config;
 mod credentials;
 mod early;
 mod event;
+mod gather;
 mod generation;
 mod ladder;
 mod outbox;
@@ -115,8 +116,10 @@ mod pair;
 mod path;
 mod random;
 mod role;
+mod server_uri;
 mod slots;
 mod stats;
+mod stream;
 pub mod stun;
 mod transaction;
 
@@ -125,7 +128,13 @@ pub use self::candidate::{Candidate, CandidateError, CandidateKind};
 pub use self::config::{Config, ConfigError};
 pub use self::credentials::{Credentials, CredentialsError};
 pub use self::event::{Event, PathState};
+pub use self::gather::{
+    GatherConfig, GatherConfigError, GatherError, GatherEvent, Gathered, Gatherer, LocalCandidate,
+    QueryId, ServerCredentials, ServerError, ServerId,
+};
 pub use self::pair::PairState;
 pub use self::path::{Datagram, Ecn, Path, StreamId, Timeout, Timer, Transmit, Transport};
 pub use self::role::{Role, RolePolicy};
+pub use self::server_uri::{ServerScheme, ServerTransport, ServerUri, ServerUriError};
 pub use self::stats::{Counters, DropReason, PairStats, Stats};
+pub use self::stream::{OpenStream, Security};

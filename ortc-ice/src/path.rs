@@ -118,4 +118,7 @@ pub enum Timer {
     Pair,
     /// The end of patience (RFC 8863 §4).
     Patience,
+    /// Of a gatherer: a request to a server that is not answered, the next keepalive, a name that
+    /// is not resolved, a stream that does not open.
+    Server,
 }
