@@ -124,7 +124,7 @@ pub mod stun;
 mod transaction;
 
 pub use self::agent::{Agent, AgentError};
-pub use self::candidate::{Candidate, CandidateError, CandidateKind};
+pub use self::candidate::{Candidate, CandidateError, CandidateKind, TcpType};
 pub use self::config::{Config, ConfigError};
 pub use self::credentials::{Credentials, CredentialsError};
 pub use self::event::{Event, PathState};

@@ -17,6 +17,9 @@ pub enum Transport {
     Udp,
     /// A byte stream of the embedder.
     Stream(StreamId),
+    /// A byte stream that is not open yet, or not any more: of pairs over TCP in statistics; nothing
+    /// is sent there.
+    Unopened,
 }
 
 /// A transport with a local and a remote address: what a socket can send on.
