@@ -129,8 +129,9 @@ pub use self::config::{Config, ConfigError};
 pub use self::credentials::{Credentials, CredentialsError};
 pub use self::event::{Event, PathState};
 pub use self::gather::{
-    GatherConfig, GatherConfigError, GatherError, GatherEvent, Gathered, Gatherer, LocalCandidate,
-    QueryId, ServerCredentials, ServerError, ServerId,
+    Behaviour, BehaviourCheck, BehaviourError, Filtering, GatherConfig, GatherConfigError,
+    GatherError, GatherEvent, Gathered, Gatherer, LocalCandidate, Mapping, QueryId,
+    ServerCredentials, ServerError, ServerId,
 };
 pub use self::pair::PairState;
 pub use self::path::{Datagram, Ecn, Path, StreamId, Timeout, Timer, Transmit, Transport};

@@ -42,7 +42,10 @@ fn addresses_are_hosts_that_nobody_resolves() {
     assert_eq!((v6.port, v6.user.as_deref()), (1, Some("al@ice")));
     let v4 = ServerUri::parse("stun:192.0.2.1").unwrap();
     assert_eq!(v4.address(), Some("192.0.2.1".parse().unwrap()));
-    assert_eq!(ServerUri::parse("stun:example.org").unwrap().address(), None);
+    assert_eq!(
+        ServerUri::parse("stun:example.org").unwrap().address(),
+        None
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use thiserror::Error;
 
-use crate::candidate::CandidateKind;
+use crate::candidate::{Candidate, CandidateError, CandidateKind, TcpType};
 use crate::path::{Path, StreamId};
 use crate::stream::OpenStream;
 
@@ -103,6 +103,8 @@ pub struct LocalCandidate {
     pub address: SocketAddr,
     /// What is sent from to use it; of a relayed candidate the address itself.
     pub base: SocketAddr,
+    /// How it gets its connections; `None` is UDP.
+    pub tcp: Option<TcpType>,
     /// The related address (RFC 8839 §5.1): of a server-reflexive candidate its base, of a relayed
     /// one the address that its server sees us at.
     pub related: Option<SocketAddr>,
@@ -112,6 +114,33 @@ pub struct LocalCandidate {
     /// How long the server took to answer; `None` for host candidates, and when the request was
     /// repeated, as nobody knows which of them was answered.
     pub rtt: Option<Duration>,
+}
+
+impl LocalCandidate {
+    /// The candidate for [`Agent::add_local_candidate`](crate::Agent::add_local_candidate), which
+    /// gives it foundation and priority.
+    ///
+    /// # Errors
+    ///
+    /// [`CandidateError`] when the addresses are none that a gatherer reports.
+    pub fn candidate(&self) -> Result<Candidate, CandidateError> {
+        let server = self.server.map(|(_, ip)| ip);
+        let candidate = match (self.kind, server, self.tcp) {
+            (CandidateKind::Relayed, Some(server), _) => {
+                Candidate::relayed(self.address, self.related.unwrap_or(self.address), server)?
+            }
+            (CandidateKind::ServerReflexive | CandidateKind::PeerReflexive, Some(server), tcp) => {
+                let candidate = Candidate::server_reflexive(self.address, self.base, server)?;
+                match tcp {
+                    Some(kind) => candidate.with_tcp_type(kind),
+                    None => candidate,
+                }
+            }
+            (_, _, Some(kind)) => Candidate::host_tcp(self.address, kind)?,
+            (_, _, None) => Candidate::host(self.address)?,
+        };
+        Ok(candidate)
+    }
 }
 
 /// What [`Gatherer::handle_datagram`](crate::Gatherer::handle_datagram) says about a datagram.

@@ -1,6 +1,7 @@
 //! The gatherer: its commands and its polls. What it asks in a round is in `round`, of STUN servers
 //! in `reflexive`.
 
+mod behaviour;
 mod config;
 mod deadlines;
 mod event;
@@ -17,6 +18,7 @@ use std::time::Instant;
 
 use thiserror::Error;
 
+pub use self::behaviour::{Behaviour, BehaviourCheck, BehaviourError, Filtering, Mapping};
 pub use self::config::{GatherConfig, GatherConfigError};
 use self::deadlines::{Deadlines, Key};
 pub use self::event::{GatherEvent, Gathered, LocalCandidate, QueryId, ServerError, ServerId};

@@ -148,6 +148,7 @@ impl Gatherer {
             kind: CandidateKind::ServerReflexive,
             address: mapped,
             base: task.base,
+            tcp: None,
             related: Some(task.base),
             server: Some((task.server, task.remote.ip())),
             rtt,

@@ -276,6 +276,7 @@ const fn host(base: SocketAddr) -> LocalCandidate {
         kind: CandidateKind::Host,
         address: base,
         base,
+        tcp: None,
         related: None,
         server: None,
         rtt: None,
