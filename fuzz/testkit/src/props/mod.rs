@@ -4,6 +4,7 @@ pub mod core;
 pub mod dtls;
 pub mod dtmf;
 pub mod ice;
+pub mod ice_matrix;
 pub mod jitter;
 pub mod payload;
 pub mod rtcp;
