@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use ortc_ice::stun::{
-    AttributeType, Class, ErrorCode, IntegrityKey, MessageBuilder, Method, TransactionId,
+    AttributeType, Class, ErrorCode, IntegrityKey, Message, MessageBuilder, Method, TransactionId,
 };
 use ortc_ice::{Config, Credentials, PairState, Path, PathState, Role};
 use rand_chacha::ChaCha8Rng;
@@ -15,7 +15,7 @@ use rand_core::{Rng, SeedableRng};
 use super::layout::{Layout, service, stun_ips, turn_ips};
 use super::peer::{Host, Peer, Signal};
 use super::scenario::{Roles, Scenario};
-use crate::net::{Net, NodeId};
+use crate::net::{Net, NodeId, Sent};
 use crate::servers::stun_server::StunServer;
 use crate::servers::turn_server::{TurnConfig, TurnServer};
 use crate::topology::Realm;
@@ -24,9 +24,9 @@ use crate::topology::Realm;
 const SIGNALLING: Duration = Duration::from_millis(40);
 /// Pairs that an agent keeps: the bound of its configuration, and one from before a restart.
 const PAIRS_MAX: usize = 101;
-/// Datagrams that the two peers send in a second: checks every 5 ms and their repetitions, answers,
-/// requests to servers, data; with 30 % of margin over what a run was seen to send.
-const RATE_MAX: usize = 400;
+/// Datagrams in a second: a check every 5 ms and an answer to each of the other, by both; and as
+/// many again as servers and data need.
+const RATE_MAX: usize = 850;
 
 /// A run.
 #[derive(Debug)]
@@ -62,7 +62,8 @@ impl Run {
         let layout = Layout::new(scenario);
         let mut net = Net::new(scenario.seed.into()).link(scenario.weather.link());
         net.topology = layout.topology.clone();
-        net.record = false;
+        // A scenario that is run again by hand is written down.
+        net.record = std::env::var_os("ICE_MATRIX").is_some();
         let now = net.now();
         let ports = [service(IpAddr::from([0; 4])).port(), 3_479];
         let server = StunServer::new(stun_ips().to_vec(), ports);
@@ -106,6 +107,10 @@ impl Run {
         };
         for side in [0, 1] {
             run.equip(side);
+        }
+        if scenario.roles == Roles::Tie {
+            // One seed gives both the same tie-breaker; from here on they draw different numbers.
+            run.peer_mut(0).agent.restart(now);
         }
         run
     }
@@ -335,6 +340,42 @@ impl Run {
     }
 }
 
+impl Drop for Run {
+    #[expect(clippy::print_stderr, reason = "the report of a failure")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for sent in &self.net.log {
+                eprintln!("{}", line(&self.net, sent));
+            }
+        }
+    }
+}
+
+/// One datagram as a line: when, from where to where, what.
+fn line(net: &Net<Host>, sent: &Sent) -> String {
+    let at = (sent.at - (net.now() - net.elapsed())).as_secs_f64();
+    let what = match Message::parse(&sent.contents) {
+        Ok(message) => format!(
+            "{:?} {:?}{} {:?} {}",
+            message.class(),
+            message.method(),
+            if message.use_candidate() { " use" } else { "" },
+            message.split_username().map(|(to, _)| to),
+            match (message.controlling(), message.error_code()) {
+                (Some(tie), _) => format!("controlling {tie:x}"),
+                (None, Some(error)) => error.code.to_string(),
+                (None, None) => String::new(),
+            },
+        ),
+        Err(_) => format!("{} octets", sent.contents.len()),
+    };
+    let lost = if sent.lost { " lost" } else { "" };
+    format!(
+        "{at:9.4} {:?} {} > {}{lost} {what}",
+        sent.by, sent.local, sent.remote
+    )
+}
+
 /// What a stranger must not change.
 fn state(
     peer: &Peer,
@@ -412,17 +453,7 @@ fn config_of(scenario: &Scenario, side: usize) -> Config {
     } else {
         Config::default()
     };
-    let config = config.role(scenario.roles.policy(side));
-    if scenario.roles == Roles::Tie {
-        // The seeds are the same, and with them the tie-breakers; the credentials must not be.
-        let ufrag = ["tieA", "tieB"][side];
-        let password = [
-            "a password of 22 chars".replace(' ', "+"),
-            "another+password+22chs".into(),
-        ];
-        return config.local_credentials(Credentials::new(ufrag, &password[side]).unwrap());
-    }
-    config
+    config.role(scenario.roles.policy(side))
 }
 
 fn seeds_of(scenario: &Scenario, side: usize) -> [[u8; 32]; 2] {
