@@ -119,6 +119,7 @@ mod slots;
 mod stats;
 pub mod stun;
 mod transaction;
+pub mod turn;
 
 pub use self::agent::{Agent, AgentError};
 pub use self::candidate::{Candidate, CandidateError, CandidateKind};
