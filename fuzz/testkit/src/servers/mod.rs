@@ -1,0 +1,3 @@
+//! Real servers that tests start and end themselves.
+
+pub mod coturn;
