@@ -122,6 +122,7 @@ mod stats;
 mod stream;
 pub mod stun;
 mod transaction;
+pub mod turn;
 
 pub use self::agent::{Agent, AgentError};
 pub use self::candidate::{Candidate, CandidateError, CandidateKind, TcpType};

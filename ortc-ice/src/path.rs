@@ -124,4 +124,6 @@ pub enum Timer {
     /// Of a gatherer: a request to a server that is not answered, the next keepalive, a name that
     /// is not resolved, a stream that does not open.
     Server,
+    /// A TURN client: an unanswered request, or the next refresh of what it holds.
+    Relay,
 }
