@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 
 use crate::pair::{Pair, PairId, PairState, Queue, State};
-use crate::path::Path;
+use crate::path::{Path, StreamId, Transport};
 use crate::slots::{PathIndex, Slots};
 use crate::stun::TransactionId;
 
@@ -28,6 +28,8 @@ pub(crate) struct Checklist {
     /// Pairs that are not failed.
     live: usize,
     new_in_a_row: u32,
+    /// Streams that no pair is on any more.
+    orphans: Vec<StreamId>,
 }
 
 impl Checklist {
@@ -43,6 +45,7 @@ impl Checklist {
             deadlines: BTreeSet::new(),
             live: 0,
             new_in_a_row: 0,
+            orphans: Vec::new(),
         }
     }
 
@@ -106,7 +109,43 @@ impl Checklist {
         if self.by_path.get(&pair.path) == Some(id) {
             self.by_path.remove(&pair.path);
         }
+        self.leave(&pair.path);
         pair.outstanding
+    }
+
+    /// Moves a pair to another path; a stream that it leaves may have to be closed.
+    pub(crate) fn set_path(&mut self, id: PairId, path: Path) {
+        let Some(pair) = self.pairs.get_mut(id) else {
+            return;
+        };
+        let old = core::mem::replace(&mut pair.path, path);
+        if self.by_path.get(&old) == Some(id) {
+            self.by_path.remove(&old);
+            self.by_path.insert(path, id);
+        }
+        self.leave(&old);
+    }
+
+    /// Remembers the stream of a path when no pair is on it any more.
+    fn leave(&mut self, path: &Path) {
+        if let Transport::Stream(stream) = path.transport
+            && !self
+                .pairs
+                .iter()
+                .any(|(_, pair)| pair.path.transport == path.transport)
+        {
+            self.orphans.push(stream);
+        }
+    }
+
+    /// Streams that no pair is on any more.
+    pub(crate) fn take_orphans(&mut self) -> Vec<StreamId> {
+        core::mem::take(&mut self.orphans)
+    }
+
+    /// A stream is closed already.
+    pub(crate) fn forget_stream(&mut self, stream: StreamId) {
+        self.orphans.retain(|orphan| *orphan != stream);
     }
 
     /// A pair of the generation before stays, but is no longer found by its path.

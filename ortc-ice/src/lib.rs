@@ -102,30 +102,40 @@
 //! many pairs there are.
 
 mod agent;
+mod attributes;
 mod candidate;
 mod checklist;
 mod config;
 mod credentials;
 mod early;
 mod event;
+mod framing;
 mod generation;
 mod ladder;
+mod named_candidate;
 mod outbox;
+mod pacer;
 mod pair;
 mod path;
 mod random;
 mod role;
 mod slots;
 mod stats;
+mod stream;
 pub mod stun;
 mod transaction;
 
-pub use self::agent::{Agent, AgentError};
+pub use self::agent::{Agent, AgentError, NameQuery};
+pub use self::attributes::AttributeError;
 pub use self::candidate::{Candidate, CandidateError, CandidateKind, TcpType};
 pub use self::config::{Config, ConfigError};
 pub use self::credentials::{Credentials, CredentialsError};
 pub use self::event::{Event, PathState};
+pub use self::framing::{Deframer, FrameTooLong, frame};
+pub use self::named_candidate::NamedCandidate;
+pub use self::pacer::Pacer;
 pub use self::pair::PairState;
 pub use self::path::{Datagram, Ecn, Path, StreamId, Timeout, Timer, Transmit, Transport};
 pub use self::role::{Role, RolePolicy};
 pub use self::stats::{Counters, DropReason, PairStats, Stats};
+pub use self::stream::{OpenStream, Security};

@@ -88,7 +88,8 @@ impl Agent {
     }
 
     fn check_addable(&self, candidate: &Candidate) -> Result<(), AgentError> {
-        if candidate.component() == COMPONENT && candidate.is_addable() {
+        let lite = self.config.is_lite() && !candidate.is_lite();
+        if candidate.component() == COMPONENT && candidate.is_addable() && !lite {
             Ok(())
         } else {
             Err(AgentError::NotLocal)
@@ -206,6 +207,7 @@ impl Agent {
             // RFC 8445 §6.1.2.4: reflexive candidates are replaced by their bases.
             Formation::Ordinary
                 if !(self.stands_for_base(local) && ours.pairs_with(theirs))
+                    || (self.config.is_lite() && !self.is_remote_lite())
                     || self.withdrawn.contains(&local) =>
             {
                 return None;
@@ -214,7 +216,7 @@ impl Agent {
             Formation::Triggered(path) => path,
         };
         if let Some(id) = self.checklist.by_path(&path) {
-            self.adopt(id, local);
+            self.rebase(id, local);
             return Some(id);
         }
         let mut pair = Pair::new(path, local, remote, self.generation.number);
@@ -258,7 +260,7 @@ impl Agent {
     }
 
     /// A pair that a reflexive candidate stood for belongs to its base once that is a candidate.
-    fn adopt(&mut self, id: PairId, local: usize) {
+    fn rebase(&mut self, id: PairId, local: usize) {
         let is_base = |index: usize| self.locals.get(index).is_some_and(Candidate::is_base);
         let stood_for = self
             .checklist
