@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::{Agent, AgentError};
 use crate::candidate::{COMPONENT, Candidate, CandidateKind, TcpType, in_zone, zone};
+use crate::lanes::Lane;
 use crate::pair::{self, Pair, PairId, PairState, State};
 use crate::path::Path;
 
@@ -222,6 +223,7 @@ impl Agent {
         let mut pair = Pair::new(path, local, remote, self.generation.number);
         pair.priority = pair::priority(self.role, ours.priority(), theirs.priority());
         pair.foundation = self.pair_foundation(ours, theirs);
+        pair.lane = Lane::of(ours, theirs);
         if self.checklist.len() >= self.config.max_pairs {
             // RFC 8445 §6.1.2.5: the lowest priorities fall out.
             let (alive, lowest, id) = self.checklist.dispensable()?;

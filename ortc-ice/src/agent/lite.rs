@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::{Agent, Phase};
+use crate::config::Implementation;
 use crate::credentials::Credentials;
 use crate::pair::{PairId, State, Valid};
 use crate::path::Path;
@@ -21,10 +22,13 @@ impl Agent {
     ///
     /// Call it before [`connect`](Self::connect), or when a restart changes it.
     pub fn set_remote_lite(&mut self, lite: bool) {
-        if self.phase == Phase::Closed || self.remote_lite == lite {
+        if self.phase == Phase::Closed || self.is_remote_lite() == lite {
             return;
         }
-        self.remote_lite = lite;
+        self.remote_implementation = match lite {
+            true => Implementation::Lite,
+            false => Implementation::Full,
+        };
         let Some(remote) = self.remote_credentials().cloned() else {
             return;
         };
@@ -40,12 +44,12 @@ impl Agent {
     }
 
     pub(super) const fn is_remote_lite(&self) -> bool {
-        self.remote_lite
+        matches!(self.remote_implementation, Implementation::Lite)
     }
 
     /// The first role (RFC 8445 §6.1.1).
     pub(super) fn settled_role(&self, remote: &Credentials) -> Role {
-        match (self.config.is_lite(), self.remote_lite) {
+        match (self.config.is_lite(), self.is_remote_lite()) {
             (false, true) => Role::Controlling,
             (true, false) => Role::Controlled,
             (false, false) | (true, true) => {
@@ -56,7 +60,7 @@ impl Agent {
 
     /// RFC 8445 §7.3.1.1, where a lite side has no choice.
     pub(super) fn verdict(&self, claim: Claim) -> Verdict {
-        match (self.config.is_lite(), self.remote_lite) {
+        match (self.config.is_lite(), self.is_remote_lite()) {
             (false, false) => claim.against(self.role, self.tie_breaker),
             (true, false) if claim.controlled.is_some() => Verdict::Refuse,
             (_, true) | (true, false) => Verdict::NoConflict,
@@ -111,7 +115,7 @@ impl Agent {
 
     /// Two lite agents use the pair with the highest priority.
     pub(super) fn agree(&mut self) {
-        if !(self.remote_lite && self.is_checking()) {
+        if !(self.is_remote_lite() && self.is_checking()) {
             return;
         }
         let number = self.generation.number;

@@ -29,7 +29,7 @@ use self::streams::Openings;
 use crate::attributes::{AttributeError, Attributes, check_len};
 use crate::candidate::Candidate;
 use crate::checklist::Checklist;
-use crate::config::{Config, Pacing};
+use crate::config::{Config, Implementation, Pacing};
 use crate::credentials::Credentials;
 use crate::early::EarlyChecks;
 use crate::event::{Event, PathState};
@@ -100,8 +100,8 @@ pub struct Agent {
     reached_at: Option<Instant>,
     names: Names,
     openings: Openings,
-    /// Whether the peer is a lite agent.
-    remote_lite: bool,
+    /// What the peer is, as signalling told.
+    remote_implementation: Implementation,
     counters: Counters,
 }
 
@@ -188,7 +188,7 @@ impl Agent {
             reached_at: None,
             names: Names::default(),
             openings: Openings::default(),
-            remote_lite: false,
+            remote_implementation: Implementation::Full,
             counters: Counters::default(),
         }
     }
