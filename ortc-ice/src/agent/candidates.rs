@@ -245,7 +245,11 @@ impl Agent {
     /// Whether pairs are formed with this one: a base, or what was learned from one that is no
     /// candidate itself.
     fn stands_for_base(&self, local: usize) -> bool {
-        let Some(ours) = self.locals.get(local) else {
+        let Some(ours) = self
+            .locals
+            .get(local)
+            .filter(|_| !self.retired.contains(&local))
+        else {
             return false;
         };
         if ours.is_base() {

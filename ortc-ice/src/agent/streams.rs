@@ -149,6 +149,8 @@ impl Agent {
     /// Streams whose pairs are gone are the embedder's to close.
     pub(super) fn close_orphans(&mut self) {
         for stream in self.checklist.take_orphans() {
+            let gone = Transport::Stream(stream);
+            self.outbox.retain_answers(|path| path.transport != gone);
             self.events.push_back(Event::CloseStream(stream));
         }
         let checklist = &self.checklist;
