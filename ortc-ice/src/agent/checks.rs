@@ -5,13 +5,13 @@ use core::time::Duration;
 use std::time::Instant;
 
 use super::Agent;
+use super::streams::TI;
+use crate::config::Pacing;
 use crate::ladder::Next;
+use crate::pacer::CATCH_UP;
 use crate::pair::{Awaiting, PairId, PairState, Progress, Queue, State, Valid};
+use crate::path::Transport;
 use crate::transaction::{OUTSTANDING_MAX, Transaction};
-
-/// Slots that a late call may catch up on, so that pacing depends on the clock and not on how often
-/// the embedder calls, and a long sleep does not end in a burst.
-const CATCH_UP: u32 = 8;
 
 /// How long a check on a valid pair waits for its answer before the next one (the round trip may
 /// ask for more).
@@ -34,12 +34,20 @@ impl Agent {
             self.pair_due(id, at);
         }
         self.finish_withdrawals();
+        self.close_orphans();
         self.pace();
         self.declare_failure();
     }
 
     fn pace(&mut self) {
+        if self.config.is_lite() {
+            return self.agree();
+        }
         let any_frozen = !self.config.is_strict();
+        if self.config.pacing == Pacing::External {
+            self.pacing = self.checklist.has_check(any_frozen);
+            return;
+        }
         if !self.pacing {
             self.next_slot = self.next_slot.max(self.now); // slots that nobody wanted are gone
         }
@@ -55,13 +63,44 @@ impl Agent {
         self.pacing = self.checklist.has_check(any_frozen);
     }
 
+    /// Sends the check whose turn it is, if there is one.
+    pub(super) fn use_slot(&mut self) -> bool {
+        let any_frozen = !self.config.is_strict();
+        let next = if self.outbox.takes_check() && !self.config.is_lite() {
+            self.checklist.next_check(any_frozen)
+        } else {
+            None
+        };
+        if let Some(id) = next {
+            self.send_check(id);
+        }
+        self.pacing = !self.config.is_lite() && self.checklist.has_check(any_frozen);
+        next.is_some()
+    }
+
+    /// Asks for consent again: no new connectivity check, so that it is not what external pacing
+    /// spreads over the sessions of a socket.
+    fn ask_consent(&mut self, id: PairId) {
+        match self.config.pacing {
+            Pacing::External if self.outbox.takes_check() => {
+                self.checklist.unqueue(id);
+                self.send_check(id);
+            }
+            Pacing::External | Pacing::Own => self.checklist.queue(id, Queue::Triggered),
+        }
+    }
+
     /// Sends a new check on a pair (RFC 8445 §7.2.4).
     fn send_check(&mut self, id: PairId) {
         let (now, ta, role) = (self.now, self.config.ta, self.role);
         let strict = self.config.is_strict();
-        let Some(pair) = self.checklist.get(id) else {
+        let Some(pair) = self.checklist.get(id).filter(|_| !self.config.is_lite()) else {
             return;
         };
+        let reliable = pair.path.transport != Transport::Udp;
+        if pair.path.transport == Transport::Unopened {
+            return self.open_stream(id);
+        }
         let Some(local) = self.locals.get(pair.local) else {
             return;
         };
@@ -72,14 +111,14 @@ impl Agent {
             role,
             tie_breaker: self.tie_breaker,
             priority: local.reflexive_priority(),
-            nominate: pair.nominate,
+            nominate: pair.nominate.then_some(pair.nomination),
             sent_at: now,
             repeated: false,
         };
         let mut state = pair.state.clone();
         match &mut state {
             State::Succeeded(valid) => {
-                let nominating = pair.nominate && !valid.nominated;
+                let nominating = pair.nominate && !valid.nominated && !reliable;
                 let awaiting = valid.awaiting.get_or_insert(Awaiting {
                     since: now,
                     sent: 0,
@@ -146,6 +185,10 @@ impl Agent {
             return;
         };
         let at = match &mut pair.state {
+            State::InProgress(progress) if pair.path.transport != Transport::Udp => {
+                progress.give_up = true; // RFC 6544 §7.1: the stream repeats what is lost
+                Some(progress.sent_at + TI)
+            }
             State::InProgress(progress) if progress.sent != 0 => {
                 let since = progress.sent_at.saturating_duration_since(progress.since);
                 let next = self
@@ -219,7 +262,8 @@ impl Agent {
     }
 
     /// RFC 8445 §7.2.5.2.3.
-    fn fail(&mut self, id: PairId) {
+    pub(super) fn fail(&mut self, id: PairId) {
+        self.abandon_stream(id);
         if let Some(pair) = self.checklist.get_mut(id) {
             let gone = core::mem::take(&mut pair.outstanding);
             self.transactions.remove_all(gone);
@@ -250,7 +294,7 @@ impl Agent {
                     valid.next_at = quiet_at.min(regular_at);
                     self.schedule(id);
                 }
-                _ => self.checklist.queue(id, Queue::Triggered),
+                _ => self.ask_consent(id),
             }
             return;
         };
@@ -269,7 +313,7 @@ impl Agent {
             self.schedule(id);
         } else {
             let suspect = unanswered && valid.suspected_at.is_none();
-            self.checklist.queue(id, Queue::Triggered);
+            self.ask_consent(id);
             if suspect {
                 self.suspect(id);
             }
@@ -313,7 +357,7 @@ impl Agent {
             pair.rtt = Some(now - transaction.sent_at);
         }
         pair.heard_at = Some(now);
-        let confirmed = transaction.nominate && pair.nominate;
+        let confirmed = pair.nominate && transaction.nominate == Some(pair.nomination);
         let wished = pair.wish.now;
         let first = known.is_none();
         match pair.valid_mut() {
@@ -354,8 +398,8 @@ impl Agent {
         if retained {
             return;
         }
-        if first && wished {
-            self.follow_wish(id, true);
+        if first {
+            self.follow_when_valid(id, wished);
         }
         self.select();
         // A nomination that the peer has not confirmed goes on at once.
