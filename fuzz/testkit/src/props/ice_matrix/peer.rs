@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use ortc_ice::stun::{Class, Message, is_stun};
 use ortc_ice::{
-    Agent, Candidate, Config, Credentials, Datagram, DropReason, Event, GatherConfig, GatherEvent,
-    Gathered, Gatherer, LocalCandidate, Path,
+    Agent, Candidate, CandidateKind, Config, Credentials, Datagram, DropReason, Ecn, Event,
+    GatherConfig, GatherEvent, Gathered, Gatherer, LocalCandidate, Path, Transmit,
 };
 
 use crate::net::Machine;
@@ -178,6 +178,7 @@ impl Peer {
             }
             Signal::End => self.agent.end_of_remote_candidates(now),
         }
+        self.permit(now);
         self.drain(now);
     }
 
@@ -198,7 +199,10 @@ impl Peer {
     pub fn drain(&mut self, now: Instant) {
         while let Some(event) = self.gatherer.poll_event() {
             match event {
-                GatherEvent::Candidate(found) => self.describe(&found, now),
+                GatherEvent::Candidate(found) => {
+                    self.describe(&found, now);
+                    self.permit(now);
+                }
                 GatherEvent::CandidateGone(gone) => {
                     self.described
                         .retain(|known| known.address() != gone.address);
@@ -216,6 +220,11 @@ impl Peer {
             }
         }
         while let Some(event) = self.agent.poll_event() {
+            if let Event::ActivePair { path, .. } = event
+                && self.gatherer.is_relayed(&path.local)
+            {
+                let _ = self.gatherer.bind_channel(path.local, path.remote, now);
+            }
             self.events.push((now, event));
         }
     }
@@ -305,7 +314,7 @@ impl Machine for Peer {
             return Some((transmit.path.local, transmit.path.remote));
         }
         while let Some(transmit) = self.agent.poll_transmit(buf, now) {
-            if let Some(ends) = self.forward(transmit.path, buf, start, now) {
+            if let Some(ends) = self.forward(transmit, buf, start, now) {
                 return Some(ends);
             }
         }
@@ -313,7 +322,13 @@ impl Machine for Peer {
             self.next_data = now + DATA_INTERVAL;
             self.data[0] = Some(now);
             buf.extend_from_slice(&[DATA, 0, 0, 0]);
-            return self.forward(path, buf, start, now);
+            let transmit = Transmit {
+                path,
+                len: buf.len() - start,
+                segment: None,
+                ecn: Ecn::default(),
+            };
+            return self.forward(transmit, buf, start, now);
         }
         None
     }
@@ -330,12 +345,43 @@ impl Peer {
     /// What is to leave on a path: as it is, or through the relay.
     fn forward(
         &mut self,
-        path: Path,
-        _buf: &mut Vec<u8>,
-        _start: usize,
-        _now: Instant,
+        transmit: Transmit,
+        buf: &mut Vec<u8>,
+        start: usize,
+        now: Instant,
     ) -> Option<(SocketAddr, SocketAddr)> {
+        let Path { local, remote, .. } = transmit.path;
+        let mut path = transmit.path;
+        if self.gatherer.is_relayed(&local) {
+            // A peer that was learned from a check through this relay is permitted already.
+            let _ = self.gatherer.permit(local, remote.ip(), now);
+            match self.gatherer.encapsulate(transmit, buf, start) {
+                Ok(wrapped) => path = wrapped.path,
+                Err(_) => {
+                    buf.truncate(start);
+                    return None;
+                }
+            }
+        }
         Some((path.local, path.remote))
+    }
+
+    /// Each relay lets in each candidate of the other.
+    fn permit(&mut self, now: Instant) {
+        let relays: Vec<_> = self
+            .gatherer
+            .candidates()
+            .filter(|known| known.kind == CandidateKind::Relayed)
+            .map(|known| known.address)
+            .collect();
+        for relay in relays {
+            let peers: Vec<_> = self.agent.remote_addresses().collect();
+            for peer in peers {
+                if peer.is_ipv4() == relay.is_ipv4() {
+                    let _ = self.gatherer.permit(relay, peer.ip(), now);
+                }
+            }
+        }
     }
 }
 

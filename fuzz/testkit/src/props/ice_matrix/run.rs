@@ -8,7 +8,7 @@ use std::time::Instant;
 use ortc_ice::stun::{
     AttributeType, Class, ErrorCode, IntegrityKey, Message, MessageBuilder, Method, TransactionId,
 };
-use ortc_ice::{Config, Credentials, PairState, Path, PathState, Role};
+use ortc_ice::{Config, Credentials, PairState, Path, PathState, Role, ServerCredentials};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -116,7 +116,7 @@ impl Run {
     }
 
     fn equip(&mut self, side: usize) {
-        let (stun, _turn) = self.scenario.sites[side].servers.has();
+        let (stun, turn) = self.scenario.sites[side].servers.has();
         let sockets = self.layout.sockets[side].clone();
         let peer = self.peer_mut(side);
         for (_, address) in sockets {
@@ -126,6 +126,15 @@ impl Run {
             for ip in [stun_ips()[0], stun_ips()[2]] {
                 let uri = format!("stun:{}", service(ip)).parse().unwrap();
                 peer.gatherer.add_server(uri, None).unwrap();
+            }
+        }
+        if turn {
+            for ip in turn_ips() {
+                let uri = format!("turn:{}?transport=udp", service(ip))
+                    .parse()
+                    .unwrap();
+                let credentials = ServerCredentials::new("alice", "secret");
+                peer.gatherer.add_server(uri, Some(credentials)).unwrap();
             }
         }
     }
