@@ -9,7 +9,7 @@ use std::time::Instant;
 use ortc_ice::stun::{Class, Message, is_stun};
 use ortc_ice::{
     Agent, Candidate, CandidateKind, Config, Credentials, Datagram, DropReason, Ecn, Event,
-    GatherConfig, GatherEvent, Gathered, Gatherer, LocalCandidate, Path, Transmit,
+    GatherConfig, GatherEvent, Gathered, Gatherer, LocalCandidate, Path, ServerError, Transmit,
 };
 
 use crate::net::Machine;
@@ -216,6 +216,11 @@ impl Peer {
                         self.signals.push(Signal::End);
                     }
                 }
+                // What a storm ate is asked for again.
+                GatherEvent::ServerFailed {
+                    reason: ServerError::Timeout,
+                    ..
+                } => self.gatherer.gather(now).unwrap(),
                 _ => {}
             }
         }

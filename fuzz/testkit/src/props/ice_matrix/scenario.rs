@@ -114,7 +114,7 @@ pub enum Weather {
     Fair,
     /// One in ten is lost.
     Lossy,
-    /// One in three is lost.
+    /// One in five is lost.
     Storm,
     /// One in five comes twice, and they overtake each other.
     Shuffled,
@@ -128,7 +128,7 @@ impl Weather {
         match self {
             Self::Fair => link,
             Self::Lossy => link.with_loss(0.1),
-            Self::Storm => link.with_loss(0.33),
+            Self::Storm => link.with_loss(0.2),
             Self::Shuffled => {
                 let link = link.with_loss(0.05).with_jitter(Duration::from_millis(150));
                 link.with_duplicate(0.2)
