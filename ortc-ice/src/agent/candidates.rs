@@ -9,7 +9,7 @@ use crate::lanes::Lane;
 use crate::pair::{self, Pair, PairId, PairState, State};
 use crate::path::Path;
 
-/// Remote candidates that are learned from checks, from one pair that becomes valid to the next. Two
+/// Remote candidates that each base learns from checks, from one pair that becomes valid to the next. Two
 /// NATs that take another port for every destination, and let everybody in, show a new candidate
 /// with every check, without end: each side answers to a port that the other asked nothing of.
 const STRAYS_MAX: usize = 32;
@@ -313,11 +313,13 @@ impl Agent {
         {
             return Some(index);
         }
-        if self.strays >= STRAYS_MAX {
+        let base = self.locals.get(local)?.base();
+        let strays = self.strays.get(&base).copied().unwrap_or_default();
+        if strays >= STRAYS_MAX {
             return None;
         }
         let place = self.place_for_remote()?;
-        self.strays += 1;
+        self.strays.insert(base, strays + 1);
         self.foundations += 1;
         let foundation = format!("prflx{}", self.foundations);
         let candidate = Candidate::remote_reflexive(foundation, priority, address, tcp);

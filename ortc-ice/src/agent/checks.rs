@@ -361,7 +361,7 @@ impl Agent {
         let wished = pair.wish.now;
         let first = known.is_none();
         if first {
-            self.strays = 0;
+            self.strays.clear();
             pair.tried_since = None;
         }
         match pair.valid_mut() {

@@ -174,7 +174,7 @@ impl Agent {
     fn reached(&mut self, now: Instant) {
         let before = self.reached_at.replace(now);
         if before.is_none_or(|at| now - at > TRIAL) {
-            self.strays = 0;
+            self.strays.clear();
         }
     }
 
