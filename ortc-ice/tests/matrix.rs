@@ -277,7 +277,9 @@ impl Grid {
 
     fn run(&mut self, scenario: Scenario) {
         let seed = u16::try_from(self.runs()).unwrap_or_default();
-        let outcome = run(&Scenario { seed, ..scenario });
+        let scenario = Scenario { seed, ..scenario };
+        assert_eq!(Scenario::from_bytes(&scenario.to_bytes()), scenario);
+        let outcome = run(&scenario);
         self.sent += outcome.sent;
         if outcome.connected {
             self.connected += 1;

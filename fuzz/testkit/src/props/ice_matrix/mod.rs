@@ -42,6 +42,8 @@ const QUIET: Duration = Duration::from_secs(5);
 const HOPELESS: Duration = Duration::from_secs(200);
 /// The same by the letter of RFC 8445 §14.3, which stretches the RTO with the number of pairs.
 const HOPELESS_STRICT: Duration = Duration::from_secs(1_800);
+/// How soon a gatherer asks its servers again, with all repetitions.
+const KEEPALIVE: Duration = Duration::from_secs(60);
 /// RFC 7675 §5.1.
 const CONSENT: Duration = Duration::from_secs(30);
 /// A round trip of the slowest weather.
@@ -193,12 +195,7 @@ fn returns(run: &mut Run) {
         run.net.topology.mend(*ip);
     }
     if run.scenario.strict {
-        let now = run.net.now();
-        for side in [0, 1] {
-            let peer = run.peer_mut(side);
-            peer.agent.restart(now);
-            peer.tell_again();
-        }
+        restart_both(run);
     }
     let back = run.run_until(2 * PATIENCE + run.scenario.skew, |run| run.is_connected());
     assert!(back, "the network is back, the session is not");
@@ -275,9 +272,29 @@ fn reboots(run: &mut Run) {
             nat.reboot();
         }
     }
-    // Which of the addresses that were signalled still lead anywhere is for the NATs to say; a
-    // restart with new candidates is what always works.
-    run.run_for(Duration::from_secs(20));
+    // The gatherers notice, and what they find anew is signalled; the strict profile takes a restart.
+    run.run_for(KEEPALIVE);
+    let sites = run.scenario.sites;
+    if sites.iter().any(|site| site.servers == Servers::Turn) {
+        // A relay's client learns of its new address with the next Refresh, minutes later.
+        return;
+    }
+    if run.scenario.strict {
+        restart_both(run);
+    }
+    let most = 2 * PATIENCE + CONSENT + run.scenario.skew;
+    let back = run.run_until(most, |run| run.is_connected() && run.agrees());
+    assert!(back, "what is there is not found again: {}", paths(run));
+    settle(run);
+}
+
+fn restart_both(run: &mut Run) {
+    let now = run.net.now();
+    for side in [0, 1] {
+        let peer = run.peer_mut(side);
+        peer.agent.restart(now);
+        peer.tell_again();
+    }
 }
 
 /// Closed is final.
