@@ -5,7 +5,7 @@ use core::time::Duration;
 use ortc_testkit::nat::{Behaviour, Dependence, Hairpin};
 use ortc_testkit::net::Net;
 use ortc_testkit::props::ice_matrix::{
-    AccessV4, AccessV6, Host, LENGTH, Place, ROLES, STORIES, Scenario, Servers, WEATHERS,
+    AccessV4, AccessV6, Host, LENGTH, Place, ROLES, SERVERS, STORIES, Scenario, Servers, WEATHERS,
     hole_punching_works, path_exists, property, run,
 };
 use proptest::prelude::*;
@@ -298,14 +298,6 @@ impl Grid {
         assert!(self.connected > 0, "nothing was shown");
     }
 }
-
-/// What peers ask.
-const SERVERS: [Servers; 4] = [
-    Servers::Stun,
-    Servers::None,
-    Servers::Turn,
-    Servers::StunAndTurn,
-];
 
 /// One NAT that lets in everybody, one that lets in who was asked, one that is symmetric.
 fn kinds() -> [Behaviour; 3] {

@@ -16,8 +16,8 @@ pub use self::oracle::{hole_punching_works, path_exists};
 pub use self::peer::{DATA, Host, Peer, Signal};
 pub use self::run::Run;
 pub use self::scenario::{
-    AccessV4, AccessV6, LENGTH, Place, ROLES, Roles, STORIES, Scenario, Servers, Site, Story,
-    WEATHERS, Weather,
+    AccessV4, AccessV6, LENGTH, Place, ROLES, Roles, SERVERS, STORIES, Scenario, Servers, Site,
+    Story, WEATHERS, Weather,
 };
 
 /// What a run came to.
@@ -274,9 +274,15 @@ fn reboots(run: &mut Run) {
     }
     // The gatherers notice, and what they find anew is signalled; the strict profile takes a restart.
     run.run_for(KEEPALIVE);
-    let sites = run.scenario.sites;
-    if sites.iter().any(|site| site.servers == Servers::Turn) {
-        // A relay's client learns of its new address with the next Refresh, minutes later.
+    // A relay's client learns of its new address with the next Refresh, minutes later.
+    let mut direct = run.scenario;
+    for site in &mut direct.sites {
+        site.servers = match site.servers.has() {
+            (true, _) => Servers::Stun,
+            (false, _) => Servers::None,
+        };
+    }
+    if !path_exists(&direct, run.net.now()) {
         return;
     }
     if run.scenario.strict {

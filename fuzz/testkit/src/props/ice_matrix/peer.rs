@@ -103,6 +103,10 @@ pub struct Peer {
     described: Vec<Candidate>,
     ended: bool,
     next_data: Instant,
+    /// How many remote candidates the relays have been told of.
+    permitted: usize,
+    /// How many datagrams it sent.
+    pub sent: usize,
 }
 
 impl Peer {
@@ -123,6 +127,8 @@ impl Peer {
             described: Vec::new(),
             ended: false,
             next_data: now,
+            permitted: 0,
+            sent: 0,
         }
     }
 
@@ -224,6 +230,9 @@ impl Peer {
                 _ => {}
             }
         }
+        if self.agent.remote_addresses().count() != self.permitted {
+            self.permit(now);
+        }
         while let Some(event) = self.agent.poll_event() {
             if let Event::ActivePair { path, .. } = event
                 && self.gatherer.is_relayed(&path.local)
@@ -314,6 +323,25 @@ impl Machine for Peer {
         buf: &mut Vec<u8>,
         now: Instant,
     ) -> Option<(SocketAddr, SocketAddr)> {
+        let ends = self.next_datagram(buf, now);
+        self.sent += usize::from(ends.is_some());
+        ends
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let data = self.agent.data_path().map(|_| self.next_data);
+        let agent = self.agent.poll_timeout().map(|timeout| timeout.at);
+        let gatherer = self.gatherer.poll_timeout().map(|timeout| timeout.at);
+        data.into_iter().chain(agent).chain(gatherer).min()
+    }
+}
+
+impl Peer {
+    fn next_datagram(
+        &mut self,
+        buf: &mut Vec<u8>,
+        now: Instant,
+    ) -> Option<(SocketAddr, SocketAddr)> {
         let start = buf.len();
         if let Some(transmit) = self.gatherer.poll_transmit(buf, now) {
             return Some((transmit.path.local, transmit.path.remote));
@@ -338,15 +366,6 @@ impl Machine for Peer {
         None
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
-        let data = self.agent.data_path().map(|_| self.next_data);
-        let agent = self.agent.poll_timeout().map(|timeout| timeout.at);
-        let gatherer = self.gatherer.poll_timeout().map(|timeout| timeout.at);
-        data.into_iter().chain(agent).chain(gatherer).min()
-    }
-}
-
-impl Peer {
     /// What is to leave on a path: as it is, or through the relay.
     fn forward(
         &mut self,
@@ -373,6 +392,7 @@ impl Peer {
 
     /// Each relay lets in each candidate of the other.
     fn permit(&mut self, now: Instant) {
+        self.permitted = self.agent.remote_addresses().count();
         let relays: Vec<_> = self
             .gatherer
             .candidates()

@@ -190,7 +190,13 @@ pub struct Scenario {
 const PLACES: [Place; 3] = [Place::Apart, Place::Together, Place::Sisters];
 const ACCESSES_V4: [AccessV4; 3] = [AccessV4::Nat, AccessV4::Open, AccessV4::None];
 const ACCESSES_V6: [AccessV6; 3] = [AccessV6::None, AccessV6::Open, AccessV6::Firewall];
-const SERVERS: [Servers; 4] = [Servers::Stun, Servers::None, Servers::Stun, Servers::Stun];
+/// What peers ask.
+pub const SERVERS: [Servers; 4] = [
+    Servers::Stun,
+    Servers::None,
+    Servers::Turn,
+    Servers::StunAndTurn,
+];
 /// All distributions of the roles.
 pub const ROLES: [Roles; 5] = [
     Roles::Settled,
