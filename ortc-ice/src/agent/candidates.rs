@@ -1,6 +1,7 @@
 //! Candidates of both sides, and the pairs that they form (RFC 8445 §6.1.2, RFC 8838).
 
 use core::net::SocketAddr;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::{Agent, AgentError};
@@ -517,11 +518,12 @@ impl Agent {
             Some(of_base) => candidate.preference_like(of_base),
             None => candidate.preference_at(rank),
         };
-        while known().any(|other| alike(other) && other.local_preference() == Some(preference)) {
-            preference = preference.saturating_sub(1);
-            if preference == 0 {
-                break;
-            }
+        let taken: BTreeSet<u16> = known()
+            .filter(|other| alike(other))
+            .filter_map(Candidate::local_preference)
+            .collect();
+        while preference != 0 && taken.contains(&preference) {
+            preference -= 1;
         }
         preference
     }
