@@ -206,7 +206,7 @@ impl Agent {
             | State::Failed
                 if lite =>
             {
-                self.vouch(id, check.use_candidate);
+                self.vouch(id, check.use_candidate || check.nomination != 0);
             }
             State::Succeeded(_) => {}
             State::InProgress(progress) => {
