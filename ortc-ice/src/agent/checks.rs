@@ -35,10 +35,14 @@ impl Agent {
         self.declare_failure();
     }
 
+    pub(super) fn has_check(&self) -> bool {
+        self.checklist.has_check(!self.config.is_strict())
+    }
+
     fn pace(&mut self) {
         let any_frozen = !self.config.is_strict();
         if self.config.pacing == Pacing::External {
-            self.pacing = self.checklist.has_check(any_frozen);
+            self.pacing = self.has_check();
             return;
         }
         if !self.pacing {
@@ -53,7 +57,7 @@ impl Agent {
             self.next_slot = self.next_slot.max(earliest) + ta;
             self.send_check(id);
         }
-        self.pacing = self.checklist.has_check(any_frozen);
+        self.pacing = self.has_check();
     }
 
     /// Sends the check whose turn it is, if there is one.
@@ -67,7 +71,7 @@ impl Agent {
         if let Some(id) = next {
             self.send_check(id);
         }
-        self.pacing = self.checklist.has_check(any_frozen);
+        self.pacing = self.has_check();
         next.is_some()
     }
 

@@ -291,7 +291,8 @@ impl Agent {
     pub fn set_remote_renomination(&mut self, offered: bool) {
         if self.phase != Phase::Closed {
             self.numbers_nominations(offered);
-            self.pump();
+            // A nomination that has to be repeated is due; no time is known to send it at.
+            self.pacing |= self.is_checking() && self.has_check();
         }
     }
 

@@ -230,8 +230,12 @@ pub struct Check {
     pub role: (Role, u64),
     /// USE-CANDIDATE.
     pub use_candidate: bool,
+    /// The value of NOMINATION.
+    pub nomination: Option<u32>,
     /// An attribute that nobody knows.
     pub unknown: Option<AttributeType>,
+    /// Attributes with these values, after the others.
+    pub extra: Vec<(AttributeType, Vec<u8>)>,
 }
 
 impl Check {
@@ -247,7 +251,9 @@ impl Check {
             priority: Some(0x6eff_feff),
             role: (Role::Controlling, u64::MAX / 2),
             use_candidate: false,
+            nomination: None,
             unknown: None,
+            extra: Vec::new(),
         }
     }
 
@@ -267,6 +273,12 @@ impl Check {
         };
         if self.use_candidate {
             message.use_candidate();
+        }
+        if let Some(value) = self.nomination {
+            message.nomination(value);
+        }
+        for (kind, value) in &self.extra {
+            message.attribute(*kind, value).unwrap();
         }
         if let Some(kind) = self.unknown {
             message.attribute(kind, &[1, 2, 3]).unwrap();
