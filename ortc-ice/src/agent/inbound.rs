@@ -197,7 +197,11 @@ impl Agent {
         }
         let asked_with = pair.last_role;
         match &mut pair.state {
-            State::Succeeded(_) => {}
+            State::Succeeded(valid) => {
+                if valid.suspected_at.is_some() {
+                    self.trust(id);
+                }
+            }
             State::InProgress(progress) => {
                 // The peer reaches us, so the pair is worth trying for another lifetime.
                 progress.since = now;

@@ -74,6 +74,8 @@ pub struct Agent {
     reports: reports::Reports,
     nomination: nomination::Nomination,
     active: Option<Active>,
+    /// The order of the valid pairs may have changed.
+    reselect: bool,
     /// The active pair of the generation before, in use until the new one has a valid pair.
     retained: Option<Active>,
     progress: Outlook,
@@ -159,6 +161,7 @@ impl Agent {
             reports: reports::Reports::default(),
             nomination: nomination::Nomination::default(),
             active: None,
+            reselect: false,
             retained: None,
             progress: Outlook::Trying,
             next_slot: now,
@@ -285,6 +288,13 @@ impl Agent {
         self.use_slot()
     }
 
+    /// Whether signalling has to offer the ICE option `renomination`: see
+    /// [`Config::renomination`].
+    #[must_use]
+    pub fn offers_renomination(&self) -> bool {
+        self.config.offers_renomination()
+    }
+
     /// Says whether the peer offers the ICE option `renomination`. From then on nominations carry
     /// a value, if [`Config::renomination`] offers it too; until then, and with every other peer,
     /// they are plain USE-CANDIDATE.
@@ -361,7 +371,13 @@ impl Agent {
     pub fn authenticated_traffic(&mut self, path: Path, now: Instant) {
         self.now = self.now.max(now);
         match &mut self.active {
-            Some(active) if active.path == path => active.heard_at = Some(self.now),
+            Some(active) if active.path == path => {
+                active.heard_at = Some(self.now);
+                if active.suspected {
+                    let id = active.id;
+                    self.trust(id);
+                }
+            }
             Some(_) | None => self.heard_elsewhere(&path),
         }
     }
