@@ -14,7 +14,7 @@ use crate::stun::TransactionId;
 
 /// After this many new checks in a row a repetition that is due goes first, so that a long check
 /// list does not turn one lost datagram into a long wait.
-const NEW_IN_A_ROW: u32 = 7;
+const NEW_IN_A_ROW: u32 = 18;
 
 /// The foundations of both candidates (RFC 8445 §6.1.2.6), as numbers.
 type Foundation = (usize, usize);

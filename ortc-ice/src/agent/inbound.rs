@@ -196,6 +196,7 @@ impl Agent {
             pair.wish.at = Some(now);
         }
         let asked_with = pair.last_role;
+        let valid = pair.valid().is_some();
         match &mut pair.state {
             State::Succeeded(valid) => {
                 if valid.suspected_at.is_some() {
@@ -215,6 +216,9 @@ impl Agent {
                 self.checklist.queue(id, Queue::Triggered);
                 self.revive();
             }
+        }
+        if !valid {
+            self.nominate_early(id);
         }
         if check.nomination != 0 && self.config.offers_renomination() {
             self.follow_nomination(id, check.nomination);

@@ -74,6 +74,8 @@ pub struct Agent {
     reports: reports::Reports,
     nomination: nomination::Nomination,
     active: Option<Active>,
+    /// The pair that was nominated before it was valid.
+    early_nominee: Option<PairId>,
     /// The order of the valid pairs may have changed.
     reselect: bool,
     /// The active pair of the generation before, in use until the new one has a valid pair.
@@ -161,6 +163,7 @@ impl Agent {
             reports: reports::Reports::default(),
             nomination: nomination::Nomination::default(),
             active: None,
+            early_nominee: None,
             reselect: false,
             retained: None,
             progress: Outlook::Trying,

@@ -62,6 +62,7 @@ impl Agent {
             pair.nominate = false;
         }
         self.forget_nomination();
+        self.early_nominee = None;
         self.remotes.clear();
         self.remote_by_address.clear();
         self.remote_ended = false;

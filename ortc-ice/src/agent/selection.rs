@@ -44,6 +44,7 @@ impl Agent {
         self.role = self.role.opposite();
         self.forget_nomination();
         self.reselect = true;
+        self.early_nominee = None;
         self.push_event(Event::RoleChanged(self.role));
         self.reprioritize();
         for id in self.checklist.ids() {
@@ -62,6 +63,15 @@ impl Agent {
         if self.role != Role::Controlling {
             return;
         }
+        if self.early_nominee.take() == Some(id)
+            && let Some(pair) = self.checklist.get(id).filter(|pair| pair.nominate)
+            && let Some(valid) = pair.valid()
+        {
+            if !valid.nominated {
+                self.checklist.queue(id, Queue::Triggered);
+            }
+            return;
+        }
         let value = self.next_nomination();
         if let Some(pair) = self.checklist.get_mut(id) {
             pair.nominate = true;
@@ -72,6 +82,24 @@ impl Agent {
             }
         }
         self.checklist.queue(id, Queue::Triggered);
+    }
+
+    /// The peer has checked a pair that is the only one there is: the triggered check nominates it
+    /// already, as nothing else could be chosen when it is answered.
+    ///
+    /// DEVIATION(RFC 8445 §8.1.1): nominated before it is valid. The peer waits for its own check
+    /// (§7.3.1.5), and a better pair that comes later is nominated in its turn.
+    pub(super) fn nominate_early(&mut self, id: PairId) {
+        let only = self.checklist.len() == 1 && self.early_nominee.is_none();
+        if self.role != Role::Controlling || self.config.is_strict() || !only {
+            return;
+        }
+        let value = self.next_nomination();
+        if let Some(pair) = self.checklist.get_mut(id) {
+            pair.nominate = true;
+            pair.nomination = value;
+            self.early_nominee = Some(id);
+        }
     }
 
     /// The controlled side follows USE-CANDIDATE (RFC 8445 §7.3.1.5); `fresh` when the peer's last
@@ -220,6 +248,12 @@ impl Agent {
             old.nominate = false;
         }
         self.release_retained();
+        if let Some(early) = self.early_nominee.filter(|early| *early != id) {
+            self.early_nominee = None;
+            if let Some(pair) = self.checklist.get_mut(early) {
+                pair.nominate = false;
+            }
+        }
         self.nominate(id);
         if self.progress != Outlook::Connected {
             self.progress = Outlook::Connected;
