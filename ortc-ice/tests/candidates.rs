@@ -2,7 +2,6 @@
 //! sent from where.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     clippy::cast_possible_truncation,
     reason = "test helpers"
 )]
@@ -144,9 +143,11 @@ fn a_reflexive_candidate_is_signalled_and_checked_from_its_base() {
     assert!(world.run_until(SECOND, World::is_usable));
     let path = Path::udp(inside, host(1, 0));
     assert_eq!(world.data_paths()[0], Some(path));
-    let own = world.sides[0].events.iter().find_map(|event| match event {
-        Event::ActivePair { local, .. } => Some(local.clone()),
-        _ => None,
+    let own = world.sides[0].events.iter().find_map(|event| {
+        let Event::ActivePair { local, .. } = event else {
+            return None;
+        };
+        Some(local.clone())
     });
     assert_eq!(
         own,

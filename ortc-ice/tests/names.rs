@@ -1,5 +1,5 @@
 //! Candidates of the peer behind `.local` names (draft-ietf-mmusic-mdns-ice-candidates).
-#![expect(clippy::unwrap_used, clippy::panic, reason = "test helpers")]
+#![expect(clippy::unwrap_used, reason = "test helpers")]
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;

@@ -33,10 +33,11 @@ fn over_tcp(a: &[TcpType], b: &[TcpType]) -> World {
 }
 
 fn stream_of(path: Option<Path>) -> StreamId {
-    match path.unwrap().transport {
-        Transport::Stream(stream) => stream,
-        other => panic!("a path over {other:?}"),
-    }
+    let stream = path.and_then(|path| match path.transport {
+        Transport::Stream(stream) => Some(stream),
+        Transport::Udp | Transport::Unopened | _ => None,
+    });
+    stream.expect("a path over a stream")
 }
 
 fn saw(world: &World, side: usize, is: impl Fn(&Event) -> bool) -> bool {
@@ -55,9 +56,11 @@ fn active_and_passive_connect_over_one_stream() {
     world.run_for(60 * SECOND);
     assert_eq!(world.data_paths(), [a, b], "consent is kept up");
     assert_eq!(world.connects, 1);
-    let remote = world.sides[1].events.iter().find_map(|event| match event {
-        Event::ActivePair { remote, .. } => Some(remote.clone()),
-        _ => None,
+    let remote = world.sides[1].events.iter().find_map(|event| {
+        let Event::ActivePair { remote, .. } = event else {
+            return None;
+        };
+        Some(remote.clone())
     });
     let remote = remote.unwrap();
     assert_eq!(
@@ -247,9 +250,11 @@ fn asking() -> (Agent, OpenStream, std::time::Instant) {
     agent
         .add_remote_candidate(theirs.with_tcp_type(Passive), now)
         .unwrap();
-    let wish = core::iter::from_fn(|| agent.poll_event()).find_map(|event| match event {
-        Event::OpenStream(wish) => Some(wish),
-        _ => None,
+    let wish = core::iter::from_fn(|| agent.poll_event()).find_map(|event| {
+        let Event::OpenStream(wish) = event else {
+            return None;
+        };
+        Some(wish)
     });
     (agent, wish.unwrap(), now)
 }

@@ -423,6 +423,7 @@ impl Agent {
         };
         let priority = pair::priority(self.role, ours.priority(), theirs.priority());
         self.checklist.set_priority(id, priority);
+        self.reselect = true;
     }
 
     /// A peer-reflexive candidate has been signalled (RFC 8838 §11.4): it takes its real kind,
@@ -445,9 +446,7 @@ impl Agent {
             let (local, remote) = (pair.local, pair.remote);
             if let (Some(ours), Some(theirs)) = (self.locals.get(local), self.remotes.get(remote)) {
                 let foundation = self.pair_foundation(ours, theirs);
-                if let Some(pair) = self.checklist.get_mut(id) {
-                    pair.foundation = foundation;
-                }
+                self.checklist.set_foundation(id, foundation);
             }
             self.reprioritize_pair(id);
         }

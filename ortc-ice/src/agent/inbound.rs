@@ -197,6 +197,7 @@ impl Agent {
             pair.wish.at = Some(now);
         }
         let asked_with = pair.last_role;
+        let valid = pair.valid().is_some();
         let lite = self.config.is_lite();
         match &mut pair.state {
             State::Succeeded(_)
@@ -208,7 +209,11 @@ impl Agent {
             {
                 self.vouch(id, check.use_candidate || check.nomination != 0);
             }
-            State::Succeeded(_) => {}
+            State::Succeeded(valid) => {
+                if valid.suspected_at.is_some() {
+                    self.trust(id);
+                }
+            }
             State::InProgress(progress) => {
                 // The peer reaches us, so the pair is worth trying for another lifetime.
                 progress.since = now;
@@ -222,6 +227,9 @@ impl Agent {
                 self.checklist.queue(id, Queue::Triggered);
                 self.revive();
             }
+        }
+        if !valid {
+            self.nominate_early(id);
         }
         if check.nomination != 0 && self.config.offers_renomination() {
             self.follow_nomination(id, check.nomination);

@@ -95,6 +95,7 @@ impl Agent {
                     trust_at: now,
                 };
                 self.checklist.unqueue(id);
+                self.checklist.set_state(id, State::Waiting);
                 self.checklist.set_state(id, State::Succeeded(valid));
             }
             None => return,
@@ -137,7 +138,7 @@ impl Agent {
             return;
         };
         if let Some(active) = active {
-            self.checklist.set_state(active, State::Frozen);
+            self.checklist.set_state(active, State::Waiting);
         }
         let valid = Valid {
             local,
@@ -150,6 +151,7 @@ impl Agent {
             suspected_at: None,
             trust_at: now,
         };
+        self.checklist.set_state(id, State::Waiting);
         self.checklist.set_state(id, State::Succeeded(valid));
         self.activate(id);
         self.checklist.unqueue(id);

@@ -56,6 +56,10 @@ use crate::transaction::Transactions;
 /// [`poll_event`]: Self::poll_event
 /// [`poll_timeout`]: Self::poll_timeout
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent marks, each of its own concern"
+)]
 pub struct Agent {
     config: Config,
     random: Random,
@@ -87,6 +91,10 @@ pub struct Agent {
     reports: reports::Reports,
     nomination: nomination::Nomination,
     active: Option<Active>,
+    /// The pair that was nominated before it was valid.
+    early_nominee: Option<PairId>,
+    /// The order of the valid pairs may have changed.
+    reselect: bool,
     /// The active pair of the generation before, in use until the new one has a valid pair.
     retained: Option<Active>,
     progress: Outlook,
@@ -179,6 +187,8 @@ impl Agent {
             reports: reports::Reports::default(),
             nomination: nomination::Nomination::default(),
             active: None,
+            early_nominee: None,
+            reselect: false,
             retained: None,
             progress: Outlook::Trying,
             next_slot: now,
@@ -305,13 +315,21 @@ impl Agent {
         self.use_slot()
     }
 
+    /// Whether signalling has to offer the ICE option `renomination`: see
+    /// [`Config::renomination`].
+    #[must_use]
+    pub fn offers_renomination(&self) -> bool {
+        self.config.offers_renomination()
+    }
+
     /// Says whether the peer offers the ICE option `renomination`. From then on nominations carry
     /// a value, if [`Config::renomination`] offers it too; until then, and with every other peer,
     /// they are plain USE-CANDIDATE.
     pub fn set_remote_renomination(&mut self, offered: bool) {
         if self.phase != Phase::Closed {
             self.numbers_nominations(offered);
-            self.pump();
+            // A nomination that has to be repeated is due; no time is known to send it at.
+            self.pacing |= self.is_checking() && self.has_check();
         }
     }
 
@@ -380,7 +398,13 @@ impl Agent {
     pub fn authenticated_traffic(&mut self, path: Path, now: Instant) {
         self.now = self.now.max(now);
         match &mut self.active {
-            Some(active) if active.path == path => active.heard_at = Some(self.now),
+            Some(active) if active.path == path => {
+                active.heard_at = Some(self.now);
+                if active.suspected {
+                    let id = active.id;
+                    self.trust(id);
+                }
+            }
             Some(_) | None => self.heard_elsewhere(&path),
         }
     }

@@ -128,6 +128,7 @@ impl Agent {
             return; // it was asked for
         }
         let path = pair.path;
+        self.checklist.set_state(id, State::Waiting);
         if !self.openings.allow(id, now) {
             return self.fail(id);
         }
