@@ -1,7 +1,7 @@
 //! Candidates: their kinds, priority (RFC 8445 §5.1.2.1) and foundation (§5.1.1.3).
 
 use core::fmt;
-use core::net::{IpAddr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use thiserror::Error;
 
@@ -292,6 +292,21 @@ impl Candidate {
     pub fn with_local_preference(mut self, preference: u16) -> Self {
         self.local_preference = Some(preference);
         self.priority = priority(self.type_preference(), preference);
+        self
+    }
+
+    /// The same candidate without its related address, for signalling that keeps it private: the
+    /// unspecified address and port 9 stand for it (RFC 8839 §5.1; with host addresses behind
+    /// `.local` names this is a must).
+    #[must_use]
+    pub fn with_hidden_related_address(mut self) -> Self {
+        self.related = self.related.map(|_| {
+            let unspecified: IpAddr = match self.address {
+                SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+                SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+            };
+            SocketAddr::new(unspecified, DISCARD)
+        });
         self
     }
 

@@ -366,6 +366,21 @@ fn a_flood_of_local_candidates_is_bounded() {
 }
 
 #[test]
+fn a_related_address_can_be_kept_private() {
+    let (mut agent, now) = start();
+    let mapped = reflexive("203.0.113.1:6000", at("10.0.0.1:5000"), 1);
+    let mapped = agent.add_local_candidate(mapped, now).unwrap();
+    let line = mapped.with_hidden_related_address().to_sdp_attribute();
+    assert!(
+        line.ends_with(" 203.0.113.1 6000 typ srflx raddr 0.0.0.0 rport 9"),
+        "{line}"
+    );
+    let host = Candidate::host(at("10.0.0.1:5000")).unwrap();
+    let host = agent.add_local_candidate(host, now).unwrap();
+    assert_eq!(host.clone().with_hidden_related_address(), host);
+}
+
+#[test]
 fn the_attribute_of_sdp_reads_as_the_rfcs_print_it() {
     let read = |line: &str| line.parse::<SignalledCandidate>();
     // RFC 8839 §5.1.

@@ -184,6 +184,22 @@ fn a_withdrawn_candidate_is_used_until_another_works() {
 }
 
 #[test]
+fn a_withdrawn_candidate_that_is_added_again_is_what_it_was() {
+    let mut world = connected(1);
+    let now = world.now;
+    let ours = &mut world.sides[0].agent;
+    let candidate = || Candidate::host(host(0, 0)).unwrap();
+    let before = ours.add_local_candidate(candidate(), now).unwrap();
+    let pairs = ours.stats().pairs;
+    ours.withdraw_local_candidate(host(0, 0), now).unwrap();
+    assert_ne!(ours.stats().pairs, pairs, "its pair is the last choice");
+    assert_eq!(ours.add_local_candidate(candidate(), now).unwrap(), before);
+    assert_eq!(ours.stats().pairs[0].priority, pairs[0].priority);
+    world.run_for(40 * SECOND);
+    assert!(world.is_usable());
+}
+
+#[test]
 fn candidates_that_are_withdrawn_and_carry_nothing_go_at_once() {
     let mut world = connected(2);
     let path = world.data_paths()[0];

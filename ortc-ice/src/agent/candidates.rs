@@ -28,7 +28,8 @@ impl Agent {
     ) -> Result<Candidate, AgentError> {
         self.advance(now)?;
         self.check_addable(&candidate)?;
-        let live = self.live_locals().map(|(_, known)| known);
+        let stays = |known: &(usize, &Candidate)| !self.withdrawn.contains(&known.0);
+        let live = self.live_locals().filter(stays).map(|(_, known)| known);
         if let Some(known) = live
             .chain(&self.prepared)
             .find(|known| makes_redundant(known, &candidate))
@@ -64,8 +65,10 @@ impl Agent {
     ) -> Result<Candidate, AgentError> {
         self.advance(now)?;
         self.check_addable(&candidate)?;
+        let stays = |known: &(usize, &Candidate)| !self.withdrawn.contains(&known.0);
         if let Some((_, known)) = self
             .live_locals()
+            .filter(stays)
             .find(|(_, known)| makes_redundant(known, &candidate))
         {
             return Ok(known.clone());
@@ -113,6 +116,7 @@ impl Agent {
         let place = place.or_else(|| self.retired.first().copied().filter(|_| full));
         let place = place.unwrap_or(self.locals.len());
         self.retired.remove(&place);
+        self.withdrawn.remove(&place);
         match self.locals.get_mut(place) {
             Some(old) => *old = candidate,
             None => self.locals.push(candidate),
@@ -381,6 +385,9 @@ impl Agent {
         match self.locals.iter().position(twin) {
             Some(place) => {
                 self.retired.remove(&place);
+                if let Some(old) = self.locals.get_mut(place) {
+                    *old = candidate;
+                }
                 place
             }
             None => {
@@ -518,7 +525,7 @@ impl Agent {
             None => candidate.preference_at(rank),
         };
         let taken: BTreeSet<u16> = known()
-            .filter(|other| alike(other))
+            .filter(|other| alike(other) && !is_twin(other, candidate))
             .filter_map(Candidate::local_preference)
             .collect();
         while preference != 0 && taken.contains(&preference) {

@@ -43,7 +43,7 @@ use crate::stats::{Counters, PairStats, Stats};
 use crate::stun::AttributeType;
 use crate::transaction::Transactions;
 
-/// A full ICE agent for one data stream with one component (RFC 8445).
+/// An ICE agent, full or lite, for one data stream with one component (RFC 8445).
 ///
 /// It is created with the local credentials, which signalling takes to the peer together with the
 /// candidates. Checks begin with [`connect`](Self::connect). Candidates of either side may come
@@ -469,7 +469,8 @@ impl Agent {
         }
     }
 
-    /// Ends the agent: nothing is sent, answered or reported any more.
+    /// Ends the agent: nothing is sent, answered or reported any more. Its streams are the
+    /// embedder's to close.
     pub fn close(&mut self) {
         self.phase = Phase::Closed;
         self.outbox.clear();

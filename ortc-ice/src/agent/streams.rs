@@ -1,6 +1,9 @@
 //! Pairs over TCP (RFC 6544): the agent asks for a stream when a check needs one, and follows what
 //! becomes of it. The octets are the embedder's; what it accepts at the address of a passive or
 //! simultaneous-open candidate needs no call, only its path on the datagrams that arrive.
+//!
+//! DEVIATION(RFC 6544 §8): streams of valid pairs that carry no data are not closed; they stand in
+//! reserve like other valid pairs, as nomination never ends.
 
 use core::net::SocketAddr;
 use core::time::Duration;
