@@ -407,6 +407,18 @@ fn streams_of_strangers_leave_no_trace() {
 }
 
 #[test]
+fn nothing_is_written_to_a_stream_that_was_closed() {
+    let (mut agent, path, now) = passive();
+    let credentials = agent.local_credentials().clone();
+    let check = Check::new(&credentials, puppet().ufrag(), 1).encode();
+    handle(&mut agent, path, check, now).unwrap();
+    agent.stream_closed(StreamId(3), now);
+    assert!(frames(&mut agent, now).is_empty());
+    agent.handle_timeout(now + 60 * SECOND);
+    assert!(frames(&mut agent, now + 60 * SECOND).is_empty());
+}
+
+#[test]
 fn a_check_over_an_accepted_stream_is_answered_and_checked_back_on_it() {
     let (mut agent, path, now) = passive();
     let credentials = agent.local_credentials().clone();
