@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::time::Instant;
 
-use super::Agent;
+use super::{Agent, Outlook};
 use crate::config::Pacing;
 use crate::ladder::Next;
 use crate::pacer::CATCH_UP;
@@ -27,7 +27,20 @@ const BACKUP: u32 = 3;
 
 impl Agent {
     /// Does everything that is due: deadlines of pairs, slots of the pacer, failure.
+    #[inline]
     pub(super) fn pump(&mut self) {
+        let due = self
+            .checklist
+            .next_deadline()
+            .is_some_and(|at| at <= self.now);
+        let quiet = !(due || self.pacing || self.has_check());
+        if quiet && self.progress == Outlook::Connected {
+            return;
+        }
+        self.work();
+    }
+
+    fn work(&mut self) {
         while let Some((at, id)) = self.checklist.pop_due(self.now) {
             self.pair_due(id, at);
         }
