@@ -160,6 +160,10 @@ impl Checklist {
         }
     }
 
+    pub(crate) const fn has_orphans(&self) -> bool {
+        !self.orphans.is_empty()
+    }
+
     /// Streams that no pair is on any more.
     pub(crate) fn take_orphans(&mut self) -> Vec<StreamId> {
         core::mem::take(&mut self.orphans)

@@ -4,8 +4,8 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::time::Instant;
 
-use super::Agent;
 use super::streams::TI;
+use super::{Agent, Outlook};
 use crate::config::Pacing;
 use crate::ladder::Next;
 use crate::pacer::CATCH_UP;
@@ -29,7 +29,20 @@ const BACKUP: u32 = 3;
 
 impl Agent {
     /// Does everything that is due: deadlines of pairs, slots of the pacer, failure.
+    #[inline]
     pub(super) fn pump(&mut self) {
+        let due = self
+            .checklist
+            .next_deadline()
+            .is_some_and(|at| at <= self.now);
+        let quiet = !(due || self.pacing || self.has_check() || self.has_chores());
+        if quiet && self.progress == Outlook::Connected {
+            return;
+        }
+        self.work();
+    }
+
+    fn work(&mut self) {
         while let Some((at, id)) = self.checklist.pop_due(self.now) {
             self.pair_due(id, at);
         }
@@ -273,6 +286,7 @@ impl Agent {
     /// RFC 8445 §7.2.5.2.3.
     pub(super) fn fail(&mut self, id: PairId) {
         self.abandon_stream(id);
+        self.checklist.unqueue(id); // its series has ended, whatever waited for a slot
         if let Some(pair) = self.checklist.get_mut(id) {
             let gone = core::mem::take(&mut pair.outstanding);
             self.transactions.remove_all(gone);

@@ -114,9 +114,14 @@ impl Agent {
         }
     }
 
+    /// Whether both are lite agents.
+    pub(super) const fn agrees(&self) -> bool {
+        self.config.is_lite() && self.is_remote_lite()
+    }
+
     /// Two lite agents use the pair with the highest priority.
     pub(super) fn agree(&mut self) {
-        if !(self.is_remote_lite() && self.is_checking()) {
+        if !(self.agrees() && self.is_checking()) {
             return;
         }
         let number = self.generation.number;

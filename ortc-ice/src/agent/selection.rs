@@ -116,7 +116,10 @@ impl Agent {
         let Some(valid) = pair.valid_mut() else {
             return;
         };
-        valid.nominated = true;
+        let known = core::mem::replace(&mut valid.nominated, true);
+        if known && self.active.as_ref().is_some_and(|active| active.id == id) {
+            return; // once more what was done already
+        }
         let switch = match self
             .active
             .as_ref()

@@ -78,7 +78,6 @@ impl Agent {
             return;
         }
         if let Some(id) = self.opening(local, remote) {
-            self.checklist.unqueue(id);
             self.fail(id);
         }
         self.pump();
@@ -109,10 +108,7 @@ impl Agent {
             self.detach(id);
             match state {
                 PairState::Succeeded => self.expire(id),
-                PairState::InProgress | PairState::Waiting => {
-                    self.checklist.unqueue(id);
-                    self.fail(id);
-                }
+                PairState::InProgress | PairState::Waiting => self.fail(id),
                 PairState::Frozen | PairState::Failed => {}
             }
         }
