@@ -116,6 +116,7 @@
 //! own, 16 names that are being resolved, 5 openings of a stream in 30 s for each pair. An answer has at most 100 octets. Without valid credentials nothing is stored or sent. A check on a known pair costs its verification, its answer and a look-up, however
 //! many pairs there are.
 
+mod address;
 mod agent;
 mod attributes;
 mod candidate;
@@ -134,6 +135,7 @@ mod outbox;
 mod pacer;
 mod pair;
 mod path;
+mod priority;
 mod random;
 mod role;
 mod slots;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::candidates::Formation;
 use super::{Agent, Phase};
-use crate::candidate::check_address;
+use crate::address::check_address;
 use crate::early::Check;
 use crate::outbox::{Answer, AnswerKind, UNKNOWN_MAX};
 use crate::pair::{PairId, Queue, State};

@@ -5,6 +5,7 @@ mod candidates;
 mod checks;
 mod inbound;
 mod lite;
+mod locals;
 mod names;
 mod nomination;
 mod outbound;
