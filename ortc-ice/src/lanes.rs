@@ -34,28 +34,33 @@ type Key = (Reverse<u64>, PairId);
 
 /// Pairs in one state, best first in each lane.
 #[derive(Debug, Default)]
-pub(crate) struct Lanes([BTreeSet<Key>; LANES]);
+pub(crate) struct Lanes {
+    lanes: [BTreeSet<Key>; LANES],
+    /// How many there are in all: asked for with every datagram.
+    len: usize,
+}
 
 impl Lanes {
     pub(crate) fn insert(&mut self, lane: Lane, key: Key) {
-        if let Some(lane) = self.0.get_mut(usize::from(lane.0)) {
-            lane.insert(key);
-        }
+        let lane = self.lanes.get_mut(usize::from(lane.0));
+        let is_new = lane.is_some_and(|lane| lane.insert(key));
+        self.len += usize::from(is_new);
     }
 
     pub(crate) fn remove(&mut self, lane: Lane, key: &Key) {
-        if let Some(lane) = self.0.get_mut(usize::from(lane.0)) {
-            lane.remove(key);
-        }
+        let lane = self.lanes.get_mut(usize::from(lane.0));
+        let was_there = lane.is_some_and(|lane| lane.remove(key));
+        self.len -= usize::from(was_there);
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.iter().all(BTreeSet::is_empty)
+    #[inline]
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     /// The best of each lane, with the lane.
     fn firsts(&self) -> impl Iterator<Item = (Key, usize)> {
-        let lanes = self.0.iter().enumerate();
+        let lanes = self.lanes.iter().enumerate();
         lanes.filter_map(|(lane, keys)| Some((*keys.first()?, lane)))
     }
 }
