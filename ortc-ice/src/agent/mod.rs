@@ -76,8 +76,7 @@ pub struct Agent {
     active: Option<Active>,
     /// The pair that was nominated before it was valid.
     early_nominee: Option<PairId>,
-    /// The order of the valid pairs may have changed.
-    reselect: bool,
+    order: selection::Order,
     /// The active pair of the generation before, in use until the new one has a valid pair.
     retained: Option<Active>,
     progress: Outlook,
@@ -164,7 +163,7 @@ impl Agent {
             nomination: nomination::Nomination::default(),
             active: None,
             early_nominee: None,
-            reselect: false,
+            order: selection::Order::Settled,
             retained: None,
             progress: Outlook::Trying,
             next_slot: now,
