@@ -60,7 +60,8 @@ impl Outbox {
         self.checks.len() < CHECKS_MAX
     }
 
-    #[inline]
+    /// Inline, so that an answer is built where it waits.
+    #[inline(always)]
     pub(crate) fn push_answer(&mut self, answer: Answer) {
         self.answers.push_back(answer);
     }

@@ -98,11 +98,12 @@ fn with_loss(config: &Config) -> [Duration; 3] {
             let failed = net.node(node).saw(|event| *event == Event::Failed);
             assert!(!failed, "seed {seed}");
         }
-        time.unwrap_or_else(|| panic!("seed {seed} never connects"))
+        assert!(time.is_some(), "seed {seed} never connects");
+        time.unwrap_or_default()
     };
     let mut times: Vec<_> = (0..1000).map(run).collect();
     times.sort_unstable();
-    [times[499], times[949], times[999]]
+    [499, 949, 999].map(|place| times.get(place).copied().unwrap_or_default())
 }
 
 /// Datagrams to a peer that never answers, in the first second, in the first five, and in the
