@@ -221,42 +221,6 @@ fn a_pair_that_was_refused_while_the_peer_checks_it_is_checked_again() {
     assert_eq!(agent.stats().pairs[0].state, PairState::InProgress);
 }
 
-/// The end of one pair's schedule falls between the suspicion of another and the slot for the check
-/// that this asks for: the pair is tried anew.
-#[test]
-fn a_pair_that_is_given_up_while_a_triggered_check_of_it_waits_is_tried_anew() {
-    for tenths in 200..300 {
-        let (mut agent, start, first) = checking_agent(Config::default().ta(SECOND).unwrap());
-        let (local, answering, dead) = (address(1, 0), address(2, 0), address(2, 1));
-        let remote = Candidate::remote("1", 1, 9, dead, CandidateKind::Host, None);
-        agent.add_remote_candidate(remote.unwrap(), start).unwrap();
-        let good = answer(&first, &puppet(), local, None);
-        deliver(&mut agent, local, answering, &good, start).unwrap();
-        let (mut now, silence) = (start, start + SECOND * tenths / 10);
-        let (mut suspected, mut tried) = (None, Vec::new());
-        while now < start + 45 * SECOND {
-            let (next, out) = run_alone(&mut agent, now, start + 45 * SECOND);
-            now = next;
-            for (remote, check) in out {
-                if remote == dead {
-                    tried.push(now);
-                } else if now < silence {
-                    let good = answer(&check, &puppet(), local, None);
-                    deliver(&mut agent, local, remote, &good, now).unwrap();
-                }
-            }
-            while let Some(event) = agent.poll_event() {
-                if matches!(event, Event::PathSuspected(_)) {
-                    suspected.get_or_insert(now);
-                }
-            }
-        }
-        let suspected = suspected.unwrap();
-        let asked = |at: &Instant| (suspected..suspected + 3 * SECOND).contains(at);
-        assert!(tried.iter().any(asked), "{tenths}");
-    }
-}
-
 /// An agent whose five pairs are all valid, and which has nothing to tell.
 fn five_valid_pairs(role: RolePolicy) -> (Agent, Instant) {
     let (mut agent, mut now, first) = checking_agent(Config::default().role(role));
