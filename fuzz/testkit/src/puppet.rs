@@ -399,6 +399,7 @@ pub fn description(
         codecs: codecs.to_vec(),
         media_attributes: Vec::new(),
         rtp_ext_headers: ortc_core::RtpExtHeaders::new(),
+        rtx: None,
     }
 }
 

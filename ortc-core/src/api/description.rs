@@ -144,6 +144,21 @@ pub struct RTCTrackDescription {
     /// not heard on another.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rtp_ext_headers: RtpExtHeaders,
+    /// How its packets are repeated on a source of their own, our extension; without it they are
+    /// repeated as they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtx: Option<RTCRtxDescription>,
+}
+
+/// The source that repairs a track (RFC 4588), our extension of the draft.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RTCRtxDescription {
+    /// Its SSRC, in decimal, as the track's.
+    pub ssrc: String,
+    /// Payload type of a codec to the payload type of its retransmissions (RFC 4588 §8.6, `apt`
+    /// the other way round); in JSON an object.
+    pub payload_ids: BTreeMap<u8, u8>,
 }
 
 impl RTCTrackDescription {
@@ -153,10 +168,25 @@ impl RTCTrackDescription {
     ///
     /// [`DescriptionError::Ssrc`] unless it is a decimal number below 2^32.
     pub fn ssrc(&self) -> Result<u32, DescriptionError> {
-        let digits = !self.ssrc.is_empty() && self.ssrc.bytes().all(|byte| byte.is_ascii_digit());
-        let number = if digits { self.ssrc.parse().ok() } else { None };
-        number.ok_or_else(|| DescriptionError::Ssrc(self.ssrc.clone()))
+        parse_ssrc(&self.ssrc)
     }
+}
+
+impl RTCRtxDescription {
+    /// The SSRC as a number.
+    ///
+    /// # Errors
+    ///
+    /// [`DescriptionError::Ssrc`] unless it is a decimal number below 2^32.
+    pub fn ssrc(&self) -> Result<u32, DescriptionError> {
+        parse_ssrc(&self.ssrc)
+    }
+}
+
+fn parse_ssrc(text: &str) -> Result<u32, DescriptionError> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = if digits { text.parse().ok() } else { None };
+    number.ok_or_else(|| DescriptionError::Ssrc(text.to_owned()))
 }
 
 /// Wishes of the receiver about video (draft §3.3.5). They travel and are reported; this stack

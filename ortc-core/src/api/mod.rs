@@ -18,7 +18,8 @@ pub use capabilities::{RTCCapabilities, get_rtc_capabilities, get_rtc_codec};
 pub use codec::{RTCCodec, RTCCodecParam};
 pub use connection::{Autostart, DtmfContainer, RTCConnection, RTCTrackFilter};
 pub use description::{
-    RTCIceCandidateDescription, RTCMediaAttributes, RTCTrackDescription, RtpExtHeaders,
+    RTCIceCandidateDescription, RTCMediaAttributes, RTCRtxDescription, RTCTrackDescription,
+    RtpExtHeaders,
 };
 pub use dtmf_handler::RTCDTMFHandler;
 pub use error::{ConnectionError, DescriptionError, DtlsError, SendError};

@@ -1,5 +1,6 @@
 //! RTCTrack: the handle of one sending track (draft §3).
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::codec::RTCCodec;
@@ -154,6 +155,23 @@ impl RTCTrack {
         rtp_ext_headers: RtpExtHeaders,
     ) -> Result<(), ConnectionError> {
         connection.set_rtp_ext_headers(self, rtp_ext_headers)
+    }
+
+    /// Repeats lost packets on a source of their own (RFC 4588), our extension: the payload types of
+    /// the codecs to those of their retransmissions. The next description has it; a codec without an
+    /// entry is repeated on the track's SSRC, as all are by default. An empty table ends it. The
+    /// repairing SSRC stays the same while the track has one.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::UnknownTrack`]; [`ConnectionError::Description`] for payload types that
+    /// cannot be, are those of a codec of the track, or are named twice; nothing has changed then.
+    pub fn set_rtx(
+        self,
+        connection: &mut RTCConnection,
+        payload_ids: BTreeMap<u8, u8>,
+    ) -> Result<(), ConnectionError> {
+        connection.set_rtx(self, payload_ids)
     }
 
     /// Describes the track for the peer (draft `getDescription`).

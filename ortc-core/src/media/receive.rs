@@ -10,6 +10,7 @@ use crate::api::codec::CodecKind;
 use crate::api::{MediaStreamTrack, RTCCodec, RTCMediaAttributes, ReceiveMode, RtpExtHeaders};
 use crate::timer::Armed;
 
+use super::rtx::ReceiveRtx;
 use super::tones::ReceiveTones;
 
 /// A receiving track of the connection.
@@ -33,6 +34,7 @@ pub(crate) struct ReceiveTrack {
     pub(crate) nack: NackGenerator,
     pub(crate) nack_queued: bool,
     pub(crate) tones: Option<ReceiveTones>,
+    pub(crate) rtx: Option<ReceiveRtx>,
     /// Whether the next report has a block about it (RFC 3550 §6.4: heard since the last report).
     pub(crate) in_report: bool,
     pub(crate) last_rtp: Option<Instant>,
@@ -58,6 +60,8 @@ pub(crate) struct ReceiveCounters {
     pub(crate) gap_packets: u64,
     pub(crate) nacks: u64,
     pub(crate) key_frame_requests: u64,
+    pub(crate) repaired: u64,
+    pub(crate) probes: u64,
 }
 
 /// Payload type to codec, by a table built when the description changes.

@@ -14,6 +14,7 @@ use crate::api::{
     RTCTrackDescription, RtpExtHeaders,
 };
 
+use super::rtx::SendRtx;
 use super::tones::SendTones;
 
 /// A sending track of the connection.
@@ -34,6 +35,7 @@ pub(crate) struct SendTrack {
     pub(crate) extension: SendExtension,
     pub(crate) history: SendHistory<SentPacket>,
     pub(crate) tones: Option<SendTones>,
+    pub(crate) rtx: Option<Box<SendRtx>>,
     /// Where the media clock stood when a frame last came, so that tones land on the same clock.
     pub(crate) clock: MediaClock,
     /// Whether the next report speaks of it.
@@ -225,6 +227,7 @@ impl SendTrack {
             codecs: self.codecs.clone(),
             media_attributes: self.media_attributes.clone(),
             rtp_ext_headers: self.rtp_ext_headers.clone(),
+            rtx: self.rtx.as_ref().map(|rtx| rtx.description()),
         }
     }
 }

@@ -10,6 +10,7 @@ mod connecting;
 mod debugging;
 mod media;
 mod receiving;
+mod rtx;
 mod sending;
 mod socket;
 mod tones;

@@ -308,6 +308,7 @@ impl RTCConnection {
             ssrc: track.ssrc,
             codec: track.active.codec.clone(),
             stream: track.stream.stats(),
+            rtx: track.rtx.as_ref().map(|rtx| rtx.stream.stats()),
             key_frame_requests: track.key_frame_requests,
         });
         let receiving = self
@@ -326,6 +327,8 @@ impl RTCConnection {
                 gap_packets: track.counters.gap_packets,
                 nacks: track.counters.nacks,
                 recovered: track.nack.recovered(),
+                repaired: track.counters.repaired,
+                probes: track.counters.probes,
                 key_frame_requests: track.counters.key_frame_requests,
                 silence: track
                     .last_rtp

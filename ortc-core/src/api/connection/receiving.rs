@@ -6,11 +6,13 @@ use ortc_rtp::repair::{NackConfig, NackGenerator};
 use ortc_rtp::stream::ReceiveStream;
 use ortc_rtp::wire::RtpPacket;
 
-use crate::media::{Control, MAX_TRACKS, Payloads, Presence, ReceiveTrack, ReceivedStream};
+use crate::media::{
+    Control, MAX_TRACKS, Payloads, Presence, ReceiveRtx, ReceiveTrack, ReceivedStream,
+};
 use crate::timer::{Armed, TimerKey};
 
 use super::super::codec::RTCCodec;
-use super::super::description::{RTCMediaAttributes, RTCTrackDescription};
+use super::super::description::{RTCMediaAttributes, RTCRtxDescription, RTCTrackDescription};
 use super::super::dtmf_handler::RTCDTMFHandler;
 use super::super::error::ConnectionError;
 use super::super::event::{Event, ReceiveMode};
@@ -71,7 +73,13 @@ impl RTCConnection {
         if !description.codecs.iter().any(|codec| supported(&codec)) {
             return Err(ConnectionError::NoSupportedCodec { kind });
         }
-        if self.media.send_routes.get(ssrc).is_some() {
+        let rtx = match &description.rtx {
+            Some(rtx) => Some(self.check_rtx(ssrc, rtx, &description.codecs)?),
+            None => None,
+        };
+        if self.media.send_routes.get(ssrc).is_some()
+            || self.media.repair_routes.get(ssrc).is_some()
+        {
             return Err(ConnectionError::SsrcCollision { ssrc });
         }
         let known = self
@@ -88,6 +96,7 @@ impl RTCConnection {
             }
             None => self.insert_receiver(ssrc, description, mode)?,
         };
+        self.set_receive_rtx(slot, rtx);
         let Some(track) = self.media.receivers.get(slot) else {
             return Err(ConnectionError::UnknownTrack);
         };
@@ -103,6 +112,48 @@ impl RTCConnection {
         self.release_unknown(slot, ssrc, now);
         self.retune_all_tones();
         Ok(track)
+    }
+
+    fn check_rtx(
+        &mut self,
+        media_ssrc: u32,
+        rtx: &RTCRtxDescription,
+        codecs: &[RTCCodec],
+    ) -> Result<ReceiveRtx, ConnectionError> {
+        let ssrc = rtx.ssrc()?;
+        let media = codecs.iter().map(|codec| codec.payload_id);
+        check_payload_types(media.chain(rtx.payload_ids.values().copied()))?;
+        let owner = self.media.repair_routes.get(ssrc);
+        let owner = owner.and_then(|slot| self.media.receivers.get(slot));
+        let others = owner.is_some_and(|track| track.ssrc != media_ssrc);
+        let taken = ssrc == media_ssrc
+            || others
+            || self.media.send_routes.get(ssrc).is_some()
+            || self.media.receive_routes.get(ssrc).is_some();
+        if taken {
+            return Err(ConnectionError::SsrcCollision { ssrc });
+        }
+        Ok(ReceiveRtx::new(ssrc, &rtx.payload_ids))
+    }
+
+    /// Sets what repairs a track. What waited under the repairing SSRC, from before it was
+    /// described, is forgotten: it is probes, or is asked for again.
+    fn set_receive_rtx(&mut self, slot: u32, rtx: Option<ReceiveRtx>) {
+        let Some(track) = self.media.receivers.get_mut(slot) else {
+            return;
+        };
+        let ssrc = rtx.as_ref().map(|rtx| rtx.ssrc);
+        let former = core::mem::replace(&mut track.rtx, rtx).map(|rtx| rtx.ssrc);
+        if let Some(former) = former.filter(|former| Some(*former) != ssrc) {
+            self.media.repair_routes.remove(former);
+            if let Some(srtp) = &mut self.transport.srtp {
+                srtp.receiver.remove_source(former);
+            }
+        }
+        if let Some(ssrc) = ssrc {
+            self.media.repair_routes.insert(ssrc, slot);
+            self.media.unknown.take(ssrc);
+        }
     }
 
     fn insert_receiver(
@@ -136,6 +187,7 @@ impl RTCConnection {
             nack: NackGenerator::new(NackConfig::default()),
             nack_queued: false,
             tones: None,
+            rtx: None,
             in_report: false,
             last_rtp: None,
             armed: Armed::default(),
@@ -241,6 +293,7 @@ impl RTCConnection {
         let slot = found
             .map(|(slot, _)| slot)
             .ok_or(ConnectionError::UnknownTrack)?;
+        self.set_receive_rtx(slot, None);
         self.media.departed(slot, &mut self.output);
         if let Some(mut track) = self.media.receivers.remove(slot) {
             self.media.unroute(slot, track.wire_ssrc);
@@ -355,6 +408,7 @@ mod tests {
             }],
             media_attributes: Vec::new(),
             rtp_ext_headers: Default::default(),
+            rtx: None,
         };
         connection.receive_track(&description, now).unwrap();
         for sequence in [1, 200] {

@@ -1,5 +1,6 @@
 //! What this side sends: streams, their tracks, frames and packets.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use ortc_rtp::repair::{HistoryConfig, SendHistory};
@@ -8,7 +9,7 @@ use ortc_rtp::wire::ExtensionElements;
 use rand_core::Rng;
 
 use crate::media::{
-    ActiveCodec, Control, MAX_TRACKS, MediaClock, SendExtension, SendTrack, Sending,
+    ActiveCodec, Control, MAX_TRACKS, MediaClock, SendExtension, SendRtx, SendTrack, Sending,
     is_payload_type,
 };
 use crate::timer::TimerKey;
@@ -117,9 +118,7 @@ impl RTCConnection {
         autostart: Autostart,
     ) {
         let ssrc = self.media.fresh_ssrc();
-        // Below 2^15, so that the rollover counter is beyond doubt when the first packets are lost.
-        let [low, high, ..] = self.rng.next_u32().to_le_bytes();
-        let initial = u16::from_le_bytes([low, high & 0x7F]);
+        let initial = first_sequence(self.rng.next_u32());
         let offset = self.rng.next_u32();
         let codec = active.codec.clone();
         let slot = self.media.senders.insert(SendTrack {
@@ -139,6 +138,7 @@ impl RTCConnection {
             extension: SendExtension::new(ExtensionElements::new()),
             history: SendHistory::new(HistoryConfig::default()),
             tones: None,
+            rtx: None,
             clock: MediaClock::new(offset, self.now),
             in_report: false,
             last_fir: None,
@@ -261,6 +261,40 @@ impl RTCConnection {
         Ok(())
     }
 
+    pub(crate) fn set_rtx(
+        &mut self,
+        handle: RTCTrack,
+        payload_ids: BTreeMap<u8, u8>,
+    ) -> Result<(), ConnectionError> {
+        let codecs = self.sender_mut(handle)?.codecs.iter();
+        let media = codecs.map(|codec| codec.payload_id);
+        check_payload_types(media.chain(payload_ids.values().copied()))?;
+        if payload_ids.is_empty() {
+            self.end_rtx(handle);
+            return Ok(());
+        }
+        if let Some(rtx) = &mut self.sender_mut(handle)?.rtx {
+            rtx.set_payload_ids(payload_ids);
+            return Ok(());
+        }
+        let ssrc = self.media.fresh_ssrc();
+        let initial = first_sequence(self.rng.next_u32());
+        let rtx = SendRtx::new(ssrc, initial, payload_ids);
+        self.sender_mut(handle)?.rtx = Some(Box::new(rtx));
+        Ok(())
+    }
+
+    /// The repairing source of a track says goodbye, if it ever sent.
+    fn end_rtx(&mut self, handle: RTCTrack) {
+        let track = self.media.senders.get_mut(handle.slot);
+        if let Some(rtx) = track.and_then(|track| track.rtx.take())
+            && rtx.stream.has_sent()
+        {
+            let bye = Control::Bye { ssrc: rtx.ssrc };
+            self.media.outbox.push_control(bye);
+        }
+    }
+
     pub(crate) fn start_track(&mut self, handle: RTCTrack) -> Result<(), ConnectionError> {
         self.sender_mut(handle)?.sending = Sending::Started;
         Ok(())
@@ -279,6 +313,7 @@ impl RTCConnection {
         self.sender_mut(handle)?;
         self.advance(now);
         self.media.send_routes.remove(handle.ssrc);
+        self.end_rtx(handle);
         let Some(mut track) = self.media.senders.remove(handle.slot) else {
             return Err(ConnectionError::UnknownTrack);
         };
@@ -347,6 +382,12 @@ impl RTCConnection {
             | State::Closed => Err(SendError::NotConnected),
         }
     }
+}
+
+/// Below 2^15, so that the rollover counter is beyond doubt when the first packets are lost.
+fn first_sequence(random: u32) -> u16 {
+    let [low, high, ..] = random.to_le_bytes();
+    u16::from_le_bytes([low, high & 0x7F])
 }
 
 /// Refuses payload types that RTCP multiplexing takes away, and two codecs on one.
