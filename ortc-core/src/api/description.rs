@@ -8,6 +8,7 @@ use ortc_ice::{Candidate, CandidateKind};
 use serde::{Deserialize, Serialize};
 
 use super::codec::RTCCodec;
+use super::dtls_parameters::RTCDtlsParameters;
 use super::error::DescriptionError;
 use super::stream::MediaKind;
 
@@ -37,6 +38,9 @@ pub struct RTCIceCandidateDescription {
     /// Port that belongs to `rel_address`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rel_port: Option<u16>,
+    /// Fingerprint and DTLS role of the side that has the candidate, our extension.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dtls: Option<Box<RTCDtlsParameters>>,
 }
 
 impl RTCIceCandidateDescription {
@@ -53,6 +57,7 @@ impl RTCIceCandidateDescription {
             kind: kind_name(candidate.kind()).to_owned(),
             rel_address: related.map(|related| related.ip().to_string()),
             rel_port: related.map(|related| related.port()),
+            dtls: None,
         }
     }
 
@@ -148,6 +153,17 @@ pub struct RTCTrackDescription {
     /// repeated as they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtx: Option<RTCRtxDescription>,
+    /// Feedback that the sender acts on, in the words of RFC 4585 §4.2 and RFC 5104 §7: `nack`,
+    /// `nack pli`, `ccm fir`; our extension. Absent, all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtcp_feedback: Option<Vec<String>>,
+    /// Ids of header extensions on this track by URI, 1 to 14 (RFC 8285 §4.2); our extension.
+    /// Absent, those of the connection's options.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtp_ext_header_ids: Option<BTreeMap<String, u8>>,
+    /// Fingerprint and DTLS role of the side that sends the track, our extension.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dtls: Option<Box<RTCDtlsParameters>>,
 }
 
 /// The source that repairs a track (RFC 4588), our extension of the draft.

@@ -106,7 +106,9 @@ impl Media {
         self.reports
             .media_heard(slot, &mut track.in_report, &mut self.timers);
         track.last_rtp = Some(now);
-        track.nack.on_packet(reception.extended, now);
+        if track.feedback.nack {
+            track.nack.on_packet(reception.extended, now);
+        }
         let arrival = track.presence != Presence::Connected;
         if arrival {
             self.arrived(slot, out);
@@ -141,7 +143,10 @@ impl Media {
                         if let Err(error) = pushed {
                             out.drops.count(reason(error));
                         }
-                        if reception.order == Order::First && buffer.awaits_beginning() {
+                        if reception.order == Order::First
+                            && track.feedback.nack
+                            && buffer.awaits_beginning()
+                        {
                             track.nack.look_back(reception.extended, LOOK_BACK, now);
                         }
                         track.drain(out, now);
@@ -203,7 +208,9 @@ impl Media {
         track.last_rtp = Some(now);
         self.reports
             .media_heard(slot, &mut track.in_report, &mut self.timers);
-        track.nack.on_packet(reception.extended, now);
+        if track.feedback.nack {
+            track.nack.on_packet(reception.extended, now);
+        }
         if let Some(buffer) = &mut track.buffer {
             buffer.skip(reception.extended, now);
             track.drain(out, now);

@@ -2,6 +2,7 @@
 
 mod binding;
 pub(crate) mod extensions;
+mod feedback;
 mod incoming;
 pub(crate) mod outbox;
 mod outgoing;
@@ -30,6 +31,7 @@ use crate::stats::{DropReason, Drops};
 use crate::timer::{TimerKey, Timers};
 
 pub(crate) use extensions::ExtensionIds;
+pub(crate) use feedback::{Feedback, KeyFrameRequest};
 pub(crate) use outbox::{Control, Outbox};
 pub(crate) use outgoing::is_payload_type;
 pub(crate) use receive::{Payloads, Presence, ReceiveTrack};

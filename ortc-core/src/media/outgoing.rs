@@ -271,7 +271,8 @@ impl Media {
                 Control::Report
                 | Control::Bye { .. }
                 | Control::Nack { .. }
-                | Control::Pli { .. } => {
+                | Control::Pli { .. }
+                | Control::Fir { .. } => {
                     self.write_rtcp(control, buf, now) && protect_rtcp(buf, start, srtp, out, now)
                 }
             };

@@ -8,6 +8,7 @@
 
 mod connecting;
 mod debugging;
+mod extended;
 mod media;
 mod receiving;
 mod rtx;

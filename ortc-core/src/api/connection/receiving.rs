@@ -7,7 +7,8 @@ use ortc_rtp::stream::ReceiveStream;
 use ortc_rtp::wire::RtpPacket;
 
 use crate::media::{
-    Control, MAX_TRACKS, Payloads, Presence, ReceiveRtx, ReceiveTrack, ReceivedStream,
+    Control, ExtensionIds, Feedback, KeyFrameRequest, MAX_TRACKS, Payloads, Presence, ReceiveRtx,
+    ReceiveTrack, ReceivedStream,
 };
 use crate::timer::{Armed, TimerKey};
 
@@ -18,7 +19,7 @@ use super::super::error::ConnectionError;
 use super::super::event::{Event, ReceiveMode};
 use super::super::stream::{MediaStream, MediaStreamTrack};
 use super::RTCConnection;
-use super::sending::check_payload_types;
+use super::sending::{check_extension_ids, check_payload_types};
 
 /// Streams that one received track may belong to.
 const MAX_MSIDS: usize = 64;
@@ -59,7 +60,11 @@ impl RTCConnection {
     ) -> Result<MediaStreamTrack, ConnectionError> {
         self.open()?;
         let now = self.advance(now);
+        self.check_dtls(description.dtls.as_deref())?;
         let ssrc = description.ssrc()?;
+        if let Some(ids) = &description.rtp_ext_header_ids {
+            check_extension_ids(ids)?;
+        }
         check_payload_types(description.codecs.iter().map(|codec| codec.payload_id))?;
         if description.msid.len() > MAX_MSIDS {
             return Err(ConnectionError::TooMany {
@@ -111,6 +116,7 @@ impl RTCConnection {
         }
         self.release_unknown(slot, ssrc, now);
         self.retune_all_tones();
+        self.take_dtls(description.dtls.as_deref(), now)?;
         Ok(track)
     }
 
@@ -143,7 +149,7 @@ impl RTCConnection {
             return;
         };
         let ssrc = rtx.as_ref().map(|rtx| rtx.ssrc);
-        let former = core::mem::replace(&mut track.rtx, rtx).map(|rtx| rtx.ssrc);
+        let former = core::mem::replace(&mut track.rtx, rtx.map(Box::new)).map(|rtx| rtx.ssrc);
         if let Some(former) = former.filter(|former| Some(*former) != ssrc) {
             self.media.repair_routes.remove(former);
             if let Some(srtp) = &mut self.transport.srtp {
@@ -178,6 +184,12 @@ impl RTCConnection {
             wire_ssrc: ssrc,
             media_attributes: description.media_attributes.clone(),
             rtp_ext_headers: description.rtp_ext_headers.clone(),
+            extension_ids: description
+                .rtp_ext_header_ids
+                .clone()
+                .map(ExtensionIds::new)
+                .map(Box::new),
+            feedback: Feedback::of(description.rtcp_feedback.as_deref()),
             stream: ReceiveStream::new(ssrc, payloads.first_clock_rate()),
             payloads,
             mode,
@@ -212,6 +224,12 @@ impl RTCConnection {
         track
             .rtp_ext_headers
             .clone_from(&description.rtp_ext_headers);
+        track.extension_ids = description
+            .rtp_ext_header_ids
+            .clone()
+            .map(ExtensionIds::new)
+            .map(Box::new);
+        track.feedback = Feedback::of(description.rtcp_feedback.as_deref());
         let payloads = Payloads::new(description.codecs.clone());
         // If the codec in use became another one, the next packet says anew what it is; else the
         // frame that is half received goes on.
@@ -343,7 +361,8 @@ impl RTCConnection {
             .media_attributes)
     }
 
-    /// Asks the peer for a key frame of a receiving track (RFC 4585 §6.3.1).
+    /// Asks the peer for a key frame of a receiving track, by PLI (RFC 4585 §6.3.1), or by FIR
+    /// (RFC 5104 §4.3.1) where the description lists only that.
     ///
     /// # Errors
     ///
@@ -363,8 +382,15 @@ impl RTCConnection {
             return Err(ConnectionError::UnknownTrack);
         };
         track.counters.key_frame_requests += 1;
-        let control = Control::Pli {
-            ssrc: track.wire_ssrc,
+        let ssrc = track.wire_ssrc;
+        let control = match track.feedback.key_frame {
+            Some(KeyFrameRequest::Fir) => Control::Fir {
+                ssrc,
+                // Each request has its own number (RFC 5104 §4.3.1.2), modulo 256.
+                sequence: track.counters.key_frame_requests.to_le_bytes()[0],
+            },
+            // A sender that lists neither may still act on the one that all know.
+            Some(KeyFrameRequest::Pli) | None => Control::Pli { ssrc },
         };
         if !self.media.outbox.control.contains(&control) {
             self.media.outbox.push_control(control);
@@ -409,6 +435,9 @@ mod tests {
             media_attributes: Vec::new(),
             rtp_ext_headers: Default::default(),
             rtx: None,
+            rtcp_feedback: None,
+            rtp_ext_header_ids: None,
+            dtls: None,
         };
         connection.receive_track(&description, now).unwrap();
         for sequence in [1, 200] {

@@ -9,15 +9,16 @@ use ortc_rtp::wire::ExtensionElements;
 use rand_core::Rng;
 
 use crate::media::{
-    ActiveCodec, Control, MAX_TRACKS, MediaClock, SendExtension, SendRtx, SendTrack, Sending,
-    is_payload_type,
+    ActiveCodec, Control, ExtensionIds, Feedback, MAX_TRACKS, MediaClock, SendExtension, SendRtx,
+    SendTrack, Sending, is_payload_type,
 };
 use crate::timer::TimerKey;
 
 use super::super::codec::RTCCodec;
-use super::super::description::RtpExtHeaders;
+use super::super::description::{RTCTrackDescription, RtpExtHeaders};
 use super::super::error::{ConnectionError, DescriptionError, SendError};
 use super::super::event::{Event, Frame, RtpToSend};
+use super::super::options::DescriptionForm;
 use super::super::stream::{MediaKind, MediaStream, MediaStreamTrack};
 use super::super::track::RTCTrack;
 use super::{RTCConnection, State};
@@ -129,6 +130,7 @@ impl RTCConnection {
             codecs,
             media_attributes: Vec::new(),
             rtp_ext_headers: RtpExtHeaders::new(),
+            extension_ids: None,
             sending: match autostart {
                 Autostart::Yes => Sending::Started,
                 Autostart::No => Sending::Stopped,
@@ -253,12 +255,43 @@ impl RTCConnection {
         handle: RTCTrack,
         headers: RtpExtHeaders,
     ) -> Result<(), ConnectionError> {
-        self.sender_mut(handle)?;
-        let elements = self.media.settings.extension_ids.encode(&headers);
+        let own = self.sender(handle)?.extension_ids.as_deref();
+        let ids = own.unwrap_or(&self.media.settings.extension_ids);
+        let elements = ids.encode(&headers);
         let track = self.sender_mut(handle)?;
         track.extension.replace(elements);
         track.rtp_ext_headers = headers;
         Ok(())
+    }
+
+    pub(crate) fn set_rtp_ext_header_ids(
+        &mut self,
+        handle: RTCTrack,
+        ids: BTreeMap<String, u8>,
+    ) -> Result<(), ConnectionError> {
+        check_extension_ids(&ids)?;
+        let track = self.sender_mut(handle)?;
+        track.extension_ids = Some(Box::new(ExtensionIds::new(ids)));
+        let headers = track.rtp_ext_headers.clone();
+        self.set_rtp_ext_headers(handle, headers)
+    }
+
+    pub(crate) fn description(
+        &self,
+        handle: RTCTrack,
+    ) -> Result<RTCTrackDescription, ConnectionError> {
+        let track = self.sender(handle)?;
+        let description = track.description();
+        if self.descriptions == DescriptionForm::Draft {
+            return Ok(description);
+        }
+        let ids = || self.media.settings.extension_ids.to_table();
+        Ok(RTCTrackDescription {
+            rtcp_feedback: Some(Feedback::taken(track.kind() == MediaKind::Video)),
+            rtp_ext_header_ids: description.rtp_ext_header_ids.or_else(|| Some(ids())),
+            dtls: self.described_dtls(),
+            ..description
+        })
     }
 
     pub(crate) fn set_rtx(
@@ -388,6 +421,19 @@ impl RTCConnection {
 fn first_sequence(random: u32) -> u16 {
     let [low, high, ..] = random.to_le_bytes();
     u16::from_le_bytes([low, high & 0x7F])
+}
+
+/// Refuses ids that one-byte header extensions do not have (RFC 8285 §4.2), and one for two.
+pub(super) fn check_extension_ids(ids: &BTreeMap<String, u8>) -> Result<(), DescriptionError> {
+    let mut seen = [false; 15];
+    for &id in ids.values() {
+        let entry = seen.get_mut(usize::from(id)).filter(|_| id != 0);
+        let entry = entry.ok_or(DescriptionError::ExtensionId(id))?;
+        if core::mem::replace(entry, true) {
+            return Err(DescriptionError::ExtensionId(id));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses payload types that RTCP multiplexing takes away, and two codecs on one.
