@@ -4,6 +4,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use thiserror::Error;
 
+use super::ConnectionId;
 use crate::stun::Refusal;
 
 /// The family of an address.
@@ -124,6 +125,36 @@ pub enum Event {
     ChannelRefused {
         /// The peer.
         peer: SocketAddr,
+        /// Why.
+        failure: Failure,
+    },
+    /// The relay has a TCP connection with this peer (RFC 6062), made by either side: open a stream
+    /// to the server, over the same transport as ours, and call
+    /// [`Client::bind_connection`](super::Client::bind_connection) within 30 s.
+    Connection {
+        /// The connection.
+        connection: ConnectionId,
+        /// The peer.
+        peer: SocketAddr,
+    },
+    /// The server could not connect to this peer.
+    ConnectFailed {
+        /// The peer.
+        peer: SocketAddr,
+        /// Why: 446 when it has such a connection, 447 when the peer was not reached.
+        failure: Failure,
+    },
+    /// The connection's stream carries what the peer sends, and to the peer what is written to it.
+    ConnectionBound {
+        /// The connection.
+        connection: ConnectionId,
+        /// The peer.
+        peer: SocketAddr,
+    },
+    /// The server did not bind the connection; its stream is of no use.
+    ConnectionFailed {
+        /// The connection.
+        connection: ConnectionId,
         /// Why.
         failure: Failure,
     },
