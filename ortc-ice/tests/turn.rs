@@ -825,7 +825,7 @@ fn a_stream_that_carries_something_else_ends_the_allocation() {
     let mut server = Scripted::allocated(config(), stream());
     server
         .client
-        .handle_stream(b"HTTP/1.1 400 Bad Request\r\n", server.now);
+        .handle_stream(b"\x16\x03\x01\x00\x05hello", server.now);
     assert_eq!(server.events(), [Event::Lost(Failure::NotFramed)]);
 }
 

@@ -522,10 +522,15 @@ impl Client {
     }
 
     fn end(&mut self, last: Event) {
+        // There is nothing to give back, or nobody who would take it.
         let answers = match last {
             Event::Lost(failure) | Event::Failed(failure) => !matches!(
                 failure,
-                Failure::Mismatch | Failure::NotFramed | Failure::StreamClosed | Failure::TimedOut
+                Failure::Mismatch
+                    | Failure::NotFramed
+                    | Failure::StreamClosed
+                    | Failure::TimedOut
+                    | Failure::Refused(_)
             ),
             _ => true,
         };
