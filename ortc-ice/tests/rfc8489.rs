@@ -36,15 +36,26 @@ fn octets(text: &str) -> Vec<u8> {
     hex::decode(text.split_whitespace().collect::<String>()).unwrap()
 }
 
-/// What the appendix calls the password after its processing: preparation by `OpaqueString` leaves
-/// U+00AD out of what is allowed, so that the prepared one is given.
+/// With the password that the appendix gives as the one after its processing (`OpaqueString` itself
+/// refuses U+00AD in what it gives as the one before).
 fn credentials() -> LongTermCredentials {
     LongTermCredentials::new(USER, "TheMatrIX").unwrap()
 }
 
+/// The request of the appendix as it would be on the wire: its length field there counts the 20
+/// octets of the header too, so that no receiver would take it for a message.
+fn sample() -> Vec<u8> {
+    let mut bytes = octets(REQUEST);
+    assert!(Message::parse(&bytes).is_err());
+    let length = bytes.len() - 20;
+    bytes[2..4].copy_from_slice(&u16::try_from(length).unwrap().to_be_bytes());
+    bytes
+}
+
+/// Its integrity is over that length field: `sha256.rs` checks it as it is printed.
 #[test]
 fn section_b_1_sample_request_with_sha_256_and_userhash() {
-    let bytes = octets(REQUEST);
+    let bytes = sample();
     let message = Message::parse(&bytes).unwrap();
     assert_eq!(message.class(), Class::Request);
     assert_eq!(message.find(AttributeType::REALM), Some(REALM.as_bytes()));
@@ -53,10 +64,21 @@ fn section_b_1_sample_request_with_sha_256_and_userhash() {
         Some(&user_hash(USER, REALM).unwrap()[..])
     );
     assert!(message.has_integrity_sha256() && !message.has_integrity());
-    let key = credentials().key(REALM, PasswordAlgorithm::Md5).unwrap();
-    assert!(message.verify_integrity_sha256(key.sha256()));
 
-    // Built again from its parts it is the same to the octet.
+    // Built again from its parts it is the same to the octet, but for the integrity.
+    let key = credentials().key(REALM, PasswordAlgorithm::Sha256).unwrap();
+    let again = signed_sample();
+    assert_eq!(again[..again.len() - 32], bytes[..bytes.len() - 32]);
+    let again = Message::parse(&again).unwrap();
+    assert!(again.verify_integrity_sha256(key.sha256()));
+    assert!(!message.verify_integrity_sha256(key.sha256()));
+}
+
+/// The sample with the integrity of its real length.
+fn signed_sample() -> Vec<u8> {
+    let bytes = sample();
+    let message = Message::parse(&bytes).unwrap();
+    let key = credentials().key(REALM, PasswordAlgorithm::Sha256).unwrap();
     let mut again = Vec::new();
     let id = message.transaction_id();
     let mut builder = MessageBuilder::new(&mut again, Class::Request, Method::BINDING, id);
@@ -64,19 +86,21 @@ fn section_b_1_sample_request_with_sha_256_and_userhash() {
         builder.attribute(attribute.kind, attribute.value).unwrap();
     }
     builder.integrity_sha256(key.sha256());
-    assert_eq!(again, bytes);
+    again
 }
 
 #[test]
 fn any_bit_of_the_sample_request_matters() {
-    let bytes = octets(REQUEST);
-    let key = credentials().key(REALM, PasswordAlgorithm::Md5).unwrap();
+    let bytes = signed_sample();
+    let key = credentials().key(REALM, PasswordAlgorithm::Sha256).unwrap();
+    let accepts = |bytes: &[u8]| {
+        Message::parse(bytes).is_ok_and(|message| message.verify_integrity_sha256(key.sha256()))
+    };
+    assert!(accepts(&bytes));
     for bit in 0..bytes.len() * 8 {
         let mut changed = bytes.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
-        let accepted = Message::parse(&changed)
-            .is_ok_and(|message| message.verify_integrity_sha256(key.sha256()));
-        assert!(!accepted, "bit {bit}");
+        assert!(!accepts(&changed), "bit {bit}");
     }
 }
 
@@ -120,6 +144,8 @@ fn strings_are_prepared_by_opaque_string() {
     assert!(same("foo\u{1680}bar", "foo bar"));
     assert!(same("e\u{301}", "\u{e9}"));
     assert!(!same("Correct", "correct"));
+    let before = "The\u{AD}M\u{AA}tr\u{2168}";
+    assert!(LongTermCredentials::new("user", before).is_err());
     for refused in ["", "my cat is a \u{9}by", "a\u{7f}"] {
         assert!(
             LongTermCredentials::new("user", refused).is_err(),

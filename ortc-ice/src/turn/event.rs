@@ -80,7 +80,10 @@ pub enum Event {
         /// of the relayed one.
         mapped: SocketAddr,
     },
-    /// Of the two families asked for this one is not to be had (ADDRESS-ERROR-CODE).
+    /// Of the two families asked for this one did not come with the other (ADDRESS-ERROR-CODE, RFC
+    /// 8656 §7.2). Servers that do not know ADDITIONAL-ADDRESS-FAMILY are among those with 440: a
+    /// second client, from another address of ours, may get it by
+    /// [`Families::V6`](super::Families::V6).
     FamilyRefused {
         /// The family.
         family: Family,

@@ -167,10 +167,14 @@ impl Client {
             tracing::debug!(?relayed, "allocated");
             self.events.push_back(Event::Allocated { relayed, mapped });
         }
-        if let Some((family, code)) = message
-            .find(AttributeType::ADDRESS_ERROR_CODE)
-            .and_then(address_error)
+        if self.config.families == Families::Both
+            && let Some(missing) = missing(relayed)
         {
+            // Without a word the server does not know what it was asked for.
+            let told = message
+                .find(AttributeType::ADDRESS_ERROR_CODE)
+                .and_then(address_error);
+            let (family, code) = told.unwrap_or((missing, 440));
             self.events.push_back(Event::FamilyRefused { family, code });
         }
     }
@@ -312,6 +316,14 @@ fn ticket_of(message: &Message<'_>) -> Option<Ticket> {
     let ticket = message.find(AttributeType::MOBILITY_TICKET)?;
     (!ticket.is_empty() && ticket.len() <= TICKET_MAX)
         .then(|| Ticket(zeroize::Zeroizing::new(ticket.to_vec())))
+}
+
+const fn missing(relayed: [Option<SocketAddr>; 2]) -> Option<Family> {
+    match relayed {
+        [None, _] => Some(Family::V4),
+        [_, None] => Some(Family::V6),
+        [Some(_), Some(_)] => None,
+    }
 }
 
 /// ADDRESS-ERROR-CODE (RFC 8656 §18.12).

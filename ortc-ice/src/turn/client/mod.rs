@@ -522,19 +522,12 @@ impl Client {
     }
 
     fn end(&mut self, last: Event) {
-        // There is nothing to give back, or nobody who would take it.
-        let answers = match last {
-            Event::Lost(failure) | Event::Failed(failure) => !matches!(
-                failure,
-                Failure::Mismatch
-                    | Failure::NotFramed
-                    | Failure::StreamClosed
-                    | Failure::TimedOut
-                    | Failure::Refused(_)
-            ),
-            _ => true,
-        };
-        if answers && self.may_exist() {
+        // Otherwise there is nothing to give back, or nobody who would take it.
+        let held = matches!(
+            last,
+            Event::Closed | Event::Failed(Failure::Family) | Event::Lost(Failure::Code(_))
+        );
+        if held && self.may_exist() {
             self.goodbye = self.goodbye();
         }
         self.state = State::Closed;
