@@ -121,4 +121,6 @@ pub enum Timer {
     Pair,
     /// The end of patience (RFC 8863 §4).
     Patience,
+    /// A TURN client: an unanswered request, or the next refresh of what it holds.
+    Relay,
 }

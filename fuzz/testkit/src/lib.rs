@@ -17,3 +17,4 @@ pub mod pair;
 pub mod props;
 pub mod provider;
 pub mod puppet;
+pub mod servers;

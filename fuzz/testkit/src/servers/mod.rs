@@ -1,0 +1,4 @@
+//! Real servers that tests start and end themselves.
+
+pub mod coturn;
+pub mod scripted;
