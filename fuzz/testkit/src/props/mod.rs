@@ -3,6 +3,7 @@
 pub mod core;
 pub mod dtls;
 pub mod dtmf;
+pub mod gather;
 pub mod ice;
 pub mod jitter;
 pub mod payload;
