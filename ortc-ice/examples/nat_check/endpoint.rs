@@ -22,7 +22,7 @@ pub(crate) struct Endpoint {
     gatherer: Gatherer,
     io: Io,
     bases: Vec<SocketAddr>,
-    servers: Vec<ServerUri>,
+    servers: Vec<(ServerId, ServerUri)>,
     /// What names were resolved to.
     names: BTreeMap<String, Vec<IpAddr>>,
     /// The candidates as they will be signalled, and where they come from.
@@ -62,19 +62,21 @@ impl Endpoint {
         if bases.is_empty() {
             return Err("this machine has no address that reaches a server".into());
         }
+        let mut servers = Vec::new();
         for uri in &arguments.servers {
             let user = uri.user.as_ref().or(arguments.username.as_ref());
             let credentials = user
                 .zip(arguments.credential.as_ref())
                 .map(|(user, password)| ServerCredentials::new(user, password));
-            gatherer.add_server(uri.clone(), credentials)?;
+            let id = gatherer.add_server(uri.clone(), credentials)?;
+            servers.push((id, uri.clone()));
         }
         Ok(Self {
             agent: Agent::new(Config::default().role(role), system::seed()?, now),
             gatherer,
             io,
             bases,
-            servers: arguments.servers.clone(),
+            servers,
             names: BTreeMap::new(),
             found: Vec::new(),
             failures: Vec::new(),
@@ -305,7 +307,12 @@ impl Endpoint {
             let port = uri.port;
             usable.into_iter().map(move |ip| SocketAddr::new(ip, port))
         };
-        let servers: Vec<_> = self.servers.iter().flat_map(of).collect();
+        let servers: Vec<_> = self
+            .servers
+            .iter()
+            .map(|(_, uri)| uri)
+            .flat_map(of)
+            .collect();
         for first in &servers {
             let base = self.bases.iter().find(|base| {
                 base.is_ipv4() == first.is_ipv4()
@@ -321,7 +328,7 @@ impl Endpoint {
         None
     }
 
-    pub(crate) fn print(&self) {
+    pub(crate) fn print(&self, longest: Duration) {
         let row = |base: &SocketAddr| vec![base.to_string()];
         let rows: Vec<_> = self.bases.iter().map(row).collect();
         table::print("Local addresses", &["base"], &rows);
@@ -343,8 +350,10 @@ impl Endpoint {
         let rows: Vec<_> = rows.into_iter().map(row).collect();
         let heads = ["kind", "address", "related", "server", "time", "priority"];
         table::print("Candidates", &heads, &rows);
-        if !self.gatherer.is_complete() {
-            println!("\nNot all servers have answered in time.");
+        for (id, uri) in &self.servers {
+            if self.gatherer.is_pending(*id) {
+                println!("\n{uri} has not answered in {} s.", longest.as_secs_f64());
+            }
         }
         for (server, reason) in &self.failures {
             if let Some(uri) = self.gatherer.server(*server) {

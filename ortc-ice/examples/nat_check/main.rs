@@ -100,7 +100,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let mut endpoint = Endpoint::new(arguments)?;
     endpoint.gather(arguments.timeout());
-    endpoint.print();
+    endpoint.print(arguments.timeout());
     let mut well = endpoint.is_well();
     if !arguments.no_behaviour {
         behaviour::print(&endpoint)?;

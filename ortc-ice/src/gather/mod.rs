@@ -266,6 +266,17 @@ impl Gatherer {
         self.servers.get(&server).map(|server| &server.uri)
     }
 
+    /// Whether a server has still to answer, or its name to be resolved.
+    #[must_use]
+    pub fn is_pending(&self, server: ServerId) -> bool {
+        let known = self.servers.get(&server);
+        known.is_some_and(|known| matches!(known.lookup, Lookup::Asked(_)))
+            || self
+                .tasks
+                .of_server(server)
+                .any(|(_, task)| task.state.is_pending())
+    }
+
     /// The candidates that were reported and are still good.
     pub fn candidates(&self) -> impl Iterator<Item = &LocalCandidate> {
         self.known.iter()

@@ -50,6 +50,8 @@ pub enum Node {
 pub struct Own {
     pub gatherer: Gatherer,
     pub received: Vec<(Path, Vec<u8>)>,
+    /// The last datagram that arrived, as it was.
+    pub last: Option<(Path, Vec<u8>)>,
     /// What it wrote to streams.
     pub streamed: Vec<(StreamId, Vec<u8>)>,
     /// What the test had wrapped for a relay.
@@ -71,6 +73,7 @@ impl Machine for Own {
         contents: &mut [u8],
         now: Instant,
     ) {
+        self.last = Some((Path::udp(local, remote), contents.to_vec()));
         let datagram = Datagram {
             path: Path::udp(local, remote),
             contents,
@@ -301,6 +304,7 @@ impl Story {
         let own = Own {
             gatherer,
             received: Vec::new(),
+            last: None,
             streamed: Vec::new(),
             wrapped: Vec::new(),
         };
@@ -405,6 +409,10 @@ impl Story {
     pub fn add_server(&mut self, uri: &str) -> ServerId {
         let uri = ServerUri::parse(uri).unwrap();
         self.gatherer_mut().add_server(uri, None).unwrap()
+    }
+
+    pub const fn id(&self) -> NodeId {
+        self.id
     }
 
     pub fn own(&mut self) -> &mut Own {
