@@ -1,4 +1,10 @@
 //! RFC 5780 against every NAT of RFC 4787, firewalls, and servers that do not play along.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code: a failed expectation is the report"
+)]
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -286,6 +292,7 @@ impl Puppet {
 #[derive(Debug)]
 struct Check(BehaviourCheck);
 
+#[expect(clippy::large_enum_variant, reason = "a test has a handful")]
 enum Node {
     Check(Lawful<Check>),
     Server(StunServer),

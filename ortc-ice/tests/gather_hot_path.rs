@@ -1,4 +1,8 @@
 //! What happens for each packet that a relay carries, and that a gatherer keeps the laws of time.
+#![expect(
+    clippy::unwrap_used,
+    reason = "test code: a failed expectation is the report"
+)]
 
 mod gathering;
 

@@ -1,7 +1,6 @@
 //! The example `nat_check` as its users run it, against coturn where that is installed.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     reason = "test code: a failed expectation is the report"
 )]
 

@@ -1,4 +1,8 @@
 //! Relayed candidates on the virtual network, with a server that knows nothing of the client.
+#![expect(
+    clippy::unwrap_used,
+    reason = "test code: a failed expectation is the report"
+)]
 
 mod gathering;
 

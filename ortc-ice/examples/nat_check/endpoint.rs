@@ -303,7 +303,7 @@ impl Endpoint {
             let known = self.names.get(&uri.host).cloned().unwrap_or(literal);
             let usable = uri.transport() == ServerTransport::Udp
                 && matches!(uri.scheme, ServerScheme::Stun | ServerScheme::Turn);
-            let usable = usable.then_some(known).unwrap_or_default();
+            let usable = if usable { known } else { Vec::new() };
             let port = uri.port;
             usable.into_iter().map(move |ip| SocketAddr::new(ip, port))
         };

@@ -35,6 +35,7 @@ use crate::endpoint::Endpoint;
 /// What does my network let through?
 #[derive(Debug, Parser)]
 #[command(name = "nat_check")]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 struct Arguments {
     /// A STUN or TURN server: stun:host:port, turn:user@host?transport=tcp, turns:user@host
     #[arg(long = "server", value_name = "URI", value_parser = ServerUri::parse)]

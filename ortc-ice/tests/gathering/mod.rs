@@ -38,6 +38,7 @@ pub fn ips(texts: &[&str]) -> Vec<IpAddr> {
 }
 
 /// What is on the network.
+#[expect(clippy::large_enum_variant, reason = "a test has a handful")]
 pub enum Node {
     Gatherer(Lawful<Own>),
     Server(Lawful<StunServer>),

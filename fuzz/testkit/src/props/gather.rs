@@ -87,7 +87,7 @@ impl<'a> Octets<'a> {
     }
 
     fn ip(&mut self) -> IpAddr {
-        if self.one() % 2 == 0 {
+        if self.one().is_multiple_of(2) {
             let mut ip = [192, 0, 2, 0];
             for (to, from) in ip.iter_mut().rev().zip(self.take(2)) {
                 *to = *from;
@@ -149,7 +149,7 @@ impl Story {
             1 => {
                 let uri = ServerUri::parse(octets.pick(&URIS)).unwrap();
                 let credentials = ServerCredentials::new("alice", "secret");
-                let credentials = (octets.one() % 4 != 0).then_some(credentials);
+                let credentials = (!octets.one().is_multiple_of(4)).then_some(credentials);
                 if let Ok(server) = self.gatherer.add_server(uri, credentials) {
                     self.servers.push(server);
                 }
