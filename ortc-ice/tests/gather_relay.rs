@@ -407,3 +407,91 @@ fn credentials_show_no_password() {
     assert!(!format!("{credentials:?}").contains("hunter2"));
     assert!(ServerUri::parse("turn:a").is_ok());
 }
+
+/// RFC 8489 §10, RFC 8656 §7.4.
+#[test]
+fn a_server_that_sends_us_elsewhere_is_followed_there() {
+    let mut story = Story::new(GatherConfig::default(), &["10.0.0.1:5000"]);
+    let other = story.turn_server("192.0.2.2:3478", &["192.0.2.100"]);
+    story.stun_server("192.0.2.1:3478");
+    story.server_mut().refuse = Some(300);
+    story.server_mut().alternate = Some(a("192.0.2.2:3478"));
+    story.add_turn("turn:192.0.2.1", "secret");
+    story.gather();
+    story.run_for(SECOND);
+    let relayed = story.candidate(CandidateKind::Relayed);
+    assert_eq!(relayed.server.map(|(_, ip)| ip), Some(ip("192.0.2.2")));
+    assert_eq!(story.turn(other).load().0, 1);
+    assert!(story.is_complete());
+}
+
+#[test]
+fn a_server_that_sends_us_in_circles_or_nowhere_is_given_up() {
+    for alternate in ["192.0.2.1:3478", "127.0.0.1:3478", "224.0.0.1:3478"] {
+        let mut story = Story::new(GatherConfig::default(), &["10.0.0.1:5000"]);
+        story.stun_server("192.0.2.1:3478");
+        story.server_mut().refuse = Some(300);
+        story.server_mut().alternate = Some(a(alternate));
+        let server = story.add_turn("turn:192.0.2.1", "secret");
+        story.gather();
+        story.run_for(SECOND);
+        assert_eq!(story.failures().len(), 1, "{alternate}");
+        assert_eq!(story.failures()[0].0, server);
+        let sent = story.sent();
+        assert!(sent.iter().all(|sent| sent.remote == a("192.0.2.1:3478")));
+        assert!(sent.len() <= 2);
+        assert!(story.is_complete());
+        assert_eq!(story.gatherer().poll_timeout(), None);
+    }
+}
+
+/// Over a stream the other server needs another one.
+#[test]
+fn being_sent_elsewhere_over_tls_asks_for_a_stream_there() {
+    let mut story = Story::new(GatherConfig::default(), &["10.0.0.1:5000"]);
+    story.add_turn("turns:turn.example.org", "secret");
+    story.gather();
+    let query = story.queries()[0].0;
+    story.resolve(query, &["192.0.2.1"]);
+    let now = story.net.now();
+    let (local, actual) = (a("10.0.0.1:0"), a("10.0.0.1:40000"));
+    let gatherer = story.gatherer_mut();
+    gatherer.stream_opened(local, a("192.0.2.1:5349"), StreamId(1), actual, now);
+    story.run_for(Duration::from_millis(1));
+    let request = story.own().streamed[0].1.clone();
+    let answer = gathering::redirect(&request, a("192.0.2.2:5349"));
+    let now = story.net.now();
+    let _ = story
+        .gatherer_mut()
+        .handle_stream(StreamId(1), &answer, now);
+    story.drain();
+    let opened = story.opened();
+    assert_eq!(opened.len(), 2);
+    assert_eq!(opened[1].remote, a("192.0.2.2:5349"));
+    assert_eq!(opened[1].security, opened[0].security);
+    let closes = story.events.iter().map(|(_, event)| event);
+    let closes = closes.filter(|event| **event == GatherEvent::CloseStream(StreamId(1)));
+    assert_eq!(closes.count(), 1);
+    let gatherer = story.gatherer_mut();
+    gatherer.stream_opened(local, a("192.0.2.2:5349"), StreamId(2), actual, now);
+    story.run_for(Duration::from_millis(1));
+    assert_eq!(story.own().streamed[1].0, StreamId(2));
+}
+
+#[test]
+fn gathering_again_does_not_wait_for_an_allocation_that_was_lost() {
+    let (mut story, server) = with_turn(&["192.0.2.100"]);
+    story.gather();
+    story.run_for(SECOND);
+    let first = story.candidate(CandidateKind::Relayed).address;
+    story.turn(server).reboot();
+    let now = story.net.now();
+    let gatherer = story.gatherer_mut();
+    gatherer.permit(first, ip("198.51.100.9"), now).unwrap();
+    story.run_for(Duration::from_millis(200));
+    assert_eq!(story.gone(), [first]);
+    story.gather();
+    story.run_for(Duration::from_millis(200));
+    assert_eq!(story.addresses(CandidateKind::Relayed).len(), 2);
+    assert_eq!(story.completed_at().len(), 2);
+}

@@ -257,6 +257,7 @@ impl Gatherer {
         for id in tasks {
             self.end_task(id, Farewell::Refresh);
         }
+        self.forget_queries();
         self.pump();
     }
 

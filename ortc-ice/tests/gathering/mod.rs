@@ -148,6 +148,8 @@ pub struct StunServer {
     now: Option<Instant>,
     /// Answers with this error.
     pub refuse: Option<u16>,
+    /// Sends those that it refuses there.
+    pub alternate: Option<SocketAddr>,
     /// Answers as RFC 3489.
     pub classic: bool,
     /// Added to the port that it sees.
@@ -178,6 +180,19 @@ pub fn success(id: &[u8], mapped: SocketAddr) -> Vec<u8> {
     out
 }
 
+/// The answer of a TURN server that sends us elsewhere.
+pub fn redirect(request: &[u8], to: SocketAddr) -> Vec<u8> {
+    let server = StunServer {
+        answers: Vec::new(),
+        now: None,
+        refuse: Some(300),
+        alternate: Some(to),
+        classic: false,
+        shift: 0,
+    };
+    server.answer(request, to).unwrap()
+}
+
 impl StunServer {
     fn answer(&self, request: &[u8], from: SocketAddr) -> Option<Vec<u8>> {
         let message = Message::parse(request).ok()?;
@@ -191,6 +206,11 @@ impl StunServer {
             let mut builder = MessageBuilder::new(&mut out, Class::Error, message.method(), id);
             let reason = b"no";
             builder.error_code(ErrorCode { code, reason }).unwrap();
+            if let Some(SocketAddr::V4(to)) = self.alternate {
+                let value = [&[0, 1][..], &to.port().to_be_bytes(), &to.ip().octets()].concat();
+                let kind = AttributeType(0x8023); // ALTERNATE-SERVER
+                builder.attribute(kind, &value).unwrap();
+            }
             return Some(out);
         }
         let mut builder = MessageBuilder::new(&mut out, Class::Success, message.method(), id);
@@ -323,6 +343,7 @@ impl Story {
             answers: Vec::new(),
             now: None,
             refuse: None,
+            alternate: None,
             classic: false,
             shift: 0,
         };
