@@ -1,10 +1,12 @@
 //! Candidates of both sides, and the pairs that they form (RFC 8445 §6.1.2, RFC 8838).
 
 use core::net::SocketAddr;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::{Agent, AgentError};
 use crate::candidate::{COMPONENT, Candidate, CandidateKind, TcpType, in_zone, zone};
+use crate::lanes::Lane;
 use crate::pair::{self, Pair, PairId, PairState, State};
 use crate::path::Path;
 
@@ -26,7 +28,8 @@ impl Agent {
     ) -> Result<Candidate, AgentError> {
         self.advance(now)?;
         self.check_addable(&candidate)?;
-        let live = self.live_locals().map(|(_, known)| known);
+        let stays = |known: &(usize, &Candidate)| !self.withdrawn.contains(&known.0);
+        let live = self.live_locals().filter(stays).map(|(_, known)| known);
         if let Some(known) = live
             .chain(&self.prepared)
             .find(|known| makes_redundant(known, &candidate))
@@ -62,8 +65,10 @@ impl Agent {
     ) -> Result<Candidate, AgentError> {
         self.advance(now)?;
         self.check_addable(&candidate)?;
+        let stays = |known: &(usize, &Candidate)| !self.withdrawn.contains(&known.0);
         if let Some((_, known)) = self
             .live_locals()
+            .filter(stays)
             .find(|(_, known)| makes_redundant(known, &candidate))
         {
             return Ok(known.clone());
@@ -88,7 +93,8 @@ impl Agent {
     }
 
     fn check_addable(&self, candidate: &Candidate) -> Result<(), AgentError> {
-        if candidate.component() == COMPONENT && candidate.is_addable() {
+        let lite = self.config.is_lite() && !candidate.is_lite();
+        if candidate.component() == COMPONENT && candidate.is_addable() && !lite {
             Ok(())
         } else {
             Err(AgentError::NotLocal)
@@ -110,6 +116,7 @@ impl Agent {
         let place = place.or_else(|| self.retired.first().copied().filter(|_| full));
         let place = place.unwrap_or(self.locals.len());
         self.retired.remove(&place);
+        self.withdrawn.remove(&place);
         match self.locals.get_mut(place) {
             Some(old) => *old = candidate,
             None => self.locals.push(candidate),
@@ -206,6 +213,7 @@ impl Agent {
             // RFC 8445 §6.1.2.4: reflexive candidates are replaced by their bases.
             Formation::Ordinary
                 if !(self.stands_for_base(local) && ours.pairs_with(theirs))
+                    || (self.config.is_lite() && !self.is_remote_lite())
                     || self.withdrawn.contains(&local) =>
             {
                 return None;
@@ -214,12 +222,13 @@ impl Agent {
             Formation::Triggered(path) => path,
         };
         if let Some(id) = self.checklist.by_path(&path) {
-            self.adopt(id, local);
+            self.rebase(id, local);
             return Some(id);
         }
         let mut pair = Pair::new(path, local, remote, self.generation.number);
         pair.priority = pair::priority(self.role, ours.priority(), theirs.priority());
         pair.foundation = self.pair_foundation(ours, theirs);
+        pair.lane = Lane::of(ours, theirs);
         if self.checklist.len() >= self.config.max_pairs {
             // RFC 8445 §6.1.2.5: the lowest priorities fall out.
             let (alive, lowest, id) = self.checklist.dispensable()?;
@@ -241,7 +250,11 @@ impl Agent {
     /// Whether pairs are formed with this one: a base, or what was learned from one that is no
     /// candidate itself.
     fn stands_for_base(&self, local: usize) -> bool {
-        let Some(ours) = self.locals.get(local) else {
+        let Some(ours) = self
+            .locals
+            .get(local)
+            .filter(|_| !self.retired.contains(&local))
+        else {
             return false;
         };
         if ours.is_base() {
@@ -258,7 +271,7 @@ impl Agent {
     }
 
     /// A pair that a reflexive candidate stood for belongs to its base once that is a candidate.
-    fn adopt(&mut self, id: PairId, local: usize) {
+    fn rebase(&mut self, id: PairId, local: usize) {
         let is_base = |index: usize| self.locals.get(index).is_some_and(Candidate::is_base);
         let stood_for = self
             .checklist
@@ -372,6 +385,9 @@ impl Agent {
         match self.locals.iter().position(twin) {
             Some(place) => {
                 self.retired.remove(&place);
+                if let Some(old) = self.locals.get_mut(place) {
+                    *old = candidate;
+                }
                 place
             }
             None => {
@@ -414,6 +430,7 @@ impl Agent {
         };
         let priority = pair::priority(self.role, ours.priority(), theirs.priority());
         self.checklist.set_priority(id, priority);
+        self.reselect = true;
     }
 
     /// A peer-reflexive candidate has been signalled (RFC 8838 §11.4): it takes its real kind,
@@ -436,9 +453,7 @@ impl Agent {
             let (local, remote) = (pair.local, pair.remote);
             if let (Some(ours), Some(theirs)) = (self.locals.get(local), self.remotes.get(remote)) {
                 let foundation = self.pair_foundation(ours, theirs);
-                if let Some(pair) = self.checklist.get_mut(id) {
-                    pair.foundation = foundation;
-                }
+                self.checklist.set_foundation(id, foundation);
             }
             self.reprioritize_pair(id);
         }
@@ -509,11 +524,12 @@ impl Agent {
             Some(of_base) => candidate.preference_like(of_base),
             None => candidate.preference_at(rank),
         };
-        while known().any(|other| alike(other) && other.local_preference() == Some(preference)) {
-            preference = preference.saturating_sub(1);
-            if preference == 0 {
-                break;
-            }
+        let taken: BTreeSet<u16> = known()
+            .filter(|other| alike(other) && !is_twin(other, candidate))
+            .filter_map(Candidate::local_preference)
+            .collect();
+        while preference != 0 && taken.contains(&preference) {
+            preference -= 1;
         }
         preference
     }

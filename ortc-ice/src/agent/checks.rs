@@ -4,14 +4,14 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::time::Instant;
 
-use super::Agent;
+use super::streams::TI;
+use super::{Agent, Outlook};
+use crate::config::Pacing;
 use crate::ladder::Next;
+use crate::pacer::CATCH_UP;
 use crate::pair::{Awaiting, PairId, PairState, Progress, Queue, State, Valid};
+use crate::path::Transport;
 use crate::transaction::{OUTSTANDING_MAX, Transaction};
-
-/// Slots that a late call may catch up on, so that pacing depends on the clock and not on how often
-/// the embedder calls, and a long sleep does not end in a burst.
-const CATCH_UP: u32 = 8;
 
 /// How long a check on a valid pair waits for its answer before the next one (the round trip may
 /// ask for more).
@@ -29,17 +29,42 @@ const BACKUP: u32 = 3;
 
 impl Agent {
     /// Does everything that is due: deadlines of pairs, slots of the pacer, failure.
+    #[inline]
     pub(super) fn pump(&mut self) {
+        let due = self
+            .checklist
+            .next_deadline()
+            .is_some_and(|at| at <= self.now);
+        let quiet = !(due || self.pacing || self.has_check() || self.has_chores());
+        if quiet && self.progress == Outlook::Connected {
+            return;
+        }
+        self.work();
+    }
+
+    fn work(&mut self) {
         while let Some((at, id)) = self.checklist.pop_due(self.now) {
             self.pair_due(id, at);
         }
         self.finish_withdrawals();
+        self.close_orphans();
         self.pace();
         self.declare_failure();
     }
 
+    pub(super) fn has_check(&self) -> bool {
+        !self.config.is_lite() && self.checklist.has_check(!self.config.is_strict())
+    }
+
     fn pace(&mut self) {
+        if self.config.is_lite() {
+            return self.agree();
+        }
         let any_frozen = !self.config.is_strict();
+        if self.config.pacing == Pacing::External {
+            self.pacing = self.has_check();
+            return;
+        }
         if !self.pacing {
             self.next_slot = self.next_slot.max(self.now); // slots that nobody wanted are gone
         }
@@ -52,16 +77,47 @@ impl Agent {
             self.next_slot = self.next_slot.max(earliest) + ta;
             self.send_check(id);
         }
-        self.pacing = self.checklist.has_check(any_frozen);
+        self.pacing = self.has_check();
+    }
+
+    /// Sends the check whose turn it is, if there is one.
+    pub(super) fn use_slot(&mut self) -> bool {
+        let any_frozen = !self.config.is_strict();
+        let next = if self.outbox.takes_check() && !self.config.is_lite() {
+            self.checklist.next_check(any_frozen)
+        } else {
+            None
+        };
+        if let Some(id) = next {
+            self.send_check(id);
+        }
+        self.pacing = self.has_check();
+        next.is_some()
+    }
+
+    /// Asks for consent again: no new connectivity check, so that it is not what external pacing
+    /// spreads over the sessions of a socket.
+    fn ask_consent(&mut self, id: PairId) {
+        match self.config.pacing {
+            Pacing::External if self.outbox.takes_check() => {
+                self.checklist.unqueue(id);
+                self.send_check(id);
+            }
+            Pacing::External | Pacing::Own => self.checklist.queue(id, Queue::Triggered),
+        }
     }
 
     /// Sends a new check on a pair (RFC 8445 §7.2.4).
     fn send_check(&mut self, id: PairId) {
         let (now, ta, role) = (self.now, self.config.ta, self.role);
         let strict = self.config.is_strict();
-        let Some(pair) = self.checklist.get(id) else {
+        let Some(pair) = self.checklist.get(id).filter(|_| !self.config.is_lite()) else {
             return;
         };
+        let reliable = pair.path.transport != Transport::Udp;
+        if pair.path.transport == Transport::Unopened {
+            return self.open_stream(id);
+        }
         let Some(local) = self.locals.get(pair.local) else {
             return;
         };
@@ -72,21 +128,24 @@ impl Agent {
             role,
             tie_breaker: self.tie_breaker,
             priority: local.reflexive_priority(),
-            nominate: pair.nominate,
+            nominate: pair.nominate.then_some(pair.nomination),
             sent_at: now,
             repeated: false,
         };
-        let mut state = pair.state.clone();
-        match &mut state {
+        let round_trip = pair.patience();
+        let nominate = pair.nominate;
+        let Some(pair) = self.checklist.get_mut(id) else {
+            return;
+        };
+        let fresh = match &mut pair.state {
             State::Succeeded(valid) => {
-                let nominating = pair.nominate && !valid.nominated;
+                let nominating = nominate && !valid.nominated && !reliable;
                 let awaiting = valid.awaiting.get_or_insert(Awaiting {
                     since: now,
                     sent: 0,
                     retry_at: now,
                 });
                 awaiting.sent = awaiting.sent.saturating_add(1);
-                let round_trip = pair.patience();
                 let probe = match (nominating, awaiting.sent < PATIENT_PROBES) {
                     (true, true) => {
                         match self
@@ -102,23 +161,25 @@ impl Agent {
                     (_, false) => SLOW_PROBE,
                 };
                 awaiting.retry_at = now + probe.max(round_trip);
+                false
             }
             State::InProgress(progress) if !strict => {
                 progress.sent = progress.sent.saturating_add(1);
                 progress.sent_at = now;
+                false
             }
-            State::InProgress(_) | State::Frozen | State::Waiting | State::Failed => {
-                // In the strict profile a triggered check is a new transaction (§7.3.1.4).
-                let progress = Progress {
-                    since: now,
-                    sent_at: now,
-                    sent: 1,
-                    give_up: false,
-                };
-                state = State::InProgress(progress);
-            }
+            // In the strict profile a triggered check is a new transaction (§7.3.1.4).
+            State::InProgress(_) | State::Frozen | State::Waiting | State::Failed => true,
+        };
+        if fresh {
+            let progress = Progress {
+                since: now,
+                sent_at: now,
+                sent: 1,
+                give_up: false,
+            };
+            self.checklist.set_state(id, State::InProgress(progress));
         }
-        self.checklist.set_state(id, state);
         self.transmit(id, transaction);
         self.schedule(id);
     }
@@ -146,6 +207,10 @@ impl Agent {
             return;
         };
         let at = match &mut pair.state {
+            State::InProgress(progress) if pair.path.transport != Transport::Udp => {
+                progress.give_up = true; // RFC 6544 §7.1: the stream repeats what is lost
+                Some(progress.sent_at + TI)
+            }
             State::InProgress(progress) if progress.sent != 0 => {
                 let since = progress.sent_at.saturating_duration_since(progress.since);
                 let next = self
@@ -219,7 +284,9 @@ impl Agent {
     }
 
     /// RFC 8445 §7.2.5.2.3.
-    fn fail(&mut self, id: PairId) {
+    pub(super) fn fail(&mut self, id: PairId) {
+        self.abandon_stream(id);
+        self.checklist.unqueue(id); // its series has ended, whatever waited for a slot
         if let Some(pair) = self.checklist.get_mut(id) {
             let gone = core::mem::take(&mut pair.outstanding);
             self.transactions.remove_all(gone);
@@ -250,7 +317,7 @@ impl Agent {
                     valid.next_at = quiet_at.min(regular_at);
                     self.schedule(id);
                 }
-                _ => self.checklist.queue(id, Queue::Triggered),
+                _ => self.ask_consent(id),
             }
             return;
         };
@@ -263,13 +330,13 @@ impl Agent {
             // It lives but does not answer (it need not, RFC 7675 §5.1 lets single checks go
             // unanswered), or nothing is lost with it. The next regular check will ask again.
             valid.awaiting = None;
-            valid.suspected_at = None;
             valid.next_at = now + regular;
             valid.watch_until = None;
+            self.trust(id);
             self.schedule(id);
         } else {
             let suspect = unanswered && valid.suspected_at.is_none();
-            self.checklist.queue(id, Queue::Triggered);
+            self.ask_consent(id);
             if suspect {
                 self.suspect(id);
             }
@@ -298,8 +365,14 @@ impl Agent {
         };
         let (own, foundation) = (pair.local, pair.foundation);
         let known = pair.valid().map(|valid| valid.local);
+        let as_before = |index: &usize| {
+            let candidate = self.locals.get(*index);
+            candidate.is_some_and(|candidate| candidate.address() == mapped)
+        };
         let local = if retained {
             own
+        } else if let Some(known) = known.or(Some(own)).filter(as_before) {
+            known
         } else {
             self.learn_local(own, mapped)
         };
@@ -313,7 +386,7 @@ impl Agent {
             pair.rtt = Some(now - transaction.sent_at);
         }
         pair.heard_at = Some(now);
-        let confirmed = transaction.nominate && pair.nominate;
+        let confirmed = pair.nominate && transaction.nominate == Some(pair.nomination);
         let wished = pair.wish.now;
         let first = known.is_none();
         match pair.valid_mut() {
@@ -324,8 +397,10 @@ impl Agent {
                 valid.next_at = now + interval;
                 valid.watch_until = None;
                 valid.awaiting = None;
-                valid.suspected_at = None;
                 valid.nominated |= confirmed;
+                if valid.suspected_at.is_some() {
+                    self.trust(id);
+                }
             }
             None => {
                 let valid = Valid {
@@ -354,10 +429,10 @@ impl Agent {
         if retained {
             return;
         }
-        if first && wished {
-            self.follow_wish(id, true);
+        if first {
+            self.follow_when_valid(id, wished);
         }
-        self.select();
+        self.select_for(id);
         // A nomination that the peer has not confirmed goes on at once.
         let unconfirmed = self.checklist.get(id).is_some_and(|pair| {
             pair.nominate && pair.valid().is_some_and(|valid| !valid.nominated)
@@ -386,7 +461,7 @@ impl Agent {
                 let triggered = self
                     .checklist
                     .get(id)
-                    .is_some_and(|pair| pair.queue == Some(Queue::Triggered));
+                    .is_some_and(|pair| matches!(pair.queue, Some((Queue::Triggered, _))));
                 if triggered {
                     // The peer has checked it since, and that check has yet to be answered by ours.
                     self.checklist.set_state(id, State::Waiting);

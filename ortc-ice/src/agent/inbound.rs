@@ -89,7 +89,10 @@ impl Agent {
         }
         let is_old = old.is_some();
         let generation = generation.number;
-        let pair = self.checklist.by_path(&path);
+        let pair = match &self.active {
+            Some(active) if active.path == path => Some(active.id),
+            Some(_) | None => self.checklist.by_path(&path),
+        };
         if pair.is_none() && self.local_by_path(&path).is_none() {
             return Err(DropReason::UnknownLocal);
         }
@@ -106,18 +109,8 @@ impl Agent {
             generation,
             kind,
         };
-        let mut unknown = [AttributeType(0); UNKNOWN_MAX];
-        let mut count = 0;
-        for (place, kind) in unknown
-            .iter_mut()
-            .zip(message.unknown_comprehension_required())
-        {
-            *place = kind;
-            count += 1;
-        }
-        if count != 0 {
-            self.outbox
-                .push_answer(answer(AnswerKind::Unknown(unknown, count)));
+        if let Some(unknown) = unknown_of(message) {
+            self.outbox.push_answer(answer(unknown));
             return Ok(());
         }
         let Some(priority) = message.priority() else {
@@ -127,6 +120,7 @@ impl Agent {
         if is_old {
             // The peer keeps up its consent on the pair from before the restart; nothing else.
             self.heard_elsewhere(&path);
+            self.vouch_retained(&path);
             self.outbox.push_answer(answer(AnswerKind::Success));
             return Ok(());
         }
@@ -134,6 +128,7 @@ impl Agent {
         let check = Check {
             priority,
             use_candidate: message.use_candidate(),
+            nomination: message.nomination().unwrap_or_default(),
             claim,
         };
         if !(known && self.phase == Phase::Running) {
@@ -144,7 +139,7 @@ impl Agent {
             return Ok(());
         }
         self.reached_at = Some(self.now);
-        match claim.against(self.role, self.tie_breaker) {
+        match self.verdict(claim) {
             Verdict::Refuse => {
                 self.outbox.push_answer(answer(AnswerKind::RoleConflict));
                 self.pump();
@@ -154,6 +149,7 @@ impl Agent {
             Verdict::NoConflict => {}
         }
         self.outbox.push_answer(answer(AnswerKind::Success));
+        self.report_attributes(path, message, false);
         self.take_up(pair, path, check);
         self.pump();
         Ok(())
@@ -164,7 +160,7 @@ impl Agent {
         self.reached_at = Some(self.now);
         // The peer was told "success" already. If the conflict is ours to repair it is repaired;
         // if it is the peer's, it will learn of it from our own check.
-        if check.claim.against(self.role, self.tie_breaker) == Verdict::Switch {
+        if self.verdict(check.claim) == Verdict::Switch {
             self.switch_role();
         }
         let pair = self.checklist.by_path(&path);
@@ -194,8 +190,23 @@ impl Agent {
             pair.wish.at = Some(now);
         }
         let asked_with = pair.last_role;
+        let valid = pair.valid().is_some();
+        let lite = self.config.is_lite();
         match &mut pair.state {
-            State::Succeeded(_) => {}
+            State::Succeeded(_)
+            | State::InProgress(_)
+            | State::Waiting
+            | State::Frozen
+            | State::Failed
+                if lite =>
+            {
+                self.vouch(id, check.use_candidate || check.nomination != 0);
+            }
+            State::Succeeded(valid) => {
+                if valid.suspected_at.is_some() {
+                    self.trust(id);
+                }
+            }
             State::InProgress(progress) => {
                 // The peer reaches us, so the pair is worth trying for another lifetime.
                 progress.since = now;
@@ -210,7 +221,12 @@ impl Agent {
                 self.revive();
             }
         }
-        if check.use_candidate {
+        if !valid {
+            self.nominate_early(id);
+        }
+        if check.nomination != 0 && self.config.offers_renomination() {
+            self.follow_nomination(id, check.nomination);
+        } else if check.use_candidate {
             self.follow_wish(id, edge || previous_wish.is_none());
         }
     }
@@ -231,6 +247,7 @@ impl Agent {
         }
         self.counters.responses_received += 1;
         self.settle_transaction(pair, id);
+        self.report_attributes(path, message, true);
         self.pair_answered(pair, &transaction, mapped);
         self.pump();
         Ok(())
@@ -246,7 +263,7 @@ impl Agent {
         };
         self.counters.responses_received += 1;
         self.settle_transaction(pair, id);
-        if error.code == ErrorCode::ROLE_CONFLICT.code {
+        if error.code == ErrorCode::ROLE_CONFLICT.code && !self.is_remote_lite() {
             // RFC 8445 §7.2.5.1. The role of the request decides, so that the second of two such
             // answers changes nothing.
             if transaction.role == self.role {
@@ -290,4 +307,17 @@ impl Agent {
         }
         Ok(transaction.pair)
     }
+}
+
+/// The refusal that lists what has to be understood and is not (RFC 8489 §6.3.1).
+fn unknown_of(message: &Message<'_>) -> Option<AnswerKind> {
+    let mut kinds = message.unknown_comprehension_required().peekable();
+    kinds.peek()?;
+    let mut unknown = [AttributeType(0); UNKNOWN_MAX];
+    let mut count = 0;
+    for (place, kind) in unknown.iter_mut().zip(kinds) {
+        *place = kind;
+        count += 1;
+    }
+    Some(AnswerKind::Unknown(unknown, count))
 }

@@ -4,10 +4,17 @@
 mod candidates;
 mod checks;
 mod inbound;
+mod lite;
+mod names;
+mod nomination;
 mod outbound;
 mod removal;
+mod reports;
 mod restart;
 mod selection;
+mod streams;
+
+pub use self::names::NameQuery;
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -16,10 +23,13 @@ use std::time::Instant;
 
 use thiserror::Error;
 
+use self::names::Names;
 use self::selection::Active;
+use self::streams::Openings;
+use crate::attributes::{AttributeError, Attributes, check_len};
 use crate::candidate::Candidate;
 use crate::checklist::Checklist;
-use crate::config::Config;
+use crate::config::{Config, Implementation, Pacing};
 use crate::credentials::Credentials;
 use crate::early::EarlyChecks;
 use crate::event::{Event, PathState};
@@ -30,9 +40,10 @@ use crate::path::{Path, Timeout, Timer};
 use crate::random::Random;
 use crate::role::Role;
 use crate::stats::{Counters, PairStats, Stats};
+use crate::stun::AttributeType;
 use crate::transaction::Transactions;
 
-/// A full ICE agent for one data stream with one component (RFC 8445).
+/// An ICE agent, full or lite, for one data stream with one component (RFC 8445).
 ///
 /// It is created with the local credentials, which signalling takes to the peer together with the
 /// candidates. Checks begin with [`connect`](Self::connect). Candidates of either side may come
@@ -45,6 +56,10 @@ use crate::transaction::Transactions;
 /// [`poll_event`]: Self::poll_event
 /// [`poll_timeout`]: Self::poll_timeout
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent marks, each of its own concern"
+)]
 pub struct Agent {
     config: Config,
     random: Random,
@@ -71,7 +86,15 @@ pub struct Agent {
     outbox: Outbox,
     early: EarlyChecks,
     events: VecDeque<Event>,
+    /// What the embedder lets ride in our checks and answers.
+    attributes: Attributes,
+    reports: reports::Reports,
+    nomination: nomination::Nomination,
     active: Option<Active>,
+    /// The pair that was nominated before it was valid.
+    early_nominee: Option<PairId>,
+    /// The order of the valid pairs may have changed.
+    reselect: bool,
     /// The active pair of the generation before, in use until the new one has a valid pair.
     retained: Option<Active>,
     progress: Outlook,
@@ -83,6 +106,10 @@ pub struct Agent {
     remote_ended: bool,
     /// When the last authenticated check of the peer arrived.
     reached_at: Option<Instant>,
+    names: Names,
+    openings: Openings,
+    /// What the peer is, as signalling told.
+    remote_implementation: Implementation,
     counters: Counters,
 }
 
@@ -156,7 +183,12 @@ impl Agent {
             outbox: Outbox::default(),
             early: EarlyChecks::default(),
             events: VecDeque::new(),
+            attributes: Attributes::default(),
+            reports: reports::Reports::default(),
+            nomination: nomination::Nomination::default(),
             active: None,
+            early_nominee: None,
+            reselect: false,
             retained: None,
             progress: Outlook::Trying,
             next_slot: now,
@@ -164,6 +196,9 @@ impl Agent {
             patience_until: None,
             remote_ended: false,
             reached_at: None,
+            names: Names::default(),
+            openings: Openings::default(),
+            remote_implementation: Implementation::Full,
             counters: Counters::default(),
         }
     }
@@ -203,10 +238,7 @@ impl Agent {
             self.begin_generation(self.generation.local.clone());
         }
         if self.phase == Phase::Idle {
-            self.role = self
-                .config
-                .role
-                .settle(&self.generation.local, &credentials);
+            self.role = self.settled_role(&credentials);
         }
         self.generation.set_remote(credentials);
         if self.phase == Phase::Running {
@@ -257,9 +289,86 @@ impl Agent {
         }
     }
 
+    /// Whether a check waits for a slot of [`Config::external_pacing`]; ask after every other call.
+    #[must_use]
+    pub fn wants_slot(&self) -> bool {
+        self.pacing && self.config.pacing == Pacing::External && self.outbox.takes_check()
+    }
+
+    /// From when on a check wants a slot: already, with [`Config::external_pacing`]; without, when
+    /// the agent gives itself the next one. `None` while nothing is to be checked.
+    #[must_use]
+    pub fn next_slot_wanted(&self) -> Option<Instant> {
+        match self.config.pacing {
+            Pacing::Own => self.pacing.then_some(self.next_slot),
+            Pacing::External => self.wants_slot().then_some(self.now),
+        }
+    }
+
+    /// Uses a slot of [`Config::external_pacing`] for one check; says whether there was one to
+    /// send. Without that option it does nothing.
+    pub fn grant_slot(&mut self, now: Instant) -> bool {
+        if self.advance(now).is_err() || self.config.pacing == Pacing::Own {
+            return false;
+        }
+        self.pump();
+        self.use_slot()
+    }
+
+    /// Whether signalling has to offer the ICE option `renomination`: see
+    /// [`Config::renomination`].
+    #[must_use]
+    pub fn offers_renomination(&self) -> bool {
+        self.config.offers_renomination()
+    }
+
+    /// Says whether the peer offers the ICE option `renomination`. From then on nominations carry
+    /// a value, if [`Config::renomination`] offers it too; until then, and with every other peer,
+    /// they are plain USE-CANDIDATE.
+    pub fn set_remote_renomination(&mut self, offered: bool) {
+        if self.phase != Phase::Closed {
+            self.numbers_nominations(offered);
+            // A nomination that has to be repeated is due; no time is known to send it at.
+            self.pacing |= self.is_checking() && self.has_check();
+        }
+    }
+
+    /// Lets an attribute ride in every check and every success answer from now on, whatever the
+    /// pair. Several values take turns, one a message, as the datagrams of a flight have to;
+    /// `None`, or none at all, ends it. It costs nothing while unused.
+    ///
+    /// What the peer sends of the kind is told by
+    /// [`Event::CheckAttribute`], if [`Config::report_attributes`] lists it.
+    ///
+    /// # Errors
+    ///
+    /// [`AttributeError`]: it has to be of a kind that the peer may ignore, and all kinds together
+    /// have to fit [`Config::max_check_len`]. Should the peer's username fragment come later and
+    /// be so long that they do not, a message goes without.
+    pub fn set_check_attribute(
+        &mut self,
+        kind: AttributeType,
+        values: impl IntoIterator<Item = Vec<u8>>,
+    ) -> Result<(), AttributeError> {
+        if self.phase == Phase::Closed {
+            return Err(AttributeError::Closed);
+        }
+        let ufrags = self.generation.local.ufrag().len()
+            + self
+                .remote_credentials()
+                .map_or(0, |peer| peer.ufrag().len());
+        let free = self.config.max_check_len.saturating_sub(check_len(ufrags));
+        self.attributes
+            .set(kind, values.into_iter().collect(), free)
+    }
+
     /// Takes the oldest event.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        if let Some(Event::CheckAttribute { .. }) = &event {
+            self.reports.taken();
+        }
+        event
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next; an instant already reached while
@@ -276,7 +385,8 @@ impl Agent {
             });
         }
         let pair = self.checklist.next_deadline().map(|at| (at, Timer::Pair));
-        let pacing = self.pacing.then_some((self.next_slot, Timer::Pacing));
+        let pacing = (self.pacing && self.config.pacing == Pacing::Own)
+            .then_some((self.next_slot, Timer::Pacing));
         let patience = self.failure_at().map(|at| (at, Timer::Patience));
         let (at, timer) = [pacing, pair, patience].into_iter().flatten().min()?;
         Some(Timeout { at, timer })
@@ -288,7 +398,13 @@ impl Agent {
     pub fn authenticated_traffic(&mut self, path: Path, now: Instant) {
         self.now = self.now.max(now);
         match &mut self.active {
-            Some(active) if active.path == path => active.heard_at = Some(self.now),
+            Some(active) if active.path == path => {
+                active.heard_at = Some(self.now);
+                if active.suspected {
+                    let id = active.id;
+                    self.trust(id);
+                }
+            }
             Some(_) | None => self.heard_elsewhere(&path),
         }
     }
@@ -353,17 +469,20 @@ impl Agent {
         }
     }
 
-    /// Ends the agent: nothing is sent, answered or reported any more.
+    /// Ends the agent: nothing is sent, answered or reported any more. Its streams are the
+    /// embedder's to close.
     pub fn close(&mut self) {
         self.phase = Phase::Closed;
         self.outbox.clear();
         self.events.clear();
+        self.reports = reports::Reports::default();
         self.early.clear();
         let gone = self.checklist.retain_only(None);
         self.transactions.remove_all(gone);
         self.active = None;
         self.retained = None;
         self.pacing = false;
+        self.names = Names::default();
     }
 
     /// Time never runs backwards: an earlier `now` counts as the latest one seen.
@@ -385,7 +504,13 @@ impl Agent {
                 self.events
                     .retain(|queued| core::mem::discriminant(queued) != kind);
             }
-            Event::Connected | Event::ConsentExpired | Event::Failed => {}
+            Event::Connected
+            | Event::ConsentExpired
+            | Event::CheckAttribute { .. }
+            | Event::OpenStream(_)
+            | Event::CloseStream(_)
+            | Event::Resolve { .. }
+            | Event::Failed => {}
         }
         self.events.push_back(event);
     }
@@ -407,7 +532,10 @@ impl Agent {
         }
         // DEVIATION(RFC 8863 §4): once the peer has no more candidates, and every pair has been
         // checked to the end of its schedule, the rest of the patience timer is not waited for.
-        let over = self.remote_ended && self.checklist.len() != 0 && !self.config.is_strict();
+        let over = self.remote_ended
+            && self.names.is_empty()
+            && self.checklist.len() != 0
+            && !self.config.is_strict();
         let patience = if over { self.now } else { self.patience_until? };
         let reached = self.reached_at.map_or(patience, |at| at + REACHED);
         Some(patience.max(reached))

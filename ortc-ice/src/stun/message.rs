@@ -145,15 +145,16 @@ pub struct Message<'a> {
     method: Method,
     id: TransactionId,
     /// Where MESSAGE-INTEGRITY begins.
-    integrity: Option<usize>,
+    integrity: Option<u16>,
     /// Where FINGERPRINT begins.
-    fingerprint: Option<usize>,
+    fingerprint: Option<u16>,
     unknown: bool,
     username: Option<&'a str>,
     priority: Option<u32>,
     controlling: Option<u64>,
     controlled: Option<u64>,
     use_candidate: bool,
+    nomination: Option<u32>,
     mapped: Option<SocketAddr>,
     error: Option<ErrorCode<'a>>,
 }
@@ -164,6 +165,7 @@ impl<'a> Message<'a> {
     /// # Errors
     ///
     /// [`ParseError`] says what is wrong with it; nobody needs to be told.
+    #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
         let Some((&[t0, t1, l0, l1, c0, c1, c2, c3, id @ ..], body)) =
             bytes.split_first_chunk::<HEADER_LEN>()
@@ -201,34 +203,37 @@ impl<'a> Message<'a> {
             controlling: None,
             controlled: None,
             use_candidate: false,
+            nomination: None,
             mapped: None,
             error: None,
         };
-        let mut attributes = Attributes::new(body);
-        loop {
-            let offset = bytes.len() - attributes.remaining();
-            let Some(attribute) = attributes.next() else {
-                break;
-            };
+        let mut rest = body;
+        while let Some((&[k0, k1, l0, l1], after)) =
+            rest.split_first_chunk::<ATTRIBUTE_HEADER_LEN>()
+        {
             if message.fingerprint.is_some() {
                 return Err(ParseError::AfterFingerprint);
             }
-            message.take(attribute, offset)?;
-        }
-        if attributes.remaining() != 0 {
-            return Err(ParseError::AttributeOverrun);
+            let kind = AttributeType(u16::from_be_bytes([k0, k1]));
+            let length = usize::from(u16::from_be_bytes([l0, l1]));
+            let Some((padded, next)) = after.split_at_checked(length.next_multiple_of(4)) else {
+                return Err(ParseError::AttributeOverrun);
+            };
+            let value = padded.get(..length).unwrap_or_default();
+            message.take(kind, value, bytes.len() - rest.len())?;
+            rest = next;
         }
         Ok(message)
     }
 
-    fn take(&mut self, attribute: Attribute<'a>, offset: usize) -> Result<(), ParseError> {
-        let Attribute { kind, value } = attribute;
+    #[inline]
+    fn take(&mut self, kind: AttributeType, value: &'a [u8], at: usize) -> Result<(), ParseError> {
         let malformed = ParseError::Attribute(kind);
         if kind == AttributeType::FINGERPRINT {
             if value.len() != 4 {
                 return Err(malformed);
             }
-            self.fingerprint = Some(offset);
+            self.fingerprint = u16::try_from(at).ok();
             return Ok(());
         }
         if self.integrity.is_some() {
@@ -239,7 +244,7 @@ impl<'a> Message<'a> {
                 if value.len() != TAG_LEN {
                     return Err(malformed);
                 }
-                self.integrity = Some(offset);
+                self.integrity = u16::try_from(at).ok();
             }
             AttributeType::USERNAME => {
                 let text = core::str::from_utf8(value).map_err(|_| malformed)?;
@@ -262,6 +267,12 @@ impl<'a> Message<'a> {
             AttributeType::ICE_CONTROLLED => {
                 let octets = *<&[u8; 8]>::try_from(value).map_err(|_| malformed)?;
                 self.controlled.get_or_insert(u64::from_be_bytes(octets));
+            }
+            AttributeType::NOMINATION => {
+                // Not ours to refuse a check for: it is optional, and others gave it other forms.
+                if let Ok(octets) = <&[u8; 4]>::try_from(value) {
+                    self.nomination.get_or_insert(u32::from_be_bytes(*octets));
+                }
             }
             AttributeType::XOR_MAPPED_ADDRESS => {
                 let address = parse_xor_address(value, self.id).ok_or(malformed)?;
@@ -345,6 +356,12 @@ impl<'a> Message<'a> {
         self.use_candidate
     }
 
+    /// NOMINATION, when it has 32 bits.
+    #[must_use]
+    pub const fn nomination(&self) -> Option<u32> {
+        self.nomination
+    }
+
     /// XOR-MAPPED-ADDRESS.
     #[must_use]
     pub const fn xor_mapped_address(&self) -> Option<SocketAddr> {
@@ -369,6 +386,12 @@ impl<'a> Message<'a> {
         self.fingerprint.is_some()
     }
 
+    /// The attributes that count: those in front of MESSAGE-INTEGRITY, or all when there is none.
+    pub fn covered_attributes(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
+        self.attributes()
+            .take_while(|attribute| attribute.kind != AttributeType::MESSAGE_INTEGRITY)
+    }
+
     /// The comprehension-required attributes that we do not know (RFC 8489 §6.3), in their order;
     /// those after MESSAGE-INTEGRITY are ignored like everything there.
     pub fn unknown_comprehension_required(&self) -> impl Iterator<Item = AttributeType> + use<'a> {
@@ -386,7 +409,7 @@ impl<'a> Message<'a> {
     /// Whether MESSAGE-INTEGRITY is there and this key made it; compared in constant time.
     #[must_use]
     pub fn verify_integrity(&self, key: &IntegrityKey) -> bool {
-        let Some(offset) = self.integrity else {
+        let Some(offset) = self.integrity.map(usize::from) else {
             return false;
         };
         let Some((before, attribute)) = self.bytes.split_at_checked(offset) else {
@@ -409,7 +432,7 @@ impl<'a> Message<'a> {
     pub fn verify_fingerprint(&self) -> bool {
         let Some((before, attribute)) = self
             .fingerprint
-            .and_then(|offset| self.bytes.split_at_checked(offset))
+            .and_then(|offset| self.bytes.split_at_checked(usize::from(offset)))
         else {
             return false;
         };
