@@ -170,9 +170,13 @@ impl Endpoint {
                     self.found.push((local, placed));
                 }
             }
-            GatherEvent::CandidateGone(gone) => self
-                .found
-                .retain(|(local, _)| (local.address, local.base) != (gone.address, gone.base)),
+            GatherEvent::CandidateGone(gone) => {
+                let is_gone = |known: &LocalCandidate| {
+                    (known.address, known.base) == (gone.address, gone.base)
+                };
+                self.found.retain(|(local, _)| !is_gone(local));
+                let _ = self.agent.remove_local_candidate(gone.address, now); // closed, at the end
+            }
             GatherEvent::Resolve { query, host } => self.io.resolve(query, host),
             GatherEvent::OpenStream(open) => self.io.connect(open),
             GatherEvent::CloseStream(id) => self.io.close(id),
