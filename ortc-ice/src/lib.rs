@@ -163,7 +163,7 @@ pub use self::framing::{Deframer, FrameTooLong, frame};
 pub use self::gather::{
     Behaviour, BehaviourCheck, BehaviourError, Filtering, GatherConfig, GatherConfigError,
     GatherError, GatherEvent, Gathered, Gatherer, LocalCandidate, Mapping, QueryId,
-    ServerCredentials, ServerError, ServerId,
+    ServerCredentials, ServerError, ServerId, ServerState, ServerStats,
 };
 pub use self::named_candidate::NamedCandidate;
 pub use self::pacer::Pacer;

@@ -10,6 +10,7 @@ mod reflexive;
 mod relayed;
 mod round;
 mod server;
+mod stats;
 mod streams;
 mod task;
 
@@ -29,6 +30,7 @@ use self::reflexive::Outgoing;
 use self::relayed::{Farewell, Relays};
 pub use self::server::ServerCredentials;
 use self::server::{Lookup, Server};
+pub use self::stats::{ServerState, ServerStats};
 use self::streams::Streams;
 use self::task::{TaskId, Tasks};
 use crate::candidate::{CandidateError, CandidateKind, TcpType, check_address};
@@ -518,7 +520,7 @@ impl Gatherer {
             && let Some(task) = self.waiting.pop_front()
         {
             if self.begin(task) {
-                self.next_slot = self.now + self.config.ta;
+                self.next_slot = self.after(self.config.ta).unwrap_or(self.now);
             }
         }
         self.complete();
