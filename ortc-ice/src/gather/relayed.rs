@@ -375,6 +375,10 @@ impl Gatherer {
             | Event::Permitted { .. }
             | Event::ChannelBound { .. }
             | Event::ChannelRefused { .. }
+            | Event::Connection { .. }
+            | Event::ConnectFailed { .. }
+            | Event::ConnectionBound { .. }
+            | Event::ConnectionFailed { .. }
             | Event::Closed => {}
         }
     }

@@ -13,3 +13,4 @@ pub mod rtcp;
 pub mod rtp;
 pub mod srtp;
 pub mod stun;
+pub mod turn;
