@@ -5,6 +5,10 @@
 //! datagrams and instants, and takes out datagrams, events and the next deadline. What the two sides
 //! have to tell each other (credentials, candidates) travels by any signalling.
 //!
+//! A [`Gatherer`] finds the candidates of one side with the help of STUN and TURN servers, and carries
+//! data through relays; a [`BehaviourCheck`] tells what a NAT does. The example `nat_check` is both
+//! of them, and an agent, on real sockets.
+//!
 //! It is useful alone, for anything that wants a path between two hosts: media, games, tunnels.
 //!
 //! # The loop
@@ -80,6 +84,9 @@
 //! | 6062 (TURN TCP) | Connect, `ConnectionBind`, `ConnectionAttempt` | |
 //! | 8265 (PRECIS) | `OpaqueString` for usernames, realms and passwords | |
 //! | 8445 (ICE) | full and lite agents; host, server-reflexive, peer-reflexive and relayed candidates; one stream, one component | §14: `Ta` 5 ms, repetitions from 60 ms with new transactions. §6.1.4.2: a slot that nothing else wants goes to a frozen pair. §7.2.5.2.1: a response from elsewhere is dropped, the pair does not fail at once. §8.1.1: nomination goes on for the life of the session, and the only pair there is is nominated by its triggered check. §11: keepalives are consent checks |
+//! | 8445 §5.1.1 (gathering) | [`Gatherer`]: host, server-reflexive and relayed candidates of all bases, UDP and TCP, redundant ones left out, bindings kept alive | §14.2: `Ta` 5 ms. §5.1.1.4: a keepalive that is not answered ends no candidate |
+//! | 7064, 7065 (URIs) | [`ServerUri`], and `turn:user@host` | RFC 5928: no NAPTR and SRV look-ups. `turns` and `stuns` are TLS, not DTLS (RFC 7350) |
+//! | 5780 (NAT behaviour) | [`BehaviourCheck`]: mapping, filtering, hairpinning | §4.5: no fragments (PADDING), no lifetimes (RESPONSE-PORT) |
 //! | 8838 (trickle) | candidates at any time, end of candidates | |
 //! | 8863 (patience) | failure waits 39.5 s | §4: after the end of candidates it waits for the last pair only |
 //! | draft-thatcher-ice-renomination | both roles, towards a peer that offers it | the number (0xC001) and the 32 bits of libwebrtc; USE-CANDIDATE is there too |
@@ -178,6 +185,7 @@ mod credentials;
 mod early;
 mod event;
 mod framing;
+mod gather;
 mod generation;
 mod ladder;
 mod lanes;
@@ -189,6 +197,7 @@ mod path;
 mod priority;
 mod random;
 mod role;
+mod server_uri;
 mod slots;
 mod stats;
 mod stream;
@@ -204,10 +213,16 @@ pub use self::config::{Config, ConfigError};
 pub use self::credentials::{Credentials, CredentialsError};
 pub use self::event::{Event, PathState};
 pub use self::framing::{Deframer, FrameTooLong, frame};
+pub use self::gather::{
+    Behaviour, BehaviourCheck, BehaviourError, Filtering, GatherConfig, GatherConfigError,
+    GatherError, GatherEvent, Gathered, Gatherer, LocalCandidate, Mapping, QueryId,
+    ServerCredentials, ServerError, ServerId, ServerState, ServerStats,
+};
 pub use self::named_candidate::NamedCandidate;
 pub use self::pacer::Pacer;
 pub use self::pair::PairState;
 pub use self::path::{Datagram, Ecn, Path, StreamId, Timeout, Timer, Transmit, Transport};
 pub use self::role::{Role, RolePolicy};
+pub use self::server_uri::{ServerScheme, ServerTransport, ServerUri, ServerUriError};
 pub use self::stats::{Counters, DropReason, PairStats, Stats};
 pub use self::stream::{OpenStream, Security};

@@ -121,6 +121,9 @@ pub enum Timer {
     Pair,
     /// The end of patience (RFC 8863 §4).
     Patience,
+    /// Of a gatherer: a request to a server that is not answered, the next keepalive, a name that
+    /// is not resolved, a stream that does not open.
+    Server,
     /// A TURN client: an unanswered request, or the next refresh of what it holds.
     Relay,
 }

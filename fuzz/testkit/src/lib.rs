@@ -12,9 +12,11 @@
 pub mod call;
 pub mod laws;
 pub mod link;
+pub mod nat;
 pub mod net;
 pub mod pair;
 pub mod props;
 pub mod provider;
 pub mod puppet;
 pub mod servers;
+pub mod topology;

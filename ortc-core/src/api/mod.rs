@@ -29,7 +29,7 @@ pub use event::{
     ActivePair, DisconnectReason, Event, Frame, ReceiveMode, ReceivedFrame, ReceivedGap,
     ReceivedRtp, RtpToSend, TapDirection, TapPacket, Timeout, Timer, UnknownTrack,
 };
-pub use ice_server::{RTCIceServer, ServerScheme, ServerTransport, ServerUri};
+pub use ice_server::RTCIceServer;
 pub use options::{
     DEFAULT_MTU, DescriptionForm, DtlsRole, LocalCandidates, RTCConnectionOptions, RtcpForm,
 };
