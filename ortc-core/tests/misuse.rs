@@ -49,6 +49,7 @@ fn candidate() -> RTCIceCandidateDescription {
         kind: "host".to_owned(),
         rel_address: None,
         rel_port: None,
+        dtls: None,
     }
 }
 

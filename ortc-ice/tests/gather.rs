@@ -6,7 +6,8 @@ use core::time::Duration;
 
 use gathering::{Story, a, ips};
 use ortc_ice::{
-    CandidateKind, GatherConfig, GatherError, GatherEvent, Gathered, ServerError, ServerUri,
+    CandidateKind, GatherConfig, GatherError, GatherEvent, Gathered, ServerError, ServerState,
+    ServerUri,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -76,6 +77,29 @@ fn an_address_that_no_nat_changed_is_no_second_candidate() {
     assert_eq!(story.addresses(CandidateKind::ServerReflexive), []);
     assert!(story.is_complete());
     assert_eq!(story.failures(), []);
+}
+
+#[test]
+fn the_statistics_tell_what_each_server_said_even_if_it_gives_no_candidate() {
+    let mut story = Story::new(GatherConfig::default(), &["198.51.100.7:5000"]);
+    story.stun_server("192.0.2.1:3478");
+    let works = story.add_server("stun:192.0.2.1");
+    let silent = story.add_server("stun:192.0.2.9");
+    story.gather();
+    assert!(story.gatherer().is_pending(works));
+    story.run_for(SECOND);
+    let [first, second] = &story.gatherer().server_stats()[..] else {
+        panic!("two servers, one base")
+    };
+    assert_eq!((first.server, first.state), (works, ServerState::Working));
+    assert_eq!(first.mapped, Some(a("198.51.100.7:5000")));
+    assert_eq!(first.rtt, Some(Duration::from_millis(50)));
+    assert_eq!((second.server, second.state), (silent, ServerState::Asking));
+    assert_eq!((second.mapped, second.rtt), (None, None));
+    assert!(!story.gatherer().is_pending(works) && story.gatherer().is_pending(silent));
+    story.run_for(40 * SECOND);
+    let stats = story.gatherer().server_stats();
+    assert_eq!(stats[1].state, ServerState::Failed);
 }
 
 /// RFC 8445 §14.2.
@@ -562,6 +586,35 @@ fn a_closed_gatherer_is_silent() {
     assert_eq!((story.sent().len(), story.events.len()), (1, events));
     assert_eq!(story.gatherer().poll_timeout(), None);
     assert_eq!(story.gatherer_mut().gather(now), Err(GatherError::Closed));
+}
+
+#[test]
+fn a_round_does_not_wait_for_the_name_of_a_server_that_was_removed() {
+    let mut story = Story::new(GatherConfig::default(), &["10.0.0.1:5000"]);
+    let server = story.add_server("stun:stun.example.org");
+    story.gather();
+    assert!(story.gatherer().is_pending(server));
+    let now = story.net.now();
+    story.gatherer_mut().remove_server(server, now);
+    story.drain();
+    assert!(story.is_complete());
+    assert_eq!(story.gatherer().poll_timeout(), None);
+}
+
+/// RFC 4007 §6: the zone is the base's, and nobody else knows it.
+#[test]
+fn a_link_local_server_is_asked_in_the_zone_of_the_base() {
+    let mut story = Story::new(GatherConfig::default(), &["[fe80::1%7]:5000"]);
+    story.add_server("stun:[fe80::2]");
+    story.gather();
+    story.run_for(Duration::from_millis(10));
+    assert_eq!(story.sent()[0].remote, a("[fe80::2%7]:3478"));
+    let id = story.sent()[0].contents[8..20].to_vec();
+    let answer = gathering::success(&id, a("[fe80::1]:5000"));
+    let gathered = story.inject(a("[fe80::1%7]:5000"), a("[fe80::2%7]:3478"), &answer);
+    assert_eq!(gathered, Gathered::Consumed);
+    assert_eq!(story.addresses(CandidateKind::ServerReflexive), []);
+    assert!(story.is_complete());
 }
 
 #[test]

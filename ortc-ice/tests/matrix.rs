@@ -112,7 +112,7 @@ fn nat_against_nat_in_every_role() {
                 scenario.sites[0].nat = a;
                 scenario.sites[1].nat = b;
                 scenario.roles = roles;
-                scenario.end_is_told = grid.runs() % 2 == 0;
+                scenario.manners.end_is_told = grid.runs() % 2 == 0;
                 grid.run(scenario);
             }
         }
@@ -133,7 +133,7 @@ fn nat_against_nat_with_any_servers() {
                     scenario.sites[1].nat = b;
                     scenario.sites[0].servers = first;
                     scenario.sites[1].servers = second;
-                    scenario.end_is_told = true;
+                    scenario.manners.end_is_told = true;
                     grid.run(scenario);
                 }
             }
@@ -164,7 +164,7 @@ fn any_family_with_any_other() {
                     site.nat = Behaviour::new(Dependence::Address, Dependence::AddressAndPort);
                 }
                 scenario.sites[0].servers = servers;
-                scenario.end_is_told = true;
+                scenario.manners.end_is_told = true;
                 grid.run(scenario);
             }
         }
@@ -185,7 +185,7 @@ fn neighbours_of_every_kind() {
                     scenario.carrier = carrier.with_hairpin(hairpin);
                     scenario.sites[0].nat = nat.with_hairpin(hairpin);
                     scenario.sites[1].nat = nat;
-                    scenario.end_is_told = true;
+                    scenario.manners.end_is_told = true;
                     grid.run(scenario);
                 }
             }
@@ -212,7 +212,7 @@ fn any_weather_and_any_pace_of_signalling() {
                         scenario.skew = Duration::from_millis(skew);
                         scenario.trickle = Duration::from_millis(trickle);
                         scenario.strict = strict;
-                        scenario.end_is_told = end_is_told;
+                        scenario.manners.end_is_told = end_is_told;
                         grid.run(scenario);
                     }
                 }
@@ -235,7 +235,7 @@ fn any_story_in_any_weather() {
                         scenario.story = story;
                         scenario.weather = weather;
                         scenario.strict = strict;
-                        scenario.data_counts = data_counts;
+                        scenario.manners.data_counts = data_counts;
                         for (site, servers) in scenario
                             .sites
                             .iter_mut()

@@ -19,7 +19,7 @@ use super::track::RTCTrack;
 pub enum Event {
     /// `oncandidate`: a local candidate was discovered. Signal it, and apply it with
     /// `set_local_candidate`.
-    Candidate(RTCIceCandidateDescription),
+    Candidate(Box<RTCIceCandidateDescription>),
     /// `onendofcandidates`: all local candidates have been discovered.
     EndOfCandidates,
     /// `onactivecandidate`: the pair that carries the connection from now on.

@@ -8,8 +8,10 @@
 
 mod connecting;
 mod debugging;
+mod extended;
 mod media;
 mod receiving;
+mod rtx;
 mod sending;
 mod socket;
 mod tones;

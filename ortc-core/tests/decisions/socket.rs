@@ -169,6 +169,7 @@ fn candidate(address: core::net::SocketAddr) -> RTCIceCandidateDescription {
         kind: "host".to_owned(),
         rel_address: None,
         rel_port: None,
+        dtls: None,
     }
 }
 

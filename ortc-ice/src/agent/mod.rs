@@ -5,6 +5,7 @@ mod candidates;
 mod checks;
 mod inbound;
 mod lite;
+mod locals;
 mod names;
 mod nomination;
 mod outbound;
@@ -43,7 +44,7 @@ use crate::stats::{Counters, PairStats, Stats};
 use crate::stun::AttributeType;
 use crate::transaction::Transactions;
 
-/// A full ICE agent for one data stream with one component (RFC 8445).
+/// An ICE agent, full or lite, for one data stream with one component (RFC 8445).
 ///
 /// It is created with the local credentials, which signalling takes to the peer together with the
 /// candidates. Checks begin with [`connect`](Self::connect). Candidates of either side may come
@@ -87,6 +88,9 @@ pub struct Agent {
     reports: reports::Reports,
     nomination: nomination::Nomination,
     active: Option<Active>,
+    /// The pair that was nominated before it was valid.
+    early_nominee: Option<PairId>,
+    order: selection::Order,
     /// The active pair of the generation before, in use until the new one has a valid pair.
     retained: Option<Active>,
     progress: Outlook,
@@ -181,6 +185,8 @@ impl Agent {
             reports: reports::Reports::default(),
             nomination: nomination::Nomination::default(),
             active: None,
+            early_nominee: None,
+            order: selection::Order::Settled,
             retained: None,
             progress: Outlook::Trying,
             next_slot: now,
@@ -308,13 +314,21 @@ impl Agent {
         self.use_slot()
     }
 
+    /// Whether signalling has to offer the ICE option `renomination`: see
+    /// [`Config::renomination`].
+    #[must_use]
+    pub fn offers_renomination(&self) -> bool {
+        self.config.offers_renomination()
+    }
+
     /// Says whether the peer offers the ICE option `renomination`. From then on nominations carry
     /// a value, if [`Config::renomination`] offers it too; until then, and with every other peer,
     /// they are plain USE-CANDIDATE.
     pub fn set_remote_renomination(&mut self, offered: bool) {
         if self.phase != Phase::Closed {
             self.numbers_nominations(offered);
-            self.pump();
+            // A nomination that has to be repeated is due; no time is known to send it at.
+            self.pacing |= self.is_checking() && self.has_check();
         }
     }
 
@@ -383,7 +397,13 @@ impl Agent {
     pub fn authenticated_traffic(&mut self, path: Path, now: Instant) {
         self.now = self.now.max(now);
         match &mut self.active {
-            Some(active) if active.path == path => active.heard_at = Some(self.now),
+            Some(active) if active.path == path => {
+                active.heard_at = Some(self.now);
+                if active.suspected {
+                    let id = active.id;
+                    self.trust(id);
+                }
+            }
             Some(_) | None => self.heard_elsewhere(&path),
         }
     }
@@ -448,7 +468,8 @@ impl Agent {
         }
     }
 
-    /// Ends the agent: nothing is sent, answered or reported any more.
+    /// Ends the agent: nothing is sent, answered or reported any more. Its streams are the
+    /// embedder's to close.
     pub fn close(&mut self) {
         self.phase = Phase::Closed;
         self.outbox.clear();

@@ -1,7 +1,10 @@
-//! The gatherer: its commands and its polls. What it asks in a round is in `round`, of STUN servers
-//! in `reflexive`, of TURN servers in `relayed`.
+//! The gatherer: its commands and its polls. What it is told of is in `bases`, what it asks in a
+//! round in `round`, of STUN servers in `reflexive`, of TURN servers in `relayed`; what relays carry
+//! is in `carried`.
 
+mod bases;
 mod behaviour;
+mod carried;
 mod config;
 mod deadlines;
 mod event;
@@ -10,6 +13,7 @@ mod reflexive;
 mod relayed;
 mod round;
 mod server;
+mod stats;
 mod streams;
 mod task;
 
@@ -26,27 +30,122 @@ use self::deadlines::{Deadlines, Key};
 pub use self::event::{GatherEvent, Gathered, LocalCandidate, QueryId, ServerError, ServerId};
 use self::known::{Known, Source};
 use self::reflexive::Outgoing;
-use self::relayed::{Farewell, Relays};
+use self::relayed::Relays;
 pub use self::server::ServerCredentials;
 use self::server::{Lookup, Server};
+pub use self::stats::{ServerState, ServerStats};
 use self::streams::Streams;
 use self::task::{TaskId, Tasks};
-use crate::candidate::{CandidateError, CandidateKind, TcpType, check_address};
+use crate::candidate::{CandidateError, CandidateKind, TcpType};
 use crate::path::{Datagram, Timeout, Timer, Transmit};
 use crate::random::Random;
-use crate::server_uri::ServerUri;
 use crate::stun::TransactionId;
-
-/// Bases of one gatherer at most.
-const BASES_MAX: usize = 64;
-/// Servers of one gatherer at most.
-const SERVERS_MAX: usize = 16;
 
 /// Finds the candidates of this side: host, server-reflexive and relayed ones (RFC 8445 §5.1.1).
 ///
 /// It is told which local addresses there are ([`add_base`](Self::add_base)) and which servers
 /// ([`add_server`](Self::add_server)); [`gather`](Self::gather) begins, and again looks for what
 /// changed. Candidates come out as events, and go to every agent that uses these bases.
+///
+/// It answers only for what it asked: answers are matched by transaction id and server address,
+/// relayed data by the path to its server. Everything else is [`Gathered::NotMine`], and costs a
+/// look-up, however many bases and servers there are.
+///
+/// # The loop
+///
+/// With an [`Agent`](crate::Agent) on the same sockets. The server is played by the last lines.
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use ortc_ice::stun::{Class, Message, MessageBuilder, Method};
+/// use ortc_ice::{
+///     Agent, Config, Datagram, Ecn, GatherConfig, GatherEvent, Gathered, Gatherer, Path, ServerUri,
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # #[expect(clippy::disallowed_methods, reason = "an embedder has a clock")]
+/// let mut now = Instant::now();
+/// // Seeds come from the operating system's generator; these are for reading only.
+/// let mut agent = Agent::new(Config::default(), [1; 32], now);
+/// let mut gatherer = Gatherer::new(GatherConfig::default(), [2; 32], now);
+/// gatherer.add_base("10.0.0.1:5000".parse()?)?;
+/// gatherer.add_server(ServerUri::parse("stun:192.0.2.1")?, None)?;
+/// gatherer.gather(now)?;
+///
+/// let mut arrived: Vec<(Path, Vec<u8>)> = Vec::new();
+/// let mut buf = Vec::with_capacity(1500);
+/// while !gatherer.is_complete() {
+///     // What came in is the gatherer's, or the agent's, or came through a relay for the agent.
+///     for (path, mut octets) in arrived.drain(..) {
+///         let ecn = Ecn::NotEct;
+///         let datagram = Datagram { path, contents: &mut octets, ecn };
+///         let (path, range) = match gatherer.handle_datagram(datagram, now) {
+///             Gathered::Consumed => continue,
+///             Gathered::NotMine => (path, 0..octets.len()),
+///             Gathered::Relayed { path, range } => (path, range),
+///         };
+///         let datagram = Datagram { path, contents: &mut octets[range], ecn };
+///         let _ = agent.handle_datagram(datagram, now);
+///     }
+///     while let Some(event) = gatherer.poll_event() {
+///         match event {
+///             GatherEvent::Candidate(found) => {
+///                 let candidate = agent.add_local_candidate(found.candidate()?, now)?;
+///                 println!("for the peer: {candidate:?}");
+///             }
+///             GatherEvent::CandidateGone(gone) => agent.remove_local_candidate(gone.address, now)?,
+///             GatherEvent::Resolve { query, host } => {
+///                 println!("who is {host}?");
+///                 gatherer.resolve_failed(query, now);
+///             }
+///             GatherEvent::OpenStream(open) => gatherer.stream_failed(open.local, open.remote, now),
+///             other => println!("{other:?}"),
+///         }
+///     }
+///     // What the agent sends from a relayed address is wrapped for the relay's server.
+///     while let Some(transmit) = agent.poll_transmit(&mut buf, now) {
+///         let _send = if gatherer.is_relayed(&transmit.path.local) {
+///             gatherer.encapsulate(transmit, &mut buf, 0).ok()
+///         } else {
+///             Some(transmit)
+///         };
+///         buf.clear();
+///     }
+///     while let Some(transmit) = gatherer.poll_transmit(&mut buf, now) {
+///         // Here a socket would send `buf`; instead the server answers.
+///         let request = Message::parse(&buf)?.transaction_id();
+///         let mut answer = Vec::new();
+///         MessageBuilder::new(&mut answer, Class::Success, Method::BINDING, request)
+///             .xor_mapped_address("203.0.113.9:61000".parse()?);
+///         arrived.push((transmit.path, answer));
+///         buf.clear();
+///     }
+///     // Sleep until the earlier deadline or a datagram, whichever comes first.
+///     let deadlines = [agent.poll_timeout(), gatherer.poll_timeout()];
+///     now = deadlines.iter().flatten().map(|due| due.at).min().unwrap_or(now);
+///     agent.handle_timeout(now);
+///     gatherer.handle_timeout(now);
+/// }
+/// assert_eq!(gatherer.candidates().count(), 2);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Streams
+///
+/// TURN over TCP and TLS, and `stuns`, run over byte streams of the embedder:
+/// [`GatherEvent::OpenStream`] asks for one, [`stream_opened`](Self::stream_opened) or
+/// [`stream_failed`](Self::stream_failed) is the answer. Octets go in by
+/// [`handle_stream`](Self::handle_stream), with [`poll_data`](Self::poll_data) after it, and come out
+/// by [`poll_transmit`](Self::poll_transmit).
+///
+/// # Bounds
+///
+/// 64 bases, 16 servers, four addresses of each family for one name, one question for one name at a
+/// time. An answer of a server is a few dozen octets, of which none are kept but the address. A lost
+/// allocation is made anew after a second, and later when it does not last: after 2 s, 4 s and so on
+/// to 64 s.
 #[derive(Debug)]
 pub struct Gatherer {
     config: GatherConfig,
@@ -134,136 +233,6 @@ impl Gatherer {
             known: Known::default(),
             events: VecDeque::new(),
         }
-    }
-
-    /// A UDP socket is bound to this address, and its datagrams are handed in. Its candidates come
-    /// with the next [`gather`](Self::gather). One that is there already stays as it is.
-    ///
-    /// # Errors
-    ///
-    /// [`GatherError::Address`] for an address that nothing can be sent to, as 0.0.0.0: list the
-    /// addresses of the interfaces. [`GatherError::TooManyBases`], [`GatherError::Closed`].
-    pub fn add_base(&mut self, base: SocketAddr) -> Result<(), GatherError> {
-        self.check_open()?;
-        check_address(base).map_err(GatherError::Address)?;
-        if self.is_full() && !self.bases.contains(&base) {
-            return Err(GatherError::TooManyBases);
-        }
-        self.bases.insert(base);
-        Ok(())
-    }
-
-    /// Connections over TCP (RFC 6544) are made from this address ([`TcpType::Active`], whatever its
-    /// port), or accepted at it. Its candidates come with the next [`gather`](Self::gather), and
-    /// `stuns` servers are asked from those that accept.
-    ///
-    /// # Errors
-    ///
-    /// As [`add_base`](Self::add_base).
-    pub fn add_tcp_base(&mut self, base: SocketAddr, kind: TcpType) -> Result<(), GatherError> {
-        self.check_open()?;
-        let mut checked = base;
-        if kind == TcpType::Active && base.port() == 0 {
-            checked.set_port(1); // any will do
-        }
-        check_address(checked).map_err(GatherError::Address)?;
-        if self.is_full() && !self.tcp_bases.contains(&(base, kind)) {
-            return Err(GatherError::TooManyBases);
-        }
-        self.tcp_bases.insert((base, kind));
-        Ok(())
-    }
-
-    /// Undoes [`add_tcp_base`](Self::add_tcp_base): its candidates end at once.
-    pub fn remove_tcp_base(&mut self, base: SocketAddr, kind: TcpType, now: Instant) {
-        if self.advance(now).is_err() || !self.tcp_bases.remove(&(base, kind)) {
-            return;
-        }
-        let host = round::host_tcp(base, kind);
-        self.withdraw(host.address, host.base, host.tcp, Source::Base);
-        self.end_tasks_without_base();
-        self.pump();
-    }
-
-    fn is_full(&self) -> bool {
-        self.bases.len() + self.tcp_bases.len() >= BASES_MAX
-    }
-
-    /// The tasks of bases that are gone end; there is nothing to say goodbye with.
-    fn end_tasks_without_base(&mut self) {
-        let is_homeless = |(id, task): (TaskId, &task::Task)| {
-            let any_port = task.base.port() == 0;
-            let udp = self.bases.iter().map(|base| (*base, None));
-            let tcp = self.tcp_bases.iter().map(|(base, tcp)| (*base, Some(*tcp)));
-            let home = udp.chain(tcp).any(|(base, tcp)| match any_port {
-                true => base.ip() == task.base.ip(),
-                false => (base, tcp) == (task.base, task.tcp),
-            });
-            (!home).then_some(id)
-        };
-        let homeless: Vec<_> = self.tasks.iter().filter_map(is_homeless).collect();
-        for id in homeless {
-            self.end_task(id, Farewell::None);
-        }
-    }
-
-    /// The socket of a base is gone: its candidates end at once, relayed ones included.
-    pub fn remove_base(&mut self, base: SocketAddr, now: Instant) {
-        if self.advance(now).is_err() || !self.bases.remove(&base) {
-            return;
-        }
-        self.withdraw(base, base, None, Source::Base);
-        self.end_tasks_without_base();
-        self.pump();
-    }
-
-    /// The bases, in order.
-    pub fn bases(&self) -> impl Iterator<Item = SocketAddr> {
-        self.bases.iter().copied()
-    }
-
-    /// A server to ask from the next [`gather`](Self::gather) on. Credentials count for TURN; when
-    /// the URI is known already, they replace those that it had, for allocations made from now on.
-    ///
-    /// # Errors
-    ///
-    /// [`GatherError::TooManyServers`], [`GatherError::Closed`].
-    pub fn add_server(
-        &mut self,
-        uri: ServerUri,
-        credentials: Option<ServerCredentials>,
-    ) -> Result<ServerId, GatherError> {
-        self.check_open()?;
-        let known = |(_, known): &(&ServerId, &mut Server)| known.uri == uri;
-        if let Some((id, server)) = self.servers.iter_mut().find(known) {
-            server.credentials = credentials;
-            return Ok(*id);
-        }
-        if self.servers.len() >= SERVERS_MAX {
-            return Err(GatherError::TooManyServers);
-        }
-        let id = ServerId(self.server_serial);
-        self.server_serial += 1;
-        self.servers.insert(id, Server::new(uri, credentials));
-        Ok(id)
-    }
-
-    /// Asks a server no more: what it gave ends, its allocations are given back.
-    pub fn remove_server(&mut self, server: ServerId, now: Instant) {
-        if self.advance(now).is_err() || self.servers.remove(&server).is_none() {
-            return;
-        }
-        let tasks: Vec<_> = self.tasks.of_server(server).map(|(id, _)| id).collect();
-        for id in tasks {
-            self.end_task(id, Farewell::Refresh);
-        }
-        self.pump();
-    }
-
-    /// The URI of a server.
-    #[must_use]
-    pub fn server(&self, server: ServerId) -> Option<&ServerUri> {
-        self.servers.get(&server).map(|server| &server.uri)
     }
 
     /// The candidates that were reported and are still good.
@@ -406,7 +375,7 @@ impl Gatherer {
             && let Some(task) = self.waiting.pop_front()
         {
             if self.begin(task) {
-                self.next_slot = self.now + self.config.ta;
+                self.next_slot = self.after(self.config.ta).unwrap_or(self.now);
             }
         }
         self.complete();

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::task::{Outcome, Request, State};
 use super::{CandidateKind, Gathered, Gatherer, Key, LocalCandidate, ServerError, Source, TaskId};
-use crate::candidate::check_address;
+use crate::address::{check_address, in_zone, zone};
 use crate::path::{Ecn, Path, Transmit, Transport};
 use crate::stun::{
     AttributeType, Class, HEADER_LEN, Message, MessageBuilder, Method, TransactionId, is_stun,
@@ -176,6 +176,7 @@ impl Gatherer {
     /// The server sees the base at this address, as before or not.
     fn bound(&mut self, id: TaskId, mapped: SocketAddr, rtt: Option<Duration>) {
         let old = self.tasks.set(id, State::Bound(mapped));
+        self.tasks.measure(id, rtt);
         let Some(task) = self.tasks.get(id) else {
             return;
         };
@@ -199,7 +200,10 @@ impl Gatherer {
     }
 
     pub(super) fn schedule_keepalive(&mut self, id: TaskId) {
+        // A NAT keeps a connection for hours (RFC 5382 §5), and its relay with it.
+        let stream = |path: Path| path.transport != Transport::Udp;
         let period = self.config.keepalive;
+        let period = period.filter(|_| !self.relay_of(id).is_some_and(stream));
         let at = period.and_then(|period| self.after(period));
         self.deadlines.set(Key::Task(id), at);
     }
@@ -243,6 +247,7 @@ pub(super) fn mapped_address(message: &Message<'_>, base: SocketAddr) -> Outcome
         plain_address(plain.value)
     };
     let mapped = message.xor_mapped_address().or_else(classic);
+    let mapped = mapped.map(|mapped| in_zone(mapped, zone(base))); // which the server cannot know
     let mapped = mapped
         .filter(|mapped| mapped.is_ipv4() == base.is_ipv4() && check_address(*mapped).is_ok());
     mapped.ok_or(ServerError::BadAnswer)

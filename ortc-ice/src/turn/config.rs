@@ -18,6 +18,16 @@ pub enum Families {
     Both,
 }
 
+/// What the relay speaks with peers (REQUESTED-TRANSPORT, RFC 8656 §18.8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RelayTransport {
+    /// UDP.
+    #[default]
+    Udp,
+    /// TCP connections (RFC 6062).
+    Tcp,
+}
+
 /// The configuration of a [`Client`](super::Client).
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -31,6 +41,8 @@ pub struct Config {
     pub(super) permissions_max: usize,
     pub(super) channels_max: usize,
     pub(super) inbound_max: usize,
+    pub(super) relay: RelayTransport,
+    pub(super) connections_max: usize,
 }
 
 impl Config {
@@ -48,6 +60,8 @@ impl Config {
             permissions_max: 256,
             channels_max: 256,
             inbound_max: 512 * 1024,
+            relay: RelayTransport::Udp,
+            connections_max: 16,
         }
     }
 
@@ -108,6 +122,21 @@ impl Config {
     #[must_use]
     pub const fn channels_max(mut self, most: usize) -> Self {
         self.channels_max = most;
+        self
+    }
+
+    /// What the relay speaks with peers; UDP by default. TCP (RFC 6062) needs a path over a stream.
+    #[must_use]
+    pub const fn relay_transport(mut self, transport: RelayTransport) -> Self {
+        self.relay = transport;
+        self
+    }
+
+    /// How many TCP connections with peers there may be at a time (RFC 6062), those that are being
+    /// made included; 16 by default.
+    #[must_use]
+    pub const fn connections_max(mut self, most: usize) -> Self {
+        self.connections_max = most;
         self
     }
 

@@ -37,6 +37,7 @@
 mod channel;
 mod client;
 mod config;
+mod connection;
 mod encapsulate;
 mod event;
 mod framing;
@@ -47,7 +48,8 @@ mod stats;
 mod transaction;
 
 pub use self::client::{Client, MoveError, PeerError, Received, SendError};
-pub use self::config::{Config, Families};
+pub use self::config::{Config, Families, RelayTransport};
+pub use self::connection::ConnectionId;
 pub use self::event::{Event, Failure, Family};
 pub use self::framing::{Framer, NotFramed};
 pub use self::policy::PeerPolicy;

@@ -1,6 +1,7 @@
 //! RTCConnection (draft §2): the object that an application holds.
 
 mod drive;
+mod extended;
 mod receiving;
 mod sending;
 mod signalling;
@@ -25,7 +26,7 @@ use super::codec::RTCCodec;
 use super::description::RTCIceCandidateDescription;
 use super::error::{ConnectionError, DtlsError};
 use super::event::{DisconnectReason, TapPacket};
-use super::options::{LocalCandidates, RTCConnectionOptions};
+use super::options::{DescriptionForm, LocalCandidates, RTCConnectionOptions};
 use super::side::{
     CertificateFingerprint, RTCConnectionSide, RTCDtlsConnectionInfo, RTCIceConnectionInfo,
 };
@@ -78,6 +79,9 @@ pub struct RTCConnection {
     sending_streams: Vec<MediaStream>,
     link: Option<Link>,
     expectation: Expectation,
+    descriptions: DescriptionForm,
+    /// What the peer's descriptions have said of its certificate.
+    described_fingerprint: Option<CertificateFingerprint>,
     /// Receiving tracks whose handler was told of.
     tone_handlers: BTreeSet<u32>,
     traffic: Traffic,
@@ -245,6 +249,8 @@ impl RTCConnection {
                 updates: VecDeque::new(),
             }),
             expectation: Expectation::Nothing,
+            descriptions: options.descriptions,
+            described_fingerprint: None,
             tone_handlers: BTreeSet::new(),
             traffic: Traffic::default(),
         };
@@ -308,6 +314,7 @@ impl RTCConnection {
             ssrc: track.ssrc,
             codec: track.active.codec.clone(),
             stream: track.stream.stats(),
+            rtx: track.rtx.as_ref().map(|rtx| rtx.stream.stats()),
             key_frame_requests: track.key_frame_requests,
         });
         let receiving = self
@@ -326,6 +333,8 @@ impl RTCConnection {
                 gap_packets: track.counters.gap_packets,
                 nacks: track.counters.nacks,
                 recovered: track.nack.recovered(),
+                repaired: track.counters.repaired,
+                probes: track.counters.probes,
                 key_frame_requests: track.counters.key_frame_requests,
                 silence: track
                     .last_rtp

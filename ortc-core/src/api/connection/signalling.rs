@@ -67,6 +67,7 @@ impl RTCConnection {
     }
 
     pub(super) fn gather(&mut self) -> Result<(), ConnectionError> {
+        let dtls = self.described_dtls();
         let (now, ice) = (self.now, &mut self.transport.ice);
         let mut found = Vec::with_capacity(self.gathering.addresses.len());
         for address in &self.gathering.addresses {
@@ -87,8 +88,11 @@ impl RTCConnection {
         });
         discovered.reserve_exact(found.len().saturating_sub(discovered.len()));
         for candidate in found {
-            let description = RTCIceCandidateDescription::from_candidate(&candidate);
-            let event = Event::Candidate(description.clone());
+            let description = RTCIceCandidateDescription {
+                dtls: dtls.clone(),
+                ..RTCIceCandidateDescription::from_candidate(&candidate)
+            };
+            let event = Event::Candidate(Box::new(description.clone()));
             let same = |known: &&mut Discovered| known.description == description;
             match discovered.iter_mut().find(same) {
                 Some(known) if at_once => known.applied = Applied::Yes,
@@ -152,13 +156,14 @@ impl RTCConnection {
     ) -> Result<(), ConnectionError> {
         self.open()?;
         let now = self.advance(now);
+        self.check_dtls(candidate.dtls.as_deref())?;
         let address = candidate.socket_address()?;
         self.transport
             .ice
             .add_remote_candidate(candidate.to_candidate()?, now)?;
         self.pump(now);
         self.claim_paths_to(address);
-        Ok(())
+        self.take_dtls(candidate.dtls.as_deref(), now)
     }
 
     /// Says that the peer has no more candidates (RFC 8838 §9): if no pair works, the failure is

@@ -1,8 +1,10 @@
 //! The public type: it composes transactions, authentication, permissions and channels.
 
 mod answers;
+mod connections;
 mod data;
 mod requests;
+mod state;
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -11,7 +13,10 @@ use std::time::Instant;
 
 use thiserror::Error;
 
+use self::answers::has_family;
+use self::state::{Allocation, Asks, Link, State, Ticket};
 use super::channel::{Bind, CHANNELS, Channels};
+use super::connection::Connections;
 use super::inbound::Inbound;
 use super::permission::{Known, Permissions};
 use super::transaction::{Due, Kind, Transactions};
@@ -29,6 +34,9 @@ pub enum PeerError {
     /// [`PeerPolicy`](super::PeerPolicy) refuses the address.
     #[error("address may not be a peer")]
     Policy,
+    /// No relayed address is of its family.
+    #[error("no relayed address of the peer's family")]
+    Family,
     /// The server refuses it.
     #[error("server refuses the address")]
     Refused,
@@ -72,6 +80,7 @@ pub struct Client {
     goodbye: Option<Vec<u8>>,
     permissions: Permissions,
     channels: Channels,
+    connections: Connections,
     framer: Framer,
     inbound: Inbound,
     events: VecDeque<Event>,
@@ -81,54 +90,6 @@ pub struct Client {
     /// Addresses of ours that the server saw as in use.
     mismatches: u8,
     now: Instant,
-}
-
-#[derive(Debug)]
-enum State {
-    /// An Allocate request is out.
-    Allocating,
-    /// For another path, before there is an allocation.
-    Waiting,
-    Allocated(Allocation),
-    Closed,
-}
-
-/// What is worth asking for, as far as the server is known.
-#[derive(Clone, Copy, Debug)]
-struct Asks {
-    dont_fragment: bool,
-    mobility: bool,
-}
-
-#[derive(Debug)]
-struct Allocation {
-    relayed: [Option<SocketAddr>; 2],
-    mapped: SocketAddr,
-    /// When it ends unless it is refreshed.
-    expires: Instant,
-    /// When it is to be refreshed; none while it is.
-    refresh_at: Option<Instant>,
-    ticket: Option<Ticket>,
-    link: Link,
-}
-
-/// What identifies an allocation in place of its 5-tuple (RFC 8016 §4.1): a secret.
-struct Ticket(zeroize::Zeroizing<Vec<u8>>);
-
-impl core::fmt::Debug for Ticket {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Ticket(..)")
-    }
-}
-
-/// Whether the server knows our path.
-#[derive(Debug)]
-enum Link {
-    Up,
-    /// The Refresh with the ticket is out; these requests wait for its answer.
-    Moving(Vec<Kind>),
-    /// The stream is gone.
-    Down(Vec<Kind>),
 }
 
 /// The largest share of a lifetime that is kept for the Refresh request, which can take 39.5 s.
@@ -161,6 +122,7 @@ impl Client {
             goodbye: None,
             permissions: Permissions::default(),
             channels: Channels::default(),
+            connections: Connections::default(),
             framer: Framer::new(),
             inbound: Inbound::default(),
             events: VecDeque::new(),
@@ -257,6 +219,10 @@ impl Client {
         self.framer = Framer::new();
         match &mut self.state {
             State::Allocating => self.lose(Failure::StreamClosed),
+            State::Allocated(Allocation {
+                link: Link::Down(_),
+                ..
+            }) => {}
             State::Allocated(allocation) if allocation.ticket.is_some() => {
                 let mut held = allocation.link.take();
                 held.extend(
@@ -336,6 +302,10 @@ impl Client {
         }
         if !self.config.policy.allows(peer) {
             return Err(PeerError::Policy);
+        }
+        let relayed = self.allocation().map(|allocation| allocation.relayed);
+        if relayed.is_some_and(|relayed| !has_family(relayed, peer)) {
+            return Err(PeerError::Family);
         }
         if self.permissions.len() >= self.config.permissions_max {
             return Err(PeerError::Full);
@@ -434,12 +404,14 @@ impl Client {
             self.start(Kind::Permissions(batch), 0);
         }
         while let Some(id) = self.outbox.pop_front() {
-            let octets = self.transactions.send(id, self.path.transport, self.now);
-            if let Some(octets) = octets {
+            let sent = self.transactions.send(id, self.path.transport, self.now);
+            if let Some((octets, connection)) = sent {
                 buf.extend_from_slice(octets);
                 let len = octets.len();
+                let transmit = self.transmit(len, None);
                 self.counters.requests_sent += 1;
-                return Some(self.transmit(len, None));
+                let path = self.path_of(connection);
+                return Some(Transmit { path, ..transmit });
             }
         }
         None
@@ -516,14 +488,12 @@ impl Client {
     }
 
     fn end(&mut self, last: Event) {
-        let answers = match last {
-            Event::Lost(failure) | Event::Failed(failure) => !matches!(
-                failure,
-                Failure::Mismatch | Failure::NotFramed | Failure::StreamClosed | Failure::TimedOut
-            ),
-            _ => true,
-        };
-        if answers && self.may_exist() {
+        // Otherwise there is nothing to give back, or nobody who would take it.
+        let held = matches!(
+            last,
+            Event::Closed | Event::Failed(Failure::Family) | Event::Lost(Failure::Code(_))
+        );
+        if held && self.may_exist() {
             self.goodbye = self.goodbye();
         }
         self.state = State::Closed;
@@ -531,6 +501,7 @@ impl Client {
         self.outbox.clear();
         self.permissions.clear();
         self.channels.clear();
+        self.connections = Connections::default();
         self.session.reset();
         self.events.push_back(last);
     }
@@ -541,15 +512,6 @@ impl Client {
             State::Allocating => self.session.is_challenged(),
             State::Allocated(allocation) => matches!(allocation.link, Link::Up),
             State::Waiting | State::Closed => false,
-        }
-    }
-}
-
-impl Link {
-    fn take(&mut self) -> Vec<Kind> {
-        match core::mem::replace(self, Self::Up) {
-            Self::Up => Vec::new(),
-            Self::Moving(held) | Self::Down(held) => held,
         }
     }
 }

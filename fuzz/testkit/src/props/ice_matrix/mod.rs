@@ -16,8 +16,8 @@ pub use self::oracle::{hole_punching_works, path_exists};
 pub use self::peer::{DATA, Host, Peer, Signal};
 pub use self::run::Run;
 pub use self::scenario::{
-    AccessV4, AccessV6, LENGTH, Place, ROLES, Roles, SERVERS, STORIES, Scenario, Servers, Site,
-    Story, WEATHERS, Weather,
+    AccessV4, AccessV6, LENGTH, Manners, Place, ROLES, Roles, SERVERS, STORIES, Scenario, Servers,
+    Site, Story, WEATHERS, Weather,
 };
 
 /// What a run came to.
@@ -51,10 +51,11 @@ const SLACK: Duration = Duration::from_secs(1);
 
 /// Runs the scenario that the octets say; any do.
 pub fn property(data: &[u8]) {
-    run(&Scenario::from_bytes(data));
+    let _ = run(&Scenario::from_bytes(data));
 }
 
 /// Runs a scenario; a failure prints it, and how to run it again.
+#[must_use]
 pub fn run(scenario: &Scenario) -> Outcome {
     let _on_failure = Told(*scenario);
     let mut run = Run::new(scenario);

@@ -12,6 +12,7 @@ use ortc_ice::{
     GatherConfig, GatherEvent, Gathered, Gatherer, LocalCandidate, Path, ServerError, Transmit,
 };
 
+use super::scenario::Manners;
 use crate::net::Machine;
 use crate::servers::stun_server::StunServer;
 use crate::servers::turn_server::TurnServer;
@@ -95,10 +96,7 @@ pub struct Peer {
     pub answered: BTreeMap<Path, Instant>,
     /// When data was last sent, and when it last came in over a path that may carry it.
     pub data: [Option<Instant>; 2],
-    /// Whether data that comes in is reported to the agent.
-    data_counts: bool,
-    /// Whether the end of candidates is signalled.
-    end_is_told: bool,
+    manners: Manners,
     /// What was described to the other, to be told again after a restart.
     described: Vec<Candidate>,
     ended: bool,
@@ -112,7 +110,7 @@ pub struct Peer {
 impl Peer {
     /// A peer that has its sockets and has not begun.
     #[must_use]
-    pub fn new(config: Config, seeds: [[u8; 32]; 2], now: Instant) -> Self {
+    pub fn new(config: Config, manners: Manners, seeds: [[u8; 32]; 2], now: Instant) -> Self {
         let [agent, gatherer] = seeds;
         Self {
             agent: Agent::new(config, agent, now),
@@ -122,22 +120,13 @@ impl Peer {
             signals: Vec::new(),
             answered: BTreeMap::new(),
             data: [None, None],
-            data_counts: false,
-            end_is_told: false,
+            manners,
             described: Vec::new(),
             ended: false,
             next_data: now,
             permitted: 0,
             sent: 0,
         }
-    }
-
-    /// The same peer, which reports data that arrives, or signals the end of its candidates.
-    #[must_use]
-    pub fn with_manners(mut self, data_counts: bool, end_is_told: bool) -> Self {
-        self.data_counts = data_counts;
-        self.end_is_told = end_is_told;
-        self
     }
 
     /// Says who it is, and looks for candidates.
@@ -157,7 +146,7 @@ impl Peer {
         self.introduce();
         let again = self.described.iter().cloned().map(Signal::Candidate);
         self.signals.extend(again);
-        if self.ended && self.end_is_told {
+        if self.ended && self.manners.end_is_told {
             self.signals.push(Signal::End);
         }
     }
@@ -218,7 +207,7 @@ impl Peer {
                 }
                 GatherEvent::Complete => {
                     self.ended = true;
-                    if self.end_is_told {
+                    if self.manners.end_is_told {
                         self.signals.push(Signal::End);
                     }
                 }
@@ -268,7 +257,7 @@ impl Peer {
             let may = self.agent.path_state(&path) != ortc_ice::PathState::Unknown;
             if contents.first() == Some(&DATA) && may {
                 self.data[1] = Some(now);
-                if self.data_counts {
+                if self.manners.data_counts {
                     self.agent.authenticated_traffic(path, now);
                 }
             }

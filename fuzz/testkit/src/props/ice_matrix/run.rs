@@ -83,8 +83,8 @@ impl Run {
             net.attach_all(turn, ip);
         }
         let peers = [0, 1].map(|side| {
-            let peer = Peer::new(config_of(scenario, side), seeds_of(scenario, side), now)
-                .with_manners(scenario.data_counts, scenario.end_is_told);
+            let config = config_of(scenario, side);
+            let peer = Peer::new(config, scenario.manners, seeds_of(scenario, side), now);
             let id = net.add(Host::Peer(Box::new(peer)), &[]);
             for (realm, address) in &layout.sockets[side] {
                 net.attach_in(*realm, id, *address);
