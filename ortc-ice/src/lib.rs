@@ -83,7 +83,7 @@
 //! | 8016 (mobility) | tickets, and the move to another address | |
 //! | 6062 (TURN TCP) | Connect, `ConnectionBind`, `ConnectionAttempt` | |
 //! | 8265 (PRECIS) | `OpaqueString` for usernames, realms and passwords | |
-//! | 8445 (ICE) | full and lite agents; host, server-reflexive, peer-reflexive and relayed candidates; one stream, one component | §14: `Ta` 5 ms, repetitions from 60 ms with new transactions. §6.1.4.2: a slot that nothing else wants goes to a frozen pair. §7.2.5.2.1: a response from elsewhere is dropped, the pair does not fail at once. §8.1.1: nomination goes on for the life of the session, and the only pair there is is nominated by its triggered check. §11: keepalives are consent checks |
+//! | 8445 (ICE) | full and lite agents; host, server-reflexive, peer-reflexive and relayed candidates; one stream, one component | §14: `Ta` 5 ms, repetitions from 60 ms with new transactions. §6.1.4.2: a slot that nothing else wants goes to a frozen pair, and each eighth to one that is not triggered. §7.2.5.2.1: a response from elsewhere is dropped, the pair does not fail at once. §8.1.1: nomination goes on for the life of the session, and the only pair there is is nominated by its triggered check. §11: keepalives are consent checks |
 //! | 8445 §5.1.1 (gathering) | [`Gatherer`]: host, server-reflexive and relayed candidates of all bases, UDP and TCP, redundant ones left out, bindings kept alive | §14.2: `Ta` 5 ms. §5.1.1.4: a keepalive that is not answered ends no candidate |
 //! | 7064, 7065 (URIs) | [`ServerUri`], and `turn:user@host` | RFC 5928: no NAPTR and SRV look-ups. `turns` and `stuns` are TLS, not DTLS (RFC 7350) |
 //! | 5780 (NAT behaviour) | [`BehaviourCheck`]: mapping, filtering, hairpinning | §4.5: no fragments (PADDING), no lifetimes (RESPONSE-PORT) |
@@ -166,7 +166,8 @@
 //!
 //! # Bounds
 //!
-//! 100 pairs, 100 candidates of the peer and 100 early checks (the first two are options), 16
+//! 100 pairs, 100 candidates of the peer and 100 early checks (the first two are options), 32
+//! candidates that a base learns from checks before a pair becomes valid, each tried for 30 s, 16
 //! outstanding requests a pair, 64 queued answers and 64 queued checks, 32 reflexive addresses of our
 //! own, 16 names that are being resolved, 5 openings of a stream in 30 s for each pair, 32 queued
 //! events about attributes. An answer has at most 100 octets, or with attributes of

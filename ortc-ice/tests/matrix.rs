@@ -5,8 +5,8 @@ use core::time::Duration;
 use ortc_testkit::nat::{Behaviour, Dependence, Hairpin};
 use ortc_testkit::net::Net;
 use ortc_testkit::props::ice_matrix::{
-    AccessV4, AccessV6, Host, LENGTH, Place, ROLES, SERVERS, STORIES, Scenario, Servers, WEATHERS,
-    hole_punching_works, path_exists, property, run,
+    AccessV4, AccessV6, Host, LENGTH, Place, ROLES, Roles, SERVERS, STORIES, Scenario, Servers,
+    WEATHERS, hole_punching_works, path_exists, property, run,
 };
 use proptest::prelude::*;
 
@@ -306,6 +306,35 @@ fn kinds() -> [Behaviour; 3] {
         Behaviour::new(Dependence::Independent, Dependence::AddressAndPort),
         Behaviour::new(Dependence::AddressAndPort, Dependence::AddressAndPort),
     ]
+}
+
+/// Both NATs take a new port for every destination and let in everybody: each check comes from an
+/// address that is new, and each answer from one that was not asked. Both sides give up, soon and
+/// quietly.
+#[test]
+fn two_nats_with_ever_new_ports_are_given_up() {
+    let mut scenario = plain();
+    for site in &mut scenario.sites {
+        site.nat = Behaviour::new(Dependence::AddressAndPort, Dependence::Independent);
+    }
+    let outcome = run(&scenario);
+    assert!(!outcome.connected);
+    assert!(outcome.took < Duration::from_secs(120), "{outcome:?}");
+    assert!(outcome.sent < 20_000, "{outcome:?}");
+}
+
+/// Both control, and the refusal of the one leaves its NAT from another port than the other asked:
+/// what tells the other is a check.
+#[test]
+fn a_role_conflict_is_repaired_though_its_refusal_never_arrives() {
+    for seed in 0..8 {
+        let mut scenario = plain();
+        scenario.seed = seed;
+        scenario.roles = Roles::BothControlling;
+        scenario.sites[0].nat = Behaviour::new(Dependence::Address, Dependence::Independent);
+        scenario.sites[1].nat = Behaviour::new(Dependence::Address, Dependence::Address);
+        assert!(run(&scenario).connected);
+    }
 }
 
 /// Runs one scenario, as a failure printed it.

@@ -182,6 +182,7 @@ impl Agent {
             self.switch_role();
         }
         let pair = self.checklist.by_path(&path);
+        self.strays.clear(); // those who came early are few already
         self.take_up(pair, path, check);
     }
 
