@@ -1,9 +1,5 @@
 //! The NATs of the virtual network behave as RFC 4787 words it, so that what agents do behind them
 //! means something.
-#![expect(
-    clippy::unwrap_used,
-    reason = "test code: a failed expectation is the report"
-)]
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
