@@ -118,6 +118,7 @@ mod role;
 mod slots;
 mod stats;
 pub mod stun;
+mod tag;
 mod transaction;
 
 pub use self::agent::{Agent, AgentError};
@@ -129,3 +130,4 @@ pub use self::pair::PairState;
 pub use self::path::{Datagram, Ecn, Path, StreamId, Timeout, Timer, Transmit, Transport};
 pub use self::role::{Role, RolePolicy};
 pub use self::stats::{Counters, DropReason, PairStats, Stats};
+pub use self::tag::TransactionTag;

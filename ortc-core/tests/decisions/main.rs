@@ -6,8 +6,10 @@
     reason = "test code: a failed expectation is the report"
 )]
 
+mod claims;
 mod connecting;
 mod debugging;
+mod hub;
 mod media;
 mod receiving;
 mod sending;

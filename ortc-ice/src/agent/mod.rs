@@ -7,6 +7,7 @@ mod inbound;
 mod outbound;
 mod restart;
 mod selection;
+mod tagging;
 
 use core::net::SocketAddr;
 use core::time::Duration;

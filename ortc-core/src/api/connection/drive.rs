@@ -364,7 +364,8 @@ impl RTCConnection {
         }
     }
 
+    /// A check of ours was answered there, and data leaves on it.
     fn claim_path(&mut self, path: Path) {
-        self.tell_socket(super::super::socket::SocketChange::Path(path));
+        self.tell_socket(super::super::socket::SocketChange::Valid(path));
     }
 }

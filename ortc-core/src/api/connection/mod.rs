@@ -184,7 +184,10 @@ impl RTCConnection {
         if let Some(shared) = &shared {
             ice = ice.local_credentials(shared.credentials.clone());
         }
-        let agent = ortc_ice::Agent::new(ice, ice_seed, now);
+        let mut agent = ortc_ice::Agent::new(ice, ice_seed, now);
+        if let Some(shared) = &shared {
+            agent.set_transaction_tag(shared.tag.clone());
+        }
         let mut dtls = ortc_dtls::Config::new(certificate.clone(), Arc::clone(&options.provider))
             .mtu(options.mtu)?
             .srtp_profiles(
@@ -395,10 +398,16 @@ impl RTCConnection {
                 change,
             };
             // A claim that waits need not be made twice; the order of the rest counts.
-            let waits =
-                matches!(update.change, SocketChange::Path(_)) && link.updates.contains(&update);
-            if !waits {
-                link.updates.push_back(update);
+            match update.change {
+                SocketChange::Path(_) if link.updates.contains(&update) => {}
+                SocketChange::Valid(_) => {
+                    link.updates.retain(|waiting| *waiting != update);
+                    link.updates.push_back(update);
+                }
+                SocketChange::Path(_)
+                | SocketChange::RemoteUfrag(_)
+                | SocketChange::Credentials(_)
+                | SocketChange::Closed => link.updates.push_back(update),
             }
         }
     }

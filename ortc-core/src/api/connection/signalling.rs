@@ -332,9 +332,10 @@ impl RTCConnection {
         self.rng.fill_bytes(&mut seed);
         let credentials = self.transport.ice.local_credentials().clone();
         let addresses = self.gathering.addresses.clone();
-        let (socket, id) = RTCSocket::of(addresses, self.certificate.clone(), credentials, seed);
+        let (socket, place) = RTCSocket::of(addresses, self.certificate.clone(), credentials, seed);
+        self.transport.ice.set_transaction_tag(place.tag);
         self.link = Some(Link {
-            id,
+            id: place.id,
             updates: std::collections::VecDeque::new(),
         });
         if let Some(ice) = &self.remote.ice {
@@ -342,6 +343,9 @@ impl RTCConnection {
             self.tell_socket(SocketChange::RemoteUfrag(ufrag));
         }
         self.claim_paths();
+        if let Some(path) = self.transport.ice.data_path() {
+            self.tell_socket(SocketChange::Valid(path));
+        }
         Ok(socket)
     }
 

@@ -1,0 +1,51 @@
+//! What passes between a socket and its connections, which may live on other threads.
+
+use core::net::SocketAddr;
+
+use ortc_dtls::Certificate;
+use ortc_ice::{Credentials, Path, TransactionTag};
+
+use super::ConnectionId;
+
+/// A place on a socket, for [`RTCConnectionOptions::socket`](super::RTCConnectionOptions::socket).
+/// Immutable: the connection that gets it can live on another thread.
+#[derive(Clone, Debug)]
+pub struct SharedSocket {
+    pub(crate) id: ConnectionId,
+    pub(crate) credentials: Credentials,
+    pub(crate) certificate: Certificate,
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// What its transaction ids say, so that answers find it.
+    pub(crate) tag: TransactionTag,
+}
+
+impl SharedSocket {
+    /// The connection's name on the socket.
+    #[must_use]
+    pub fn id(&self) -> ConnectionId {
+        self.id
+    }
+}
+
+/// What a connection tells its socket: carry it from
+/// [`RTCConnection::poll_socket_update`](super::RTCConnection::poll_socket_update) to
+/// [`RTCSocket::handle_update`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketUpdate {
+    pub(crate) id: ConnectionId,
+    pub(crate) change: SocketChange,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SocketChange {
+    /// The peer's ufrag: checks for this pair of ufrags are the connection's.
+    RemoteUfrag(String),
+    /// New local credentials after a restart.
+    Credentials(Credentials),
+    /// The connection may send there.
+    Path(Path),
+    /// A check of its own was answered there.
+    Valid(Path),
+    /// It is gone.
+    Closed,
+}

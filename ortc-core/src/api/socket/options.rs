@@ -1,0 +1,60 @@
+//! How a socket is made.
+
+use core::net::SocketAddr;
+use std::sync::Arc;
+
+use ortc_dtls::Certificate;
+use ortc_dtls::crypto::{Provider, ring_provider};
+
+/// How a socket is made.
+#[derive(Clone)]
+pub struct SocketOptions {
+    pub(super) seed: [u8; 32],
+    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) certificate: Option<Certificate>,
+    pub(super) provider: Arc<dyn Provider>,
+}
+
+impl core::fmt::Debug for SocketOptions {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("SocketOptions")
+            .field("seed", &"<redacted>")
+            .field("addresses", &self.addresses)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SocketOptions {
+    /// Options with this seed: 32 octets from the operating system, other ones for each socket.
+    #[must_use]
+    pub fn new(seed: [u8; 32]) -> Self {
+        Self {
+            seed,
+            addresses: Vec::new(),
+            certificate: None,
+            provider: ring_provider(),
+        }
+    }
+
+    /// Adds an address that the embedder has bound a UDP socket to.
+    #[must_use]
+    pub fn local_address(mut self, address: SocketAddr) -> Self {
+        self.addresses.push(address);
+        self
+    }
+
+    /// The certificate of all connections on this socket. Default: a new one.
+    #[must_use]
+    pub fn certificate(self, certificate: Certificate) -> Self {
+        Self {
+            certificate: Some(certificate),
+            ..self
+        }
+    }
+
+    /// The cryptography behind DTLS. Default ring.
+    #[must_use]
+    pub fn provider(self, provider: Arc<dyn Provider>) -> Self {
+        Self { provider, ..self }
+    }
+}
