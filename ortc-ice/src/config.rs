@@ -4,9 +4,11 @@ use core::time::Duration;
 
 use thiserror::Error;
 
+use crate::attributes::{ATTRIBUTES_MAX, is_opaque};
 use crate::credentials::Credentials;
 use crate::ladder::Ladder;
 use crate::role::RolePolicy;
+use crate::stun::AttributeType;
 
 /// Options of an [`Agent`](crate::Agent): [`Config::default`] for the field's practice,
 /// [`Config::rfc8445`] for the letter.
@@ -21,6 +23,26 @@ pub struct Config {
     pub(crate) max_pairs: usize,
     pub(crate) max_remote_candidates: usize,
     pub(crate) local_credentials: Option<Credentials>,
+    pub(crate) pacing: Pacing,
+    pub(crate) renomination: Renomination,
+    pub(crate) max_check_len: usize,
+    pub(crate) reported: Vec<AttributeType>,
+}
+
+/// Whose clock gives out the slots for checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pacing {
+    /// The agent's own.
+    Own,
+    /// That of the socket's owner.
+    External,
+}
+
+/// Whether we offer to follow the last nomination instead of the best.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Renomination {
+    Offered,
+    Refused,
 }
 
 /// Why an option was refused.
@@ -44,6 +66,12 @@ pub enum ConfigError {
     /// A bound is 0 or above 1000.
     #[error("bound is not 1 to 1000")]
     Bound,
+    /// The length of a check is below 576 or above 9000.
+    #[error("length of checks is not 576 to 9000")]
+    CheckLength,
+    /// More than four attributes, or one that has to be understood or that the agent itself uses.
+    #[error("attribute cannot be reported")]
+    Attribute,
 }
 
 impl Default for Config {
@@ -60,6 +88,10 @@ impl Default for Config {
             max_pairs: 100,
             max_remote_candidates: 100,
             local_credentials: None,
+            pacing: Pacing::Own,
+            renomination: Renomination::Offered,
+            max_check_len: 1200,
+            reported: Vec::new(),
         }
     }
 }
@@ -67,7 +99,7 @@ impl Default for Config {
 impl Config {
     /// The letter of RFC 8445: `Ta` 50 ms (§14.2), RTO at least 500 ms (§14.3) with the
     /// retransmissions of RFC 8489 §6.2.1, frozen pairs unfrozen by §6.1.4.2 only, patience by RFC
-    /// 8863 §4 even after the end of candidates.
+    /// 8863 §4 even after the end of candidates, no renomination.
     #[must_use]
     pub fn rfc8445() -> Self {
         Self {
@@ -75,6 +107,7 @@ impl Config {
             ladder: Ladder::Rfc8489 {
                 rto: Duration::from_millis(500),
             },
+            renomination: Renomination::Refused,
             ..Self::default()
         }
     }
@@ -186,12 +219,86 @@ impl Config {
         Ok(self)
     }
 
+    /// Whether somebody else gives out the slots for checks, so that all agents of one socket keep
+    /// one `Ta` together (RFC 8445 §14.2); see [`Pacer`](crate::Pacer).
+    ///
+    /// Default no: the agent gives them to itself. With it, a new check leaves only in
+    /// [`Agent::grant_slot`](crate::Agent::grant_slot), asked for by
+    /// [`Agent::wants_slot`](crate::Agent::wants_slot). The regular checks of valid pairs (consent,
+    /// RFC 7675) leave when they are due, as they are no part of what `Ta` paces: thousands of
+    /// sessions have more of them than a slot each.
+    #[must_use]
+    pub fn external_pacing(mut self, external: bool) -> Self {
+        self.pacing = if external {
+            Pacing::External
+        } else {
+            Pacing::Own
+        };
+        self
+    }
+
+    /// Whether we offer the ICE option `renomination` (draft-thatcher-ice-renomination, as
+    /// libwebrtc speaks it): signalling then has to carry the option.
+    ///
+    /// Default yes (strict profile no). A controlled agent that offers it follows the highest value
+    /// of the attribute 0xC001, whatever the priority of its pair; a controlling one numbers its
+    /// nominations once
+    /// [`Agent::set_remote_renomination`](crate::Agent::set_remote_renomination) says that the peer
+    /// offers it as well.
+    #[must_use]
+    pub fn renomination(mut self, offered: bool) -> Self {
+        self.renomination = if offered {
+            Renomination::Offered
+        } else {
+            Renomination::Refused
+        };
+        self
+    }
+
+    /// The longest check or answer, in octets of UDP payload: the room for what
+    /// [`Agent::set_check_attribute`](crate::Agent::set_check_attribute) adds to them.
+    ///
+    /// Default 1200, which every path of today carries; 576 to 9000.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::CheckLength`] out of range.
+    pub fn max_check_len(mut self, octets: usize) -> Result<Self, ConfigError> {
+        if !(576..=9000).contains(&octets) {
+            return Err(ConfigError::CheckLength);
+        }
+        self.max_check_len = octets;
+        Ok(self)
+    }
+
+    /// The attributes of the peer's checks and answers that become
+    /// [`Event::CheckAttribute`](crate::Event::CheckAttribute).
+    ///
+    /// Default none, at most four. They have to be such that a receiver may ignore them, and not
+    /// those that the agent itself reads or writes.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Attribute`] otherwise.
+    pub fn report_attributes(mut self, kinds: &[AttributeType]) -> Result<Self, ConfigError> {
+        if kinds.len() > ATTRIBUTES_MAX || !kinds.iter().all(|kind| is_opaque(*kind)) {
+            return Err(ConfigError::Attribute);
+        }
+        self.reported = kinds.to_vec();
+        Ok(self)
+    }
+
     /// The local credentials, instead of drawing them from the seed: for agents that share one
     /// description, and for tests.
     #[must_use]
     pub fn local_credentials(mut self, credentials: Credentials) -> Self {
         self.local_credentials = Some(credentials);
         self
+    }
+
+    /// Whether nominations may carry a value, as far as it is up to us.
+    pub(crate) fn offers_renomination(&self) -> bool {
+        self.renomination == Renomination::Offered
     }
 
     /// Whether the letter of RFC 8445 is followed where the default departs from it.

@@ -14,6 +14,8 @@ const MAX: usize = 100;
 pub(crate) struct Check {
     pub(crate) priority: u32,
     pub(crate) use_candidate: bool,
+    /// The value of NOMINATION; 0, which is none, without it.
+    pub(crate) nomination: u32,
     pub(crate) claim: Claim,
 }
 
@@ -29,9 +31,9 @@ impl EarlyChecks {
         if let Some((ufrag, known)) = self.0.get_mut(&path)
             && ufrag == remote_ufrag
         {
-            let nominated = known.use_candidate;
             *known = Check {
-                use_candidate: nominated || check.use_candidate,
+                use_candidate: known.use_candidate || check.use_candidate,
+                nomination: known.nomination.max(check.nomination),
                 ..check
             };
             return true;

@@ -3,10 +3,12 @@
 use crate::candidate::Candidate;
 use crate::path::Path;
 use crate::role::Role;
+use crate::stun::AttributeType;
 
 /// Something happened. Events keep their order. Of the role, the pair for data and the suspicion only
 /// the latest value waits to be taken out, so that a peer that keeps changing its mind cannot make
-/// the queue grow; the others are never dropped, and strangers cause none.
+/// the queue grow; those about attributes are bounded; the others are never dropped, and strangers
+/// cause none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[expect(
@@ -33,6 +35,20 @@ pub enum Event {
     PathSuspected(Path),
     /// Consent of the last pair expired (RFC 7675 §5.1): no data may be sent. Checks go on.
     ConsentExpired,
+    /// An authenticated check of the peer, or its answer to one of ours, carried an attribute of
+    /// [`Config::report_attributes`](crate::Config::report_attributes); those of one message come
+    /// together. At most 32 wait to be taken out, further ones are counted and lost. Whoever can
+    /// record a check can send it again, so that what it carries may come twice.
+    CheckAttribute {
+        /// The way it came.
+        path: Path,
+        /// Which attribute.
+        kind: AttributeType,
+        /// Its octets; `None` when the peer's message did not carry it, told once until it does.
+        value: Option<Vec<u8>>,
+        /// Whether it came in an answer to a check of ours.
+        in_response: bool,
+    },
     /// Every pair failed and patience is over (RFC 8863). Another candidate, a check of the peer or
     /// a restart may still bring [`Connected`](Self::Connected).
     Failed,

@@ -102,6 +102,7 @@
 //! many pairs there are.
 
 mod agent;
+mod attributes;
 mod candidate;
 mod checklist;
 mod config;
@@ -111,6 +112,7 @@ mod event;
 mod generation;
 mod ladder;
 mod outbox;
+mod pacer;
 mod pair;
 mod path;
 mod random;
@@ -122,10 +124,12 @@ mod tag;
 mod transaction;
 
 pub use self::agent::{Agent, AgentError};
+pub use self::attributes::AttributeError;
 pub use self::candidate::{Candidate, CandidateError, CandidateKind};
 pub use self::config::{Config, ConfigError};
 pub use self::credentials::{Credentials, CredentialsError};
 pub use self::event::{Event, PathState};
+pub use self::pacer::Pacer;
 pub use self::pair::PairState;
 pub use self::path::{Datagram, Ecn, Path, StreamId, Timeout, Timer, Transmit, Transport};
 pub use self::role::{Role, RolePolicy};

@@ -124,6 +124,8 @@ pub(crate) struct Pair {
     pub(crate) heard_at: Option<Instant>,
     /// We are controlling and want it: its checks carry USE-CANDIDATE.
     pub(crate) nominate: bool,
+    /// The value of that nomination; 0 when it is a plain one.
+    pub(crate) nomination: u32,
     pub(crate) wish: Wish,
     pub(crate) rtt: Option<Duration>,
     pub(crate) last_role: Option<Role>,
@@ -146,6 +148,7 @@ impl Pair {
             check_received: false,
             heard_at: None,
             nominate: false,
+            nomination: 0,
             wish: Wish::default(),
             rtt: None,
             last_role: None,

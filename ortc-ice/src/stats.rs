@@ -69,6 +69,8 @@ pub struct Counters {
     pub indications_received: u64,
     /// Early checks that were answered but not remembered, as there were too many.
     pub early_checks_forgotten: u64,
+    /// Attributes that were not reported, as too many events about them were queued.
+    pub attributes_unreported: u64,
     dropped: [u64; REASONS],
 }
 

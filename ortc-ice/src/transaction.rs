@@ -19,7 +19,8 @@ pub(crate) struct Transaction {
     pub(crate) role: Role,
     pub(crate) tie_breaker: u64,
     pub(crate) priority: u32,
-    pub(crate) nominate: bool,
+    /// It carries USE-CANDIDATE, and this value of NOMINATION unless it is 0.
+    pub(crate) nominate: Option<u32>,
     pub(crate) sent_at: Instant,
     /// Whether it left more than once, so that its answer measures no round trip.
     pub(crate) repeated: bool,

@@ -5,13 +5,11 @@ use core::time::Duration;
 use std::time::Instant;
 
 use super::Agent;
+use crate::config::Pacing;
 use crate::ladder::Next;
+use crate::pacer::CATCH_UP;
 use crate::pair::{Awaiting, PairId, PairState, Progress, Queue, State, Valid};
 use crate::transaction::{OUTSTANDING_MAX, Transaction};
-
-/// Slots that a late call may catch up on, so that pacing depends on the clock and not on how often
-/// the embedder calls, and a long sleep does not end in a burst.
-const CATCH_UP: u32 = 8;
 
 /// How long a check on a valid pair waits for its answer before the next one (the round trip may
 /// ask for more).
@@ -39,6 +37,10 @@ impl Agent {
 
     fn pace(&mut self) {
         let any_frozen = !self.config.is_strict();
+        if self.config.pacing == Pacing::External {
+            self.pacing = self.checklist.has_check(any_frozen);
+            return;
+        }
         if !self.pacing {
             self.next_slot = self.next_slot.max(self.now); // slots that nobody wanted are gone
         }
@@ -52,6 +54,33 @@ impl Agent {
             self.send_check(id);
         }
         self.pacing = self.checklist.has_check(any_frozen);
+    }
+
+    /// Sends the check whose turn it is, if there is one.
+    pub(super) fn use_slot(&mut self) -> bool {
+        let any_frozen = !self.config.is_strict();
+        let next = if self.outbox.takes_check() {
+            self.checklist.next_check(any_frozen)
+        } else {
+            None
+        };
+        if let Some(id) = next {
+            self.send_check(id);
+        }
+        self.pacing = self.checklist.has_check(any_frozen);
+        next.is_some()
+    }
+
+    /// Asks for consent again: no new connectivity check, so that it is not what external pacing
+    /// spreads over the sessions of a socket.
+    fn ask_consent(&mut self, id: PairId) {
+        match self.config.pacing {
+            Pacing::External if self.outbox.takes_check() => {
+                self.checklist.unqueue(id);
+                self.send_check(id);
+            }
+            Pacing::External | Pacing::Own => self.checklist.queue(id, Queue::Triggered),
+        }
     }
 
     /// Sends a new check on a pair (RFC 8445 §7.2.4).
@@ -71,7 +100,7 @@ impl Agent {
             role,
             tie_breaker: self.tie_breaker,
             priority: local.reflexive_priority(),
-            nominate: pair.nominate,
+            nominate: pair.nominate.then_some(pair.nomination),
             sent_at: now,
             repeated: false,
         };
@@ -249,7 +278,7 @@ impl Agent {
                     valid.next_at = quiet_at.min(regular_at);
                     self.schedule(id);
                 }
-                _ => self.checklist.queue(id, Queue::Triggered),
+                _ => self.ask_consent(id),
             }
             return;
         };
@@ -268,7 +297,7 @@ impl Agent {
             self.schedule(id);
         } else {
             let suspect = unanswered && valid.suspected_at.is_none();
-            self.checklist.queue(id, Queue::Triggered);
+            self.ask_consent(id);
             if suspect {
                 self.suspect(id);
             }
@@ -312,7 +341,7 @@ impl Agent {
             pair.rtt = Some(now - transaction.sent_at);
         }
         pair.heard_at = Some(now);
-        let confirmed = transaction.nominate && pair.nominate;
+        let confirmed = pair.nominate && transaction.nominate == Some(pair.nomination);
         let wished = pair.wish.now;
         let first = known.is_none();
         match pair.valid_mut() {
@@ -353,8 +382,8 @@ impl Agent {
         if retained {
             return;
         }
-        if first && wished {
-            self.follow_wish(id, true);
+        if first {
+            self.follow_when_valid(id, wished);
         }
         self.select();
         // A nomination that the peer has not confirmed goes on at once.

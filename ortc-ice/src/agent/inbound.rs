@@ -134,6 +134,7 @@ impl Agent {
         let check = Check {
             priority,
             use_candidate: message.use_candidate(),
+            nomination: message.nomination().unwrap_or_default(),
             claim,
         };
         if !(known && self.phase == Phase::Running) {
@@ -154,6 +155,7 @@ impl Agent {
             Verdict::NoConflict => {}
         }
         self.outbox.push_answer(answer(AnswerKind::Success));
+        self.report_attributes(path, message, false);
         self.take_up(pair, path, check);
         self.pump();
         Ok(())
@@ -210,7 +212,9 @@ impl Agent {
                 self.revive();
             }
         }
-        if check.use_candidate {
+        if check.nomination != 0 && self.config.offers_renomination() {
+            self.follow_nomination(id, check.nomination);
+        } else if check.use_candidate {
             self.follow_wish(id, edge || previous_wish.is_none());
         }
     }
@@ -231,6 +235,7 @@ impl Agent {
         }
         self.counters.responses_received += 1;
         self.settle_transaction(pair, id);
+        self.report_attributes(path, message, true);
         self.pair_answered(pair, &transaction, mapped);
         self.pump();
         Ok(())

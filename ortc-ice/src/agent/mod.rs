@@ -4,7 +4,9 @@
 mod candidates;
 mod checks;
 mod inbound;
+mod nomination;
 mod outbound;
+mod reports;
 mod restart;
 mod selection;
 mod tagging;
@@ -17,9 +19,10 @@ use std::time::Instant;
 use thiserror::Error;
 
 use self::selection::Active;
+use crate::attributes::{AttributeError, Attributes, check_len};
 use crate::candidate::Candidate;
 use crate::checklist::Checklist;
-use crate::config::Config;
+use crate::config::{Config, Pacing};
 use crate::credentials::Credentials;
 use crate::early::EarlyChecks;
 use crate::event::{Event, PathState};
@@ -30,6 +33,7 @@ use crate::path::{Path, Timeout, Timer};
 use crate::random::Random;
 use crate::role::Role;
 use crate::stats::{Counters, PairStats, Stats};
+use crate::stun::AttributeType;
 use crate::transaction::Transactions;
 
 /// A full ICE agent for one data stream with one component (RFC 8445).
@@ -66,6 +70,10 @@ pub struct Agent {
     outbox: Outbox,
     early: EarlyChecks,
     events: VecDeque<Event>,
+    /// What the embedder lets ride in our checks and answers.
+    attributes: Attributes,
+    reports: reports::Reports,
+    nomination: nomination::Nomination,
     active: Option<Active>,
     /// The active pair of the generation before, in use until the new one has a valid pair.
     retained: Option<Active>,
@@ -148,6 +156,9 @@ impl Agent {
             outbox: Outbox::default(),
             early: EarlyChecks::default(),
             events: VecDeque::new(),
+            attributes: Attributes::default(),
+            reports: reports::Reports::default(),
+            nomination: nomination::Nomination::default(),
             active: None,
             retained: None,
             progress: Outlook::Trying,
@@ -249,9 +260,78 @@ impl Agent {
         }
     }
 
+    /// Whether a check waits for a slot of [`Config::external_pacing`]; ask after every other call.
+    #[must_use]
+    pub fn wants_slot(&self) -> bool {
+        self.pacing && self.config.pacing == Pacing::External && self.outbox.takes_check()
+    }
+
+    /// From when on a check wants a slot: already, with [`Config::external_pacing`]; without, when
+    /// the agent gives itself the next one. `None` while nothing is to be checked.
+    #[must_use]
+    pub fn next_slot_wanted(&self) -> Option<Instant> {
+        match self.config.pacing {
+            Pacing::Own => self.pacing.then_some(self.next_slot),
+            Pacing::External => self.wants_slot().then_some(self.now),
+        }
+    }
+
+    /// Uses a slot of [`Config::external_pacing`] for one check; says whether there was one to
+    /// send. Without that option it does nothing.
+    pub fn grant_slot(&mut self, now: Instant) -> bool {
+        if self.advance(now).is_err() || self.config.pacing == Pacing::Own {
+            return false;
+        }
+        self.pump();
+        self.use_slot()
+    }
+
+    /// Says whether the peer offers the ICE option `renomination`. From then on nominations carry
+    /// a value, if [`Config::renomination`] offers it too; until then, and with every other peer,
+    /// they are plain USE-CANDIDATE.
+    pub fn set_remote_renomination(&mut self, offered: bool) {
+        if self.phase != Phase::Closed {
+            self.numbers_nominations(offered);
+            self.pump();
+        }
+    }
+
+    /// Lets an attribute ride in every check and every success answer from now on, whatever the
+    /// pair. Several values take turns, one a message, as the datagrams of a flight have to;
+    /// `None`, or none at all, ends it. It costs nothing while unused.
+    ///
+    /// What the peer sends of the kind is told by
+    /// [`Event::CheckAttribute`], if [`Config::report_attributes`] lists it.
+    ///
+    /// # Errors
+    ///
+    /// [`AttributeError`]: it has to be of a kind that the peer may ignore, and all kinds together
+    /// have to fit [`Config::max_check_len`]. Should the peer's username fragment come later and
+    /// be so long that they do not, a message goes without.
+    pub fn set_check_attribute(
+        &mut self,
+        kind: AttributeType,
+        values: impl IntoIterator<Item = Vec<u8>>,
+    ) -> Result<(), AttributeError> {
+        if self.phase == Phase::Closed {
+            return Err(AttributeError::Closed);
+        }
+        let ufrags = self.generation.local.ufrag().len()
+            + self
+                .remote_credentials()
+                .map_or(0, |peer| peer.ufrag().len());
+        let free = self.config.max_check_len.saturating_sub(check_len(ufrags));
+        self.attributes
+            .set(kind, values.into_iter().collect(), free)
+    }
+
     /// Takes the oldest event.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        if let Some(Event::CheckAttribute { .. }) = &event {
+            self.reports.taken();
+        }
+        event
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next; an instant already reached while
@@ -268,7 +348,8 @@ impl Agent {
             });
         }
         let pair = self.checklist.next_deadline().map(|at| (at, Timer::Pair));
-        let pacing = self.pacing.then_some((self.next_slot, Timer::Pacing));
+        let pacing = (self.pacing && self.config.pacing == Pacing::Own)
+            .then_some((self.next_slot, Timer::Pacing));
         let patience = self.failure_at().map(|at| (at, Timer::Patience));
         let (at, timer) = [pacing, pair, patience].into_iter().flatten().min()?;
         Some(Timeout { at, timer })
@@ -350,6 +431,7 @@ impl Agent {
         self.phase = Phase::Closed;
         self.outbox.clear();
         self.events.clear();
+        self.reports = reports::Reports::default();
         self.early.clear();
         let gone = self.checklist.retain_only(None);
         self.transactions.remove_all(gone);
@@ -377,7 +459,10 @@ impl Agent {
                 self.events
                     .retain(|queued| core::mem::discriminant(queued) != kind);
             }
-            Event::Connected | Event::ConsentExpired | Event::Failed => {}
+            Event::Connected
+            | Event::ConsentExpired
+            | Event::CheckAttribute { .. }
+            | Event::Failed => {}
         }
         self.events.push_back(event);
     }

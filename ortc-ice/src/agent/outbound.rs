@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::Agent;
+use crate::attributes::Attributes;
 use crate::generation::Generation;
 use crate::outbox::{Answer, AnswerKind, Outgoing};
 use crate::path::{Ecn, Path, Transmit};
@@ -40,32 +41,46 @@ impl Agent {
         let known = self.transactions.get_mut(id)?;
         known.sent_at = now;
         let transaction = *known;
-        let generation = self.generation(transaction.generation)?;
-        write_check(buf, id, &transaction, generation).ok()??;
+        let generation = of_number(&self.generation, &self.previous, transaction.generation)?;
+        let attributes = (&mut self.attributes, self.config.max_check_len);
+        write_check(buf, id, &transaction, generation, attributes).ok()??;
         self.counters.requests_sent += 1;
         Some(transaction.path)
     }
 
     fn encode_answer(&mut self, buf: &mut Vec<u8>, answer: &Answer) -> Option<Path> {
-        let generation = self.generation(answer.generation)?;
-        write_answer(buf, answer, generation).ok()?;
+        let generation = of_number(&self.generation, &self.previous, answer.generation)?;
+        let attributes = (&mut self.attributes, self.config.max_check_len);
+        write_answer(buf, answer, generation, attributes).ok()?;
         self.counters.responses_sent += 1;
         Some(answer.path)
     }
 
     pub(super) fn generation(&self, number: u32) -> Option<&Generation> {
-        if self.generation.number == number {
-            return Some(&self.generation);
-        }
-        self.previous.as_ref().filter(|old| old.number == number)
+        of_number(&self.generation, &self.previous, number)
     }
 }
+
+fn of_number<'a>(
+    current: &'a Generation,
+    previous: &'a Option<Generation>,
+    number: u32,
+) -> Option<&'a Generation> {
+    if current.number == number {
+        return Some(current);
+    }
+    previous.as_ref().filter(|old| old.number == number)
+}
+
+/// What rides along, and how long a message may become by it.
+type Riding<'a> = (&'a mut Attributes, usize);
 
 fn write_check(
     buf: &mut Vec<u8>,
     id: TransactionId,
     transaction: &Transaction,
     generation: &Generation,
+    (attributes, longest): Riding<'_>,
 ) -> Result<Option<()>, TooLong> {
     let Some(remote) = &generation.remote else {
         return Ok(None);
@@ -77,9 +92,13 @@ fn write_check(
         Role::Controlling => message.controlling(transaction.tie_breaker),
         Role::Controlled => message.controlled(transaction.tie_breaker),
     };
-    if transaction.nominate {
+    if let Some(value) = transaction.nominate {
         message.use_candidate();
+        if value != 0 {
+            message.nomination(value);
+        }
     }
+    attributes.write(&mut message, longest);
     message.integrity(&remote.key).fingerprint();
     Ok(Some(()))
 }
@@ -89,6 +108,7 @@ fn write_answer(
     buf: &mut Vec<u8>,
     answer: &Answer,
     generation: &Generation,
+    (attributes, longest): Riding<'_>,
 ) -> Result<(), TooLong> {
     let class = match answer.kind {
         AnswerKind::Success => Class::Success,
@@ -96,7 +116,10 @@ fn write_answer(
     };
     let mut message = MessageBuilder::new(buf, class, Method::BINDING, answer.id);
     match answer.kind {
-        AnswerKind::Success => _ = message.xor_mapped_address(answer.path.remote),
+        AnswerKind::Success => {
+            message.xor_mapped_address(answer.path.remote);
+            attributes.write(&mut message, longest);
+        }
         AnswerKind::BadRequest => _ = message.error_code(ErrorCode::BAD_REQUEST)?,
         AnswerKind::RoleConflict => _ = message.error_code(ErrorCode::ROLE_CONFLICT)?,
         AnswerKind::Unknown(kinds, count) => {

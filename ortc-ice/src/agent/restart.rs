@@ -61,6 +61,7 @@ impl Agent {
         if let Some(pair) = keep.and_then(|id| self.checklist.get_mut(id)) {
             pair.nominate = false;
         }
+        self.forget_nomination();
         self.remotes.clear();
         self.remote_by_address.clear();
         self.remote_ended = false;

@@ -37,6 +37,7 @@ impl Agent {
     /// Takes the other role (RFC 8445 §7.2.5.1, §7.3.1.1).
     pub(super) fn switch_role(&mut self) {
         self.role = self.role.opposite();
+        self.forget_nomination();
         self.push_event(Event::RoleChanged(self.role));
         self.reprioritize();
         for id in self.checklist.ids() {
@@ -51,12 +52,14 @@ impl Agent {
     }
 
     /// The controlling side tells the peer to use the pair.
-    fn nominate(&mut self, id: PairId) {
+    pub(super) fn nominate(&mut self, id: PairId) {
         if self.role != Role::Controlling {
             return;
         }
+        let value = self.next_nomination();
         if let Some(pair) = self.checklist.get_mut(id) {
             pair.nominate = true;
+            pair.nomination = value;
             if let Some(valid) = pair.valid_mut() {
                 valid.nominated = false;
                 valid.awaiting = None;
@@ -68,7 +71,7 @@ impl Agent {
     /// The controlled side follows USE-CANDIDATE (RFC 8445 §7.3.1.5); `fresh` when the peer's last
     /// check on the pair did not carry it. A pair without a success of our own has to wait for it.
     pub(super) fn follow_wish(&mut self, id: PairId, fresh: bool) {
-        if self.role != Role::Controlled || self.is_consent_over(id) {
+        if self.role != Role::Controlled || self.is_consent_over(id) || self.is_numbered() {
             return;
         }
         let now = self.now;
@@ -95,15 +98,22 @@ impl Agent {
             }
         };
         if switch {
-            // One pair is nominated; what the peer wished before is over.
-            for other in self.checklist.ids() {
-                let pair = self.checklist.get_mut(other).filter(|_| other != id);
-                if let Some(valid) = pair.and_then(|pair| pair.valid_mut()) {
-                    valid.nominated = false;
-                }
-            }
-            self.activate(id);
+            self.adopt(id);
         }
+    }
+
+    /// Follows the peer to a pair: one is nominated, and what the peer wished before is over.
+    pub(super) fn adopt(&mut self, id: PairId) {
+        for other in self.checklist.ids() {
+            if let Some(valid) = self
+                .checklist
+                .get_mut(other)
+                .and_then(|pair| pair.valid_mut())
+            {
+                valid.nominated = other == id;
+            }
+        }
+        self.activate(id);
     }
 
     /// Chooses the pair for data again after something changed.

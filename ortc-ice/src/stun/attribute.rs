@@ -45,6 +45,10 @@ impl AttributeType {
     /// ICE-CONTROLLING (RFC 8445 §16.1).
     pub const ICE_CONTROLLING: Self = Self(0x802A);
 
+    /// NOMINATION (draft-thatcher-ice-renomination §4), by the number and with the 32 bits that
+    /// libwebrtc gives it.
+    pub const NOMINATION: Self = Self(0xC001);
+
     /// A receiver that does not know it must not act on the message (RFC 8489 §14).
     #[must_use]
     pub const fn is_comprehension_required(self) -> bool {

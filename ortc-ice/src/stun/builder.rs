@@ -85,6 +85,11 @@ impl<'a> MessageBuilder<'a> {
         self.fixed(AttributeType::USE_CANDIDATE, [])
     }
 
+    /// Appends NOMINATION.
+    pub fn nomination(&mut self, value: u32) -> &mut Self {
+        self.fixed(AttributeType::NOMINATION, value.to_be_bytes())
+    }
+
     /// Appends XOR-MAPPED-ADDRESS.
     pub fn xor_mapped_address(&mut self, address: SocketAddr) -> &mut Self {
         const KIND: AttributeType = AttributeType::XOR_MAPPED_ADDRESS;
@@ -138,6 +143,12 @@ impl<'a> MessageBuilder<'a> {
         self.set_length(self.body_len() + ATTRIBUTE_HEADER_LEN + 4);
         let crc = fingerprint::of(self.out.get(self.start..).unwrap_or_default());
         self.fixed(AttributeType::FINGERPRINT, crc.to_be_bytes())
+    }
+
+    /// How many octets the message has so far.
+    #[must_use]
+    pub fn message_len(&self) -> usize {
+        self.out.len() - self.start
     }
 
     fn id(&self) -> TransactionId {

@@ -154,6 +154,7 @@ pub struct Message<'a> {
     controlling: Option<u64>,
     controlled: Option<u64>,
     use_candidate: bool,
+    nomination: Option<u32>,
     mapped: Option<SocketAddr>,
     error: Option<ErrorCode<'a>>,
 }
@@ -201,6 +202,7 @@ impl<'a> Message<'a> {
             controlling: None,
             controlled: None,
             use_candidate: false,
+            nomination: None,
             mapped: None,
             error: None,
         };
@@ -262,6 +264,12 @@ impl<'a> Message<'a> {
             AttributeType::ICE_CONTROLLED => {
                 let octets = *<&[u8; 8]>::try_from(value).map_err(|_| malformed)?;
                 self.controlled.get_or_insert(u64::from_be_bytes(octets));
+            }
+            AttributeType::NOMINATION => {
+                // Not ours to refuse a check for: it is optional, and others gave it other forms.
+                if let Ok(octets) = <&[u8; 4]>::try_from(value) {
+                    self.nomination.get_or_insert(u32::from_be_bytes(*octets));
+                }
             }
             AttributeType::XOR_MAPPED_ADDRESS => {
                 let address = parse_xor_address(value, self.id).ok_or(malformed)?;
@@ -340,6 +348,12 @@ impl<'a> Message<'a> {
         self.use_candidate
     }
 
+    /// NOMINATION, when it has 32 bits.
+    #[must_use]
+    pub const fn nomination(&self) -> Option<u32> {
+        self.nomination
+    }
+
     /// XOR-MAPPED-ADDRESS.
     #[must_use]
     pub const fn xor_mapped_address(&self) -> Option<SocketAddr> {
@@ -362,6 +376,12 @@ impl<'a> Message<'a> {
     #[must_use]
     pub const fn has_fingerprint(&self) -> bool {
         self.fingerprint.is_some()
+    }
+
+    /// The attributes that count: those in front of MESSAGE-INTEGRITY, or all when there is none.
+    pub fn covered_attributes(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
+        self.attributes()
+            .take_while(|attribute| attribute.kind != AttributeType::MESSAGE_INTEGRITY)
     }
 
     /// The comprehension-required attributes that we do not know (RFC 8489 §6.3), in their order;

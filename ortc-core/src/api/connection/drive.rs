@@ -292,7 +292,7 @@ impl RTCConnection {
             IceEvent::RoleChanged(role) => tracing::debug!(?role, "ICE role"),
             IceEvent::PathSuspected(_) => tracing::debug!("the active path is suspected"),
             // Consent expires only once something was connected; nothing else concerns us.
-            IceEvent::ConsentExpired | _ => {}
+            IceEvent::ConsentExpired | IceEvent::CheckAttribute { .. } | _ => {}
         }
     }
 
