@@ -22,6 +22,8 @@ pub(super) struct Hub {
     pub(super) now: Instant,
     /// Where each peer is; a peer that is gone is nowhere.
     pub(super) at: Vec<Option<SocketAddr>>,
+    /// When each check left our connections.
+    pub(super) checked_at: Vec<Instant>,
     wire: VecDeque<(Path, Vec<u8>)>,
     pub(super) unknown: usize,
     /// Every check that came to us.
@@ -37,11 +39,12 @@ impl Hub {
         let now = call(0).net.now();
         let options = SocketOptions::new([5; 32]).local_address(address_a());
         Self {
-            socket: RTCSocket::new(options).unwrap(),
+            socket: RTCSocket::new(options, now).unwrap(),
             ours: BTreeMap::new(),
             peers: Vec::new(),
             at: Vec::new(),
             now,
+            checked_at: Vec::new(),
             wire: VecDeque::new(),
             unknown: 0,
             checks: Vec::new(),
@@ -118,6 +121,9 @@ impl Hub {
             let mut buf = Vec::new();
             for connection in self.ours.values_mut() {
                 while let Some(sent) = connection.poll_transmit(&mut buf, self.now) {
+                    if buf.starts_with(&[0, 1]) {
+                        self.checked_at.push(self.now);
+                    }
                     self.wire.push_back((sent.path, core::mem::take(&mut buf)));
                 }
             }

@@ -54,6 +54,28 @@ fn rtc_socket_admits_connections_with_credentials_of_their_own() {
     );
 }
 
+/// RFC 8445 §14.2: however many agents there are, one `Ta`.
+#[test]
+fn rtc_socket_spreads_the_checks_of_all_its_connections() {
+    let mut hub = Hub::new();
+    let ids: Vec<_> = (0..30).map(|_| hub.add(false)).collect();
+    let start = hub.now;
+    for id in &ids {
+        let peer = hub.peer(*id);
+        hub.at[peer] = None;
+        hub.answer(*id, peer);
+        let ours = hub.ours.get_mut(id).unwrap();
+        ours.set_remote_candidate(&candidate(peer_address(peer)), start)
+            .unwrap();
+    }
+    hub.run(ms(1_000));
+    let times: Vec<_> = hub.checked_at.iter().map(|at| *at - start).collect();
+    assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= ms(5)));
+    // And no slot is left out while somebody wants one.
+    assert_eq!(times[29], ms(29 * 5));
+    assert!(times.len() > 150, "{} checks in a second", times.len());
+}
+
 #[test]
 fn rtc_socket_follows_restarts_and_forgets_all_of_a_closed_connection() {
     let mut hub = Hub::new();

@@ -205,7 +205,11 @@ impl RTCConnection {
             .transport
             .ice
             .poll_timeout()
-            .map(|timeout| (timeout.at, Timer::Ice));
+            .map(|timeout| timeout.at)
+            .into_iter()
+            .chain(self.slot())
+            .min()
+            .map(|at| (at, Timer::Ice));
         // Without a path nothing of DTLS can leave, so none of it is due.
         let running = self.transport.running().filter(|_| path.is_some());
         let dtls = running.and_then(|running| {
@@ -245,9 +249,28 @@ impl RTCConnection {
                 self.on_dtls(event, now);
             }
             if quiet || self.open().is_err() {
-                return;
+                break;
             }
         }
+        self.use_slots(now);
+    }
+
+    /// Checks on a shared socket leave in its slots.
+    fn use_slots(&mut self, now: Instant) {
+        let ice = &mut self.transport.ice;
+        if let Some(link) = &mut self.link {
+            link.slots.run(ice.wants_slot(), now, || {
+                ice.grant_slot(now);
+                ice.wants_slot()
+            });
+        }
+    }
+
+    /// When a check leaves on a shared socket.
+    fn slot(&self) -> Option<Instant> {
+        let link = self.link.as_ref()?;
+        let waits = || self.transport.ice.wants_slot().then_some(self.now);
+        link.slots.taken().or_else(waits)
     }
 
     fn next_dtls_event(&mut self) -> Option<DtlsEvent> {

@@ -29,7 +29,7 @@ use super::options::{LocalCandidates, RTCConnectionOptions};
 use super::side::{
     CertificateFingerprint, RTCConnectionSide, RTCDtlsConnectionInfo, RTCIceConnectionInfo,
 };
-use super::socket::{ConnectionId, SocketChange, SocketUpdate};
+use super::socket::{ConnectionId, Slots, SocketChange, SocketUpdate};
 use super::stream::MediaStream;
 use super::track::RTCTrack;
 
@@ -135,6 +135,7 @@ enum Applied {
 struct Link {
     id: ConnectionId,
     updates: VecDeque<SocketUpdate>,
+    slots: Slots,
 }
 
 /// What went through, in datagrams and octets.
@@ -186,7 +187,7 @@ impl RTCConnection {
         }
         let mut agent = ortc_ice::Agent::new(ice, ice_seed, now);
         if let Some(shared) = &shared {
-            agent.set_transaction_tag(shared.tag.clone());
+            agent.share_socket(shared.tag.clone());
         }
         let mut dtls = ortc_dtls::Config::new(certificate.clone(), Arc::clone(&options.provider))
             .mtu(options.mtu)?
@@ -246,6 +247,7 @@ impl RTCConnection {
             link: shared.as_ref().map(|shared| Link {
                 id: shared.id,
                 updates: VecDeque::new(),
+                slots: Slots::new(shared.slots.clone()),
             }),
             expectation: Expectation::Nothing,
             tone_handlers: BTreeSet::new(),

@@ -14,7 +14,7 @@ use super::super::error::{ConnectionError, DescriptionError, DtlsError};
 use super::super::event::{DisconnectReason, Event};
 use super::super::options::LocalCandidates;
 use super::super::side::RTCIceConnectionInfo;
-use super::super::socket::{RTCSocket, SocketChange, SocketUpdate};
+use super::super::socket::{RTCSocket, Slots, SocketChange, SocketUpdate};
 use super::{Applied, Discovered, Expectation, Link, RTCConnection, State};
 
 /// Local addresses that one connection gathers from.
@@ -332,11 +332,18 @@ impl RTCConnection {
         self.rng.fill_bytes(&mut seed);
         let credentials = self.transport.ice.local_credentials().clone();
         let addresses = self.gathering.addresses.clone();
-        let (socket, place) = RTCSocket::of(addresses, self.certificate.clone(), credentials, seed);
-        self.transport.ice.set_transaction_tag(place.tag);
+        let (socket, place) = RTCSocket::of(
+            addresses,
+            self.certificate.clone(),
+            credentials,
+            seed,
+            self.now,
+        );
+        self.transport.ice.share_socket(place.tag);
         self.link = Some(Link {
             id: place.id,
             updates: std::collections::VecDeque::new(),
+            slots: Slots::new(place.slots),
         });
         if let Some(ice) = &self.remote.ice {
             let ufrag = ice.username_frag.clone();

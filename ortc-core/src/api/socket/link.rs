@@ -6,9 +6,11 @@ use ortc_dtls::Certificate;
 use ortc_ice::{Credentials, Path, TransactionTag};
 
 use super::ConnectionId;
+use super::slots::SlotClock;
 
 /// A place on a socket, for [`RTCConnectionOptions::socket`](super::RTCConnectionOptions::socket).
-/// Immutable: the connection that gets it can live on another thread.
+/// The connection that gets it can live on another thread: what it shares with the socket does not
+/// change, but for the time of the next free slot for a check, which needs no lock.
 #[derive(Clone, Debug)]
 pub struct SharedSocket {
     pub(crate) id: ConnectionId,
@@ -17,6 +19,7 @@ pub struct SharedSocket {
     pub(crate) addresses: Vec<SocketAddr>,
     /// What its transaction ids say, so that answers find it.
     pub(crate) tag: TransactionTag,
+    pub(crate) slots: SlotClock,
 }
 
 impl SharedSocket {

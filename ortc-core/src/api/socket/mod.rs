@@ -7,8 +7,10 @@ mod link;
 mod options;
 mod registry;
 mod routing;
+mod slots;
 
 use core::net::SocketAddr;
+use core::time::Duration;
 use std::time::Instant;
 
 use ortc_dtls::Certificate;
@@ -21,11 +23,13 @@ use crate::demux::{Layer, layer};
 
 use self::claims::Proof;
 use self::routing::{Router, Sharing};
+use self::slots::SlotClock;
 
 pub use self::held::{MAX_HELD_CHECKS, Pending};
 pub(crate) use self::link::SocketChange;
 pub use self::link::{SharedSocket, SocketUpdate};
 pub use self::options::SocketOptions;
+pub(crate) use self::slots::Slots;
 
 /// Names a connection on its socket; of two, the later one is the greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +45,9 @@ pub enum SocketError {
     /// A certificate could not be made.
     #[error("the certificate could not be made")]
     Certificate(#[from] ortc_dtls::CertificateError),
+    /// `Ta` is out of its range.
+    #[error("ta must be 5 ms to 1 s")]
+    Ta,
     /// As many connections as the bound allows.
     #[error("the socket has {MAX_CONNECTIONS} connections: close some or bind another socket")]
     Full,
@@ -60,6 +67,10 @@ pub enum Route {
 
 /// Connections on one socket.
 pub const MAX_CONNECTIONS: usize = 65_536;
+
+/// Pacing intervals that an option may name (RFC 8445 §14.2).
+const TA_RANGE: core::ops::RangeInclusive<Duration> =
+    Duration::from_millis(5)..=Duration::from_secs(1);
 
 /// A local socket that several connections use: media forking, where one signalled description
 /// gets many answers, or many connections behind one port.
@@ -86,9 +97,9 @@ pub const MAX_CONNECTIONS: usize = 65_536;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let address = "192.0.2.1:5000".parse()?;
-/// let mut socket = RTCSocket::new(SocketOptions::new([1; 32]).local_address(address))?;
-/// // Two answers to one description: same credentials, same certificate.
 /// let now = Instant::now();
+/// let mut socket = RTCSocket::new(SocketOptions::new([1; 32]).local_address(address), now)?;
+/// // Two answers to one description: same credentials, same certificate.
 /// let desk = RTCConnection::new(RTCConnectionOptions::new([2; 32]).socket(socket.fork()?), now)?;
 /// let mobile = RTCConnection::new(RTCConnectionOptions::new([3; 32]).socket(socket.fork()?), now)?;
 /// assert_eq!(desk.local().ice, mobile.local().ice);
@@ -104,6 +115,7 @@ pub struct RTCSocket {
     shared: Credentials,
     rng: ChaCha20Rng,
     router: Router,
+    slots: SlotClock,
 }
 
 impl RTCSocket {
@@ -111,15 +123,21 @@ impl RTCSocket {
     ///
     /// # Errors
     ///
-    /// [`SocketError::Certificate`] when none was given and none could be made.
-    pub fn new(options: SocketOptions) -> Result<Self, SocketError> {
+    /// [`SocketError::Certificate`] when none was given and none could be made,
+    /// [`SocketError::Ta`] for an interval out of its range.
+    pub fn new(options: SocketOptions, now: Instant) -> Result<Self, SocketError> {
+        if !TA_RANGE.contains(&options.ta) {
+            return Err(SocketError::Ta);
+        }
         let certificate = match options.certificate {
             Some(certificate) => certificate,
             None => Certificate::generate(&options.provider)?,
         };
         let mut rng = ChaCha20Rng::from_seed(options.seed);
         let shared = generate_credentials(&mut rng);
-        Ok(Self::with(options.addresses, certificate, shared, rng))
+        let slots = SlotClock::new(options.ta, now);
+        let addresses = options.addresses;
+        Ok(Self::with(addresses, certificate, shared, slots, rng))
     }
 
     /// The socket of a connection that owned it, with a place for that connection.
@@ -128,9 +146,16 @@ impl RTCSocket {
         certificate: Certificate,
         credentials: Credentials,
         seed: [u8; 32],
+        now: Instant,
     ) -> (Self, SharedSocket) {
         let rng = ChaCha20Rng::from_seed(seed);
-        let mut socket = Self::with(addresses, certificate, credentials, rng);
+        let mut socket = Self::with(
+            addresses,
+            certificate,
+            credentials,
+            SlotClock::new(*TA_RANGE.start(), now),
+            rng,
+        );
         let place = socket.fork().expect("an empty socket has a place");
         (socket, place)
     }
@@ -139,6 +164,7 @@ impl RTCSocket {
         addresses: Vec<SocketAddr>,
         certificate: Certificate,
         shared: Credentials,
+        slots: SlotClock,
         mut rng: ChaCha20Rng,
     ) -> Self {
         let (mut hash_key, mut tag_key) = ([0; 16], [0; 16]);
@@ -150,6 +176,7 @@ impl RTCSocket {
             shared,
             rng,
             router: Router::new(hash_key, tag_key),
+            slots,
         }
     }
 
@@ -192,6 +219,7 @@ impl RTCSocket {
             certificate: self.certificate.clone(),
             addresses: self.addresses.clone(),
             tag: self.router.tag(id),
+            slots: self.slots.clone(),
         })
     }
 
