@@ -19,15 +19,16 @@ fn is_request(datagram: &[u8]) -> bool {
 }
 
 /// The next check that a connection wants to send.
-fn check_of(connection: &mut RTCConnection, hub_now: std::time::Instant) -> Vec<u8> {
+fn check_of(connection: &mut RTCConnection, now: std::time::Instant) -> Vec<u8> {
     let mut buf = Vec::new();
-    while connection.poll_transmit(&mut buf, hub_now).is_some() {
-        if is_request(&buf) {
-            return buf;
-        }
+    let next = || {
         buf.clear();
-    }
-    panic!("no check waits");
+        connection.poll_transmit(&mut buf, now)?;
+        Some(buf.clone())
+    };
+    core::iter::from_fn(next)
+        .find(|sent| is_request(sent))
+        .unwrap()
 }
 
 fn expired(connection: &mut RTCConnection) -> bool {
