@@ -219,6 +219,9 @@ mod transport;
 
 pub use api::*;
 pub use ortc_dtls::{self as dtls, Certificate, Fingerprint, HashAlgorithm, PeerVerification};
-pub use ortc_ice::{self as ice, Datagram, Ecn, Path, RolePolicy, Transmit};
+pub use ortc_ice::{
+    self as ice, Datagram, Ecn, Path, RolePolicy, ServerScheme, ServerTransport, ServerUri,
+    ServerUriError, Transmit,
+};
 pub use ortc_srtp::Profile;
 pub use stats::{ConnectionStats, DropReason, Drops, DtlsStats, ReceiveTrackStats, SendTrackStats};

@@ -6,7 +6,7 @@ use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 use thiserror::Error;
 
 use crate::credentials::is_ice_chars;
-use crate::path::Transport;
+use crate::path::{Path, Transport};
 
 /// The type of a candidate (RFC 8445 §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +34,32 @@ impl CandidateKind {
     }
 }
 
+/// How a TCP candidate gets its connections (RFC 6544 §4.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TcpType {
+    /// It opens connections from a port of the moment, and is signalled with port 9.
+    Active,
+    /// It accepts connections.
+    Passive,
+    /// Both sides open one connection at the same time.
+    SimultaneousOpen,
+}
+
+impl TcpType {
+    /// What the other end of its connections is (RFC 6544 §6.2).
+    #[must_use]
+    pub const fn counterpart(self) -> Self {
+        match self {
+            Self::Active => Self::Passive,
+            Self::Passive => Self::Active,
+            Self::SimultaneousOpen => Self::SimultaneousOpen,
+        }
+    }
+}
+
+/// The port of an active candidate in signalling: discard (RFC 6544 §4.5).
+const DISCARD: u16 = 9;
+
 /// The component of everything: RTP and RTCP share it (RFC 5761).
 pub(crate) const COMPONENT: u16 = 1;
 
@@ -45,12 +71,15 @@ const FOUNDATION_MAX: usize = 32;
 pub struct Candidate {
     foundation: String,
     component: u16,
-    transport: Transport,
+    /// `None` is UDP.
+    tcp: Option<TcpType>,
     priority: u32,
     address: SocketAddr,
     base: SocketAddr,
     kind: CandidateKind,
     related: Option<SocketAddr>,
+    /// The server that it was learned from, part of its foundation; only of our own.
+    server: Option<IpAddr>,
     local_preference: Option<u16>,
 }
 
@@ -83,19 +112,91 @@ impl Candidate {
     /// [`CandidateError::Address`] when nothing can be received there.
     pub fn host(address: SocketAddr) -> Result<Self, CandidateError> {
         check_address(address)?;
+        Ok(Self::local(CandidateKind::Host, None, address, address))
+    }
+
+    /// A host candidate of our own over TCP (RFC 6544 §5.1). Of an active one only the IP address
+    /// counts: its base has port 0, for a port of the moment, and it is signalled with port 9. The
+    /// others are addresses of listening sockets.
+    ///
+    /// # Errors
+    ///
+    /// [`CandidateError::Address`] when nothing can be received there.
+    pub fn host_tcp(mut address: SocketAddr, kind: TcpType) -> Result<Self, CandidateError> {
+        let mut base = address;
+        if kind == TcpType::Active {
+            address.set_port(DISCARD);
+            base.set_port(0);
+        }
+        check_address(address)?;
+        Ok(Self::local(CandidateKind::Host, Some(kind), address, base))
+    }
+
+    /// A candidate of our own as a STUN server saw it, over UDP, and the address of the socket that
+    /// it was asked from (RFC 8445 §5.1.1.2). [`with_tcp_type`](Self::with_tcp_type) makes it one
+    /// over TCP.
+    ///
+    /// # Errors
+    ///
+    /// [`CandidateError::Address`] when one of the two is no unicast address with a port.
+    pub fn server_reflexive(
+        address: SocketAddr,
+        base: SocketAddr,
+        server: IpAddr,
+    ) -> Result<Self, CandidateError> {
+        check_address(address)?;
+        check_address(base)?;
+        let candidate = Self::local(CandidateKind::ServerReflexive, None, address, base);
+        Ok(Self {
+            related: Some(base),
+            server: Some(server),
+            ..candidate
+        })
+    }
+
+    /// A candidate of our own on a TURN server, with our address as that server saw it (RFC 8445
+    /// §5.1.1.2). Its base is the relayed address: the path of its pairs begins there, and whoever
+    /// owns the allocation wraps what leaves on it.
+    ///
+    /// # Errors
+    ///
+    /// [`CandidateError::Address`] when the relayed address is no unicast address with a port.
+    pub fn relayed(
+        address: SocketAddr,
+        mapped: SocketAddr,
+        server: IpAddr,
+    ) -> Result<Self, CandidateError> {
+        check_address(address)?;
+        let candidate = Self::local(CandidateKind::Relayed, None, address, address);
+        Ok(Self {
+            related: Some(mapped),
+            server: Some(server),
+            ..candidate
+        })
+    }
+
+    /// One of our own, with the priority that it has if it stays the best of its kind.
+    fn local(
+        kind: CandidateKind,
+        tcp: Option<TcpType>,
+        address: SocketAddr,
+        base: SocketAddr,
+    ) -> Self {
         let mut candidate = Self {
             foundation: String::new(),
             component: COMPONENT,
-            transport: Transport::Udp,
+            tcp,
             priority: 0,
             address,
-            base: address,
-            kind: CandidateKind::Host,
+            base,
+            kind,
             related: None,
+            server: None,
             local_preference: None,
         };
-        candidate.priority = priority(candidate.kind, u16::MAX);
-        Ok(candidate)
+        let preference = candidate.preference_at(0);
+        candidate.priority = priority(candidate.type_preference(), preference);
+        candidate
     }
 
     /// A candidate of the peer, as it was signalled, over UDP. The zone of a link-local address
@@ -127,28 +228,47 @@ impl Candidate {
         Ok(Self {
             foundation: foundation.to_owned(),
             component,
-            transport: Transport::Udp,
+            tcp: None,
             priority,
             address,
             base: address,
             kind,
             related,
+            server: None,
             local_preference: None,
         })
     }
 
+    /// The same candidate over TCP (RFC 6544): one of the peer as it was signalled, or a
+    /// server-reflexive one of ours.
+    #[must_use]
+    pub fn with_tcp_type(mut self, kind: TcpType) -> Self {
+        self.tcp = Some(kind);
+        if self.server.is_some() {
+            let preference = self.local_preference.unwrap_or(self.preference_at(0));
+            self.priority = priority(self.type_preference(), preference);
+        }
+        self
+    }
+
     /// The peer's address as a check showed it (RFC 8445 §7.3.1.3). A PRIORITY that no candidate can
     /// have (§5.1.2) counts as the nearest that one can.
-    pub(crate) fn remote_reflexive(foundation: String, priority: u32, address: SocketAddr) -> Self {
+    pub(crate) fn remote_reflexive(
+        foundation: String,
+        priority: u32,
+        address: SocketAddr,
+        tcp: Option<TcpType>,
+    ) -> Self {
         Self {
             foundation,
             component: COMPONENT,
-            transport: Transport::Udp,
+            tcp,
             priority: priority.clamp(1, PRIORITY_MAX),
             address,
             base: address,
             kind: CandidateKind::PeerReflexive,
             related: None,
+            server: None,
             local_preference: None,
         }
     }
@@ -165,13 +285,14 @@ impl Candidate {
         }
     }
 
-    /// The same candidate with this local preference (RFC 8445 §5.1.2.1), higher is better; without
-    /// it the agent prefers in the order in which candidates are added, IPv6 and IPv4 in turn
-    /// (RFC 8421 §4), loopback last.
+    /// The same candidate with this local preference (RFC 8445 §5.1.2.1), higher is better; over TCP
+    /// its upper three bits are the direction preference of RFC 6544 §4.2. Without it the agent
+    /// prefers in the order in which candidates are added, IPv6 and IPv4 in turn (RFC 8421 §4),
+    /// loopback last, and a server-reflexive one as much as its base.
     #[must_use]
     pub fn with_local_preference(mut self, preference: u16) -> Self {
         self.local_preference = Some(preference);
-        self.priority = priority(self.kind, preference);
+        self.priority = priority(self.type_preference(), preference);
         self
     }
 
@@ -187,10 +308,10 @@ impl Candidate {
         self.component
     }
 
-    /// What carries its datagrams.
+    /// How it gets its connections; `None` of a candidate over UDP.
     #[must_use]
-    pub const fn transport(&self) -> Transport {
-        self.transport
+    pub const fn tcp_type(&self) -> Option<TcpType> {
+        self.tcp
     }
 
     /// The priority, 1 to 2^31 - 1, higher is better.
@@ -217,6 +338,12 @@ impl Candidate {
         self.kind
     }
 
+    /// The server that a reflexive or relayed candidate of our own was learned from.
+    #[must_use]
+    pub const fn server(&self) -> Option<IpAddr> {
+        self.server
+    }
+
     /// The related address (RFC 8839 §5.1), for diagnostics only.
     #[must_use]
     pub const fn related_address(&self) -> Option<SocketAddr> {
@@ -231,21 +358,113 @@ impl Candidate {
     pub(crate) fn place(&mut self, foundation: String, preference: u16) {
         self.foundation = foundation;
         self.local_preference = Some(preference);
-        self.priority = priority(self.kind, preference);
+        self.priority = priority(self.type_preference(), preference);
     }
 
-    /// Whether foundations are equal by RFC 8445 §5.1.1.3: kind, base address and transport (the
-    /// server, its fourth part, is that of reflexive and relayed candidates).
+    /// Any other candidate is better than this one from now on.
+    pub(crate) const fn demote(&mut self) {
+        self.priority = 1;
+    }
+
+    /// Whether foundations are equal by RFC 8445 §5.1.1.3: kind, base address, server and transport.
     pub(crate) fn shares_foundation(&self, other: &Self) -> bool {
-        (self.kind, self.base.ip(), self.transport)
-            == (other.kind, other.base.ip(), other.transport)
+        (self.kind, self.base.ip(), self.server, self.is_tcp())
+            == (other.kind, other.base.ip(), other.server, other.is_tcp())
+    }
+
+    pub(crate) const fn is_tcp(&self) -> bool {
+        self.tcp.is_some()
+    }
+
+    /// Whether it is what we send from: all but reflexive ones.
+    pub(crate) const fn is_base(&self) -> bool {
+        matches!(self.kind, CandidateKind::Host | CandidateKind::Relayed)
+    }
+
+    /// Whether an agent may have it on its local side by command.
+    pub(crate) const fn is_addable(&self) -> bool {
+        match self.kind {
+            CandidateKind::Host => true,
+            CandidateKind::ServerReflexive | CandidateKind::Relayed => self.server.is_some(),
+            CandidateKind::PeerReflexive => false,
+        }
+    }
+
+    /// The local preference with this many better ones of the same kind: over TCP the direction
+    /// comes first (RFC 6544 §4.2).
+    pub(crate) fn preference_at(&self, rank: u16) -> u16 {
+        let (top, direction, loopback) = match self.tcp {
+            None => (u16::MAX, 0, LOOPBACK_PENALTY),
+            Some(kind) => (
+                OTHER_MAX,
+                self.direction_preference(kind),
+                OTHER_MAX / 2 + 1,
+            ),
+        };
+        let penalty = match self.base.ip().is_loopback() {
+            true => loopback,
+            false => 0,
+        };
+        top.saturating_sub(rank).saturating_sub(penalty) | direction << 13
+    }
+
+    /// The local preference of a candidate whose base has this one.
+    pub(crate) fn preference_like(&self, base: u16) -> u16 {
+        match self.tcp {
+            None => base,
+            Some(kind) => base & OTHER_MAX | self.direction_preference(kind) << 13,
+        }
+    }
+
+    /// RFC 6544 §4.2.
+    const fn direction_preference(&self, kind: TcpType) -> u16 {
+        let mapped = matches!(
+            self.kind,
+            CandidateKind::ServerReflexive | CandidateKind::PeerReflexive
+        );
+        match (kind, mapped) {
+            (TcpType::Active, false) | (TcpType::SimultaneousOpen, true) => 6,
+            (TcpType::Passive, false) | (TcpType::Active, true) => 4,
+            (TcpType::SimultaneousOpen, false) | (TcpType::Passive, true) => 2,
+        }
+    }
+
+    /// The type preference: that of the kind, and over TCP one below those of all kinds over UDP but
+    /// the relayed, as RFC 6544 §4.2 recommends for media.
+    const fn type_preference(&self) -> u8 {
+        type_preference(self.kind, self.is_tcp())
     }
 
     /// PRIORITY in a check from this candidate: what it would have as a peer-reflexive one (RFC
     /// 8445 §7.1.1).
     pub(crate) fn reflexive_priority(&self) -> u32 {
-        let preference = self.local_preference.unwrap_or(u16::MAX);
-        priority(CandidateKind::PeerReflexive, preference)
+        let preference = self.local_preference.unwrap_or(self.preference_at(0));
+        let kind = type_preference(CandidateKind::PeerReflexive, self.is_tcp());
+        priority(kind, preference)
+    }
+
+    /// What a check from this local candidate to a remote one leaves on; over TCP a stream has to be
+    /// opened first.
+    pub(crate) fn path_to(&self, remote: &Self) -> Path {
+        Path {
+            transport: match self.tcp {
+                None => Transport::Udp,
+                Some(_) => Transport::Unopened,
+            },
+            local: self.base,
+            remote: self.destination(remote),
+        }
+    }
+
+    /// Whether a datagram on this path arrived at the socket of this local candidate; streams that
+    /// were opened here are found by their pair.
+    pub(crate) fn receives_on(&self, path: &Path) -> bool {
+        let transport = match path.transport {
+            Transport::Udp => self.tcp.is_none(),
+            Transport::Stream(_) => self.is_tcp(),
+            Transport::Unopened => false,
+        };
+        transport && self.base == path.local
     }
 
     /// The same remote candidate with its address as a check showed it: in its zone.
@@ -267,10 +486,12 @@ impl Candidate {
     }
 
     /// Whether pairs of the two may be formed: same component, transport and address family, and
-    /// link-local IPv6 only with its like (RFC 8445 §6.1.2.2).
+    /// link-local IPv6 only with its like (RFC 8445 §6.1.2.2); over TCP active with passive, and
+    /// simultaneous-open with its like. A passive one waits for the peer (RFC 6544 §6.2).
     pub(crate) fn pairs_with(&self, remote: &Self) -> bool {
         self.component == remote.component
-            && self.transport == remote.transport
+            && self.tcp.map(TcpType::counterpart) == remote.tcp
+            && self.tcp != Some(TcpType::Passive)
             && self.address.is_ipv4() == remote.address.is_ipv4()
             && is_link_local(self.address.ip()) == is_link_local(remote.address.ip())
     }
@@ -283,11 +504,18 @@ impl fmt::Debug for Candidate {
             priority,
             address,
             kind,
+            tcp,
             ..
         } = self;
+        let over = match tcp {
+            None => "",
+            Some(TcpType::Active) => " tcp active",
+            Some(TcpType::Passive) => " tcp passive",
+            Some(TcpType::SimultaneousOpen) => " tcp so",
+        };
         write!(
             f,
-            "Candidate({kind:?} {address} foundation {foundation} priority {priority})"
+            "Candidate({kind:?}{over} {address} foundation {foundation} priority {priority})"
         )
     }
 }
@@ -295,9 +523,24 @@ impl fmt::Debug for Candidate {
 /// The highest priority (RFC 8445 §5.1.2).
 const PRIORITY_MAX: u32 = (1 << 31) - 1;
 
+/// The highest other-preference of a TCP candidate (RFC 6544 §4.2).
+const OTHER_MAX: u16 = (1 << 13) - 1;
+
+/// The loopback interface is preferred less than any other.
+const LOOPBACK_PENALTY: u16 = 32_768;
+
+const fn type_preference(kind: CandidateKind, is_tcp: bool) -> u8 {
+    match (kind, is_tcp) {
+        (_, false) | (CandidateKind::Relayed, true) => kind.preference(),
+        (CandidateKind::Host, true) => 90,
+        (CandidateKind::PeerReflexive, true) => 80,
+        (CandidateKind::ServerReflexive, true) => 75,
+    }
+}
+
 /// RFC 8445 §5.1.2.1.
-fn priority(kind: CandidateKind, local_preference: u16) -> u32 {
-    u32::from(kind.preference()) << 24
+fn priority(type_preference: u8, local_preference: u16) -> u32 {
+    u32::from(type_preference) << 24
         | u32::from(local_preference) << 8
         | (256 - u32::from(COMPONENT))
 }

@@ -56,6 +56,10 @@ impl EarlyChecks {
         self.0.contains_key(path)
     }
 
+    pub(crate) fn retain(&mut self, keep: impl Fn(&Path) -> bool) {
+        self.0.retain(|path, _| keep(path));
+    }
+
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }

@@ -109,6 +109,7 @@ mod config;
 mod credentials;
 mod early;
 mod event;
+mod gather;
 mod generation;
 mod ladder;
 mod outbox;
@@ -117,21 +118,31 @@ mod pair;
 mod path;
 mod random;
 mod role;
+mod server_uri;
 mod slots;
 mod stats;
+mod stream;
 pub mod stun;
 mod tag;
 mod transaction;
+pub mod turn;
 
 pub use self::agent::{Agent, AgentError};
 pub use self::attributes::AttributeError;
-pub use self::candidate::{Candidate, CandidateError, CandidateKind};
+pub use self::candidate::{Candidate, CandidateError, CandidateKind, TcpType};
 pub use self::config::{Config, ConfigError};
 pub use self::credentials::{Credentials, CredentialsError};
 pub use self::event::{Event, PathState};
+pub use self::gather::{
+    Behaviour, BehaviourCheck, BehaviourError, Filtering, GatherConfig, GatherConfigError,
+    GatherError, GatherEvent, Gathered, Gatherer, LocalCandidate, Mapping, QueryId,
+    ServerCredentials, ServerError, ServerId,
+};
 pub use self::pacer::Pacer;
 pub use self::pair::PairState;
 pub use self::path::{Datagram, Ecn, Path, StreamId, Timeout, Timer, Transmit, Transport};
 pub use self::role::{Role, RolePolicy};
+pub use self::server_uri::{ServerScheme, ServerTransport, ServerUri, ServerUriError};
 pub use self::stats::{Counters, DropReason, PairStats, Stats};
+pub use self::stream::{OpenStream, Security};
 pub use self::tag::TransactionTag;

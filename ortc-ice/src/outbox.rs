@@ -82,6 +82,16 @@ impl Outbox {
         Some(next)
     }
 
+    /// Forgets answers that cannot leave any more; checks are forgotten with their transactions.
+    pub(crate) fn retain_answers(&mut self, keep: impl Fn(&Path) -> bool) {
+        self.queue.retain(|queued| match queued {
+            Outgoing::Check(_) => true,
+            Outgoing::Answer(answer) => keep(&answer.path),
+        });
+        let is_answer = |queued: &&Outgoing| matches!(queued, Outgoing::Answer(_));
+        self.answers = self.queue.iter().filter(is_answer).count();
+    }
+
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }

@@ -17,6 +17,9 @@ pub enum Transport {
     Udp,
     /// A byte stream of the embedder.
     Stream(StreamId),
+    /// A byte stream that is not open yet, or not any more: of pairs over TCP in statistics; nothing
+    /// is sent there.
+    Unopened,
 }
 
 /// A transport with a local and a remote address: what a socket can send on.
@@ -118,4 +121,9 @@ pub enum Timer {
     Pair,
     /// The end of patience (RFC 8863 §4).
     Patience,
+    /// Of a gatherer: a request to a server that is not answered, the next keepalive, a name that
+    /// is not resolved, a stream that does not open.
+    Server,
+    /// A TURN client: an unanswered request, or the next refresh of what it holds.
+    Relay,
 }

@@ -1,7 +1,7 @@
 //! What an application can do wrong, in sentences that say what to do.
 
 use ortc_dtls::FingerprintError;
-use ortc_ice::{CandidateError, CredentialsError};
+use ortc_ice::{CandidateError, CredentialsError, ServerUriError};
 use thiserror::Error;
 
 use super::stream::MediaKind;
@@ -43,7 +43,8 @@ pub enum DescriptionError {
         /// What was given.
         uri: String,
         /// What is wrong with it.
-        problem: &'static str,
+        #[source]
+        problem: ServerUriError,
     },
 }
 

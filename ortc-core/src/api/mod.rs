@@ -26,7 +26,7 @@ pub use event::{
     ActivePair, DisconnectReason, Event, Frame, ReceiveMode, ReceivedFrame, ReceivedGap,
     ReceivedRtp, RtpToSend, TapDirection, TapPacket, Timeout, Timer, UnknownTrack,
 };
-pub use ice_server::{RTCIceServer, ServerScheme, ServerTransport, ServerUri};
+pub use ice_server::RTCIceServer;
 pub use options::{DEFAULT_MTU, DtlsRole, LocalCandidates, RTCConnectionOptions, RtcpForm};
 pub use side::{
     CertificateFingerprint, RTCConnectionSide, RTCDtlsConnectionInfo, RTCIceConnectionInfo,

@@ -4,38 +4,37 @@ use core::net::SocketAddr;
 use std::time::Instant;
 
 use super::{Agent, AgentError};
-use crate::candidate::{COMPONENT, Candidate, CandidateKind, in_zone, zone};
+use crate::candidate::{COMPONENT, Candidate, CandidateKind, TcpType, in_zone, zone};
 use crate::pair::{self, Pair, PairId, PairState, State};
 use crate::path::Path;
 
 /// Addresses of ours that are learned from responses at most; a NAT shows few.
 const LOCAL_REFLEXIVE_MAX: usize = 32;
 
-/// The loopback interface is preferred less than any other.
-const LOOPBACK_PENALTY: u16 = 32_768;
-
 impl Agent {
-    /// Gives a host candidate the foundation and priority that it will have, without letting it take
-    /// part in checks: for an application that signals candidates before it applies them.
+    /// Gives a local candidate the foundation and priority that it will have, without letting it
+    /// take part in checks: for an application that signals candidates before it applies them. A
+    /// redundant one (RFC 8445 §5.1.3: the address and base of another) returns that other.
     ///
     /// # Errors
     ///
-    /// [`AgentError::NotLocal`] unless it is a host candidate, [`AgentError::Closed`].
+    /// [`AgentError::NotLocal`] for one that is not ours to add, [`AgentError::Closed`].
     pub fn prepare_local_candidate(
         &mut self,
         mut candidate: Candidate,
         now: Instant,
     ) -> Result<Candidate, AgentError> {
         self.advance(now)?;
-        if candidate.kind() != CandidateKind::Host || candidate.component() != COMPONENT {
-            return Err(AgentError::NotLocal);
-        }
-        let address = candidate.address();
-        let known = |known: &&Candidate| known.base() == address && known.address() == address;
-        if let Some(known) = self.locals.iter().chain(&self.prepared).find(known) {
+        self.check_addable(&candidate)?;
+        let live = self.live_locals().map(|(_, known)| known);
+        if let Some(known) = live
+            .chain(&self.prepared)
+            .find(|known| makes_redundant(known, &candidate))
+        {
             return Ok(known.clone());
         }
         self.place(&mut candidate);
+        self.prepared.retain(|known| !is_twin(known, &candidate));
         if self.prepared.len() >= self.config.max_pairs {
             self.prepared.remove(0);
         }
@@ -43,57 +42,88 @@ impl Agent {
         Ok(candidate)
     }
 
-    fn place(&mut self, candidate: &mut Candidate) {
-        let preference = candidate
-            .local_preference()
-            .unwrap_or_else(|| self.preference_of(candidate.address()));
-        let foundation = self.foundation_of(candidate);
-        candidate.place(foundation, preference);
-    }
-
-    /// Adds a local candidate whose socket is bound, and returns it with foundation and priority as
-    /// the peer needs them. An address that is known already returns what is known.
+    /// Adds a local candidate of any kind (host, server-reflexive or relayed, over UDP or TCP) whose
+    /// socket is bound, and returns it with foundation and priority as the peer needs them. A
+    /// redundant one (RFC 8445 §5.1.3: the address and base of another) returns that other.
+    ///
+    /// Checks of a server-reflexive candidate leave from its base (§6.1.2.4); those of a relayed one
+    /// from the relayed address.
     ///
     /// # Errors
     ///
-    /// [`AgentError::NotLocal`] unless it is a host candidate, [`AgentError::TooManyCandidates`]
-    /// beyond as many as there may be pairs, [`AgentError::Closed`].
+    /// [`AgentError::NotLocal`] for one that is not ours to add: made by [`Candidate::remote`] and
+    /// not a host candidate, of another component, or not a host candidate in a lite agent.
+    /// [`AgentError::TooManyCandidates`] beyond as many as there may be pairs,
+    /// [`AgentError::Closed`].
     pub fn add_local_candidate(
         &mut self,
         mut candidate: Candidate,
         now: Instant,
     ) -> Result<Candidate, AgentError> {
         self.advance(now)?;
-        if candidate.kind() != CandidateKind::Host || candidate.component() != COMPONENT {
-            return Err(AgentError::NotLocal);
-        }
-        if let Some(index) = self.local_by_base(candidate.address())
-            && let Some(known) = self.locals.get(index)
+        self.check_addable(&candidate)?;
+        if let Some((_, known)) = self
+            .live_locals()
+            .find(|(_, known)| makes_redundant(known, &candidate))
         {
             return Ok(known.clone());
         }
-        let is_host = |known: &&Candidate| known.kind() == CandidateKind::Host;
-        if self.locals.iter().filter(is_host).count() >= self.config.max_pairs {
+        let given = |known: &(usize, &Candidate)| known.1.is_addable();
+        if self.live_locals().filter(given).count() >= self.config.max_pairs {
             return Err(AgentError::TooManyCandidates);
         }
-        let address = candidate.address();
-        match self
-            .prepared
-            .iter()
-            .position(|known| known.address() == address)
-        {
+        let prepared = |known: &Candidate| is_twin(known, &candidate);
+        match self.prepared.iter().position(prepared) {
             Some(index) => candidate = self.prepared.remove(index),
             None => self.place(&mut candidate),
         }
-        self.locals.push(candidate.clone());
+        let local = self.insert_local(candidate.clone());
         if self.is_checking() {
-            let local = self.locals.len() - 1;
             for remote in 0..self.remotes.len() {
                 self.form_pair(local, remote, Formation::Ordinary);
             }
             self.pump();
         }
         Ok(candidate)
+    }
+
+    fn check_addable(&self, candidate: &Candidate) -> Result<(), AgentError> {
+        if candidate.component() == COMPONENT && candidate.is_addable() {
+            Ok(())
+        } else {
+            Err(AgentError::NotLocal)
+        }
+    }
+
+    /// The local candidates that were not removed, with their places.
+    pub(super) fn live_locals(&self) -> impl Iterator<Item = (usize, &Candidate)> {
+        let live = |(index, _): &(usize, &Candidate)| !self.retired.contains(index);
+        self.locals.iter().enumerate().filter(live)
+    }
+
+    /// Puts a local candidate where a twin of it is or was, else into a new place, as long as there
+    /// are not many that nothing uses.
+    fn insert_local(&mut self, candidate: Candidate) -> usize {
+        let full = self.locals.len() >= 2 * (self.config.max_pairs + LOCAL_REFLEXIVE_MAX);
+        let twin = |known: &Candidate| is_twin(known, &candidate);
+        let place = self.locals.iter().position(twin);
+        let place = place.or_else(|| self.retired.first().copied().filter(|_| full));
+        let place = place.unwrap_or(self.locals.len());
+        self.retired.remove(&place);
+        match self.locals.get_mut(place) {
+            Some(old) => *old = candidate,
+            None => self.locals.push(candidate),
+        }
+        self.reprioritize(); // it may have been learned from a check before
+        place
+    }
+
+    fn place(&mut self, candidate: &mut Candidate) {
+        let preference = candidate
+            .local_preference()
+            .unwrap_or_else(|| self.preference_of(candidate));
+        let foundation = self.foundation_of(candidate);
+        candidate.place(foundation, preference);
     }
 
     /// Adds a candidate that the peer signalled, before or after `connect` (RFC 8838). One that a
@@ -112,7 +142,7 @@ impl Agent {
         if candidate.component() != COMPONENT {
             return Err(AgentError::Component);
         }
-        if let Some(index) = self.known_remote(candidate.address()) {
+        if let Some(index) = self.known_remote(candidate.is_tcp(), candidate.address()) {
             self.identify(index, candidate);
             return Ok(());
         }
@@ -172,18 +202,19 @@ impl Agent {
         formation: Formation,
     ) -> Option<PairId> {
         let (ours, theirs) = (self.locals.get(local)?, self.remotes.get(remote)?);
-        // RFC 8445 §6.1.2.4: reflexive candidates are replaced by their bases, which are there.
-        let is_base = ours.address() == ours.base();
-        if !is_base || (formation == Formation::Ordinary && !ours.pairs_with(theirs)) {
-            return None;
-        }
-        let transport = ours.transport();
-        let path = Path {
-            transport,
-            local: ours.base(),
-            remote: ours.destination(theirs),
+        let path = match formation {
+            // RFC 8445 §6.1.2.4: reflexive candidates are replaced by their bases.
+            Formation::Ordinary
+                if !(self.stands_for_base(local) && ours.pairs_with(theirs))
+                    || self.withdrawn.contains(&local) =>
+            {
+                return None;
+            }
+            Formation::Ordinary => ours.path_to(theirs),
+            Formation::Triggered(path) => path,
         };
         if let Some(id) = self.checklist.by_path(&path) {
+            self.adopt(id, local);
             return Some(id);
         }
         let mut pair = Pair::new(path, local, remote, self.generation.number);
@@ -207,10 +238,45 @@ impl Agent {
         Some(id)
     }
 
+    /// Whether pairs are formed with this one: a base, or what was learned from one that is no
+    /// candidate itself.
+    fn stands_for_base(&self, local: usize) -> bool {
+        let Some(ours) = self.locals.get(local) else {
+            return false;
+        };
+        if ours.is_base() {
+            return true;
+        }
+        let same_base = |known: &(usize, &Candidate)| {
+            known.1.is_addable()
+                && known.1.base() == ours.base()
+                && known.1.is_tcp() == ours.is_tcp()
+        };
+        let mut same_base = self.live_locals().filter(same_base);
+        let first = same_base.next().map(|(index, _)| index);
+        first == Some(local) && !same_base.any(|(_, known)| known.is_base())
+    }
+
+    /// A pair that a reflexive candidate stood for belongs to its base once that is a candidate.
+    fn adopt(&mut self, id: PairId, local: usize) {
+        let is_base = |index: usize| self.locals.get(index).is_some_and(Candidate::is_base);
+        let stood_for = self
+            .checklist
+            .get(id)
+            .is_some_and(|pair| !is_base(pair.local));
+        if stood_for
+            && is_base(local)
+            && let Some(pair) = self.checklist.get_mut(id)
+        {
+            pair.local = local;
+            self.reprioritize_pair(id);
+        }
+    }
+
     /// The remote candidate with this address as it is signalled, without a zone; a check may have
     /// shown it with one.
-    fn known_remote(&self, address: SocketAddr) -> Option<usize> {
-        let zones = in_zone(address, 0)..=in_zone(address, u32::MAX);
+    pub(super) fn known_remote(&self, is_tcp: bool, address: SocketAddr) -> Option<usize> {
+        let zones = (is_tcp, in_zone(address, 0))..=(is_tcp, in_zone(address, u32::MAX));
         let (_, index) = self.remote_by_address.range(zones).next()?;
         Some(*index)
     }
@@ -223,10 +289,12 @@ impl Agent {
         address: SocketAddr,
         priority: u32,
     ) -> Option<usize> {
-        if let Some(&index) = self.remote_by_address.get(&address) {
+        let tcp = self.locals.get(local)?.tcp_type().map(TcpType::counterpart);
+        let key = (tcp.is_some(), address);
+        if let Some(&index) = self.remote_by_address.get(&key) {
             return Some(index);
         }
-        if let Some(index) = self.known_remote(address)
+        if let Some(index) = self.known_remote(tcp.is_some(), address)
             && let (Some(ours), Some(theirs)) = (self.locals.get(local), self.remotes.get(index))
             && ours.destination(theirs) == address
         {
@@ -239,8 +307,8 @@ impl Agent {
         };
         self.foundations += 1;
         let foundation = format!("prflx{}", self.foundations);
-        let candidate = Candidate::remote_reflexive(foundation, priority, address);
-        self.remote_by_address.insert(address, place);
+        let candidate = Candidate::remote_reflexive(foundation, priority, address, tcp);
+        self.remote_by_address.insert(key, place);
         match self.remotes.get_mut(place) {
             Some(old) => *old = candidate,
             None => self.remotes.push(candidate),
@@ -269,8 +337,9 @@ impl Agent {
             let gone = self.checklist.remove(id);
             self.transactions.remove_all(gone);
         }
+        let gone = self.remotes.get(index)?;
         self.remote_by_address
-            .remove(&self.remotes.get(index)?.address());
+            .remove(&(gone.is_tcp(), gone.address()));
         Some(index)
     }
 
@@ -281,26 +350,47 @@ impl Agent {
             return local;
         };
         let mapped = in_zone(mapped, zone(base.base())); // which the peer cannot know
-        let same = |known: &Candidate| known.address() == mapped && known.base() == base.base();
-        if let Some(known) = self.locals.iter().position(same) {
+        let same = |known: &(usize, &Candidate)| {
+            let known = known.1;
+            known.address() == mapped
+                && known.base() == base.base()
+                && known.is_tcp() == base.is_tcp()
+        };
+        if let Some((known, _)) = self.live_locals().find(same) {
             return known;
         }
-        let reflexive = |known: &&Candidate| known.kind() == CandidateKind::PeerReflexive;
-        if self.locals.iter().filter(reflexive).count() >= LOCAL_REFLEXIVE_MAX {
+        let reflexive =
+            |known: &(usize, &Candidate)| known.1.kind() == CandidateKind::PeerReflexive;
+        if self.live_locals().filter(reflexive).count() >= LOCAL_REFLEXIVE_MAX {
             return local;
         }
         let mut candidate = base.local_reflexive(String::new(), mapped);
         let foundation = self.foundation_of(&candidate);
         let preference = candidate.local_preference().unwrap_or_default();
         candidate.place(foundation, preference);
-        self.locals.push(candidate);
-        self.locals.len() - 1
+        let twin = |known: &Candidate| is_twin(known, &candidate);
+        match self.locals.iter().position(twin) {
+            Some(place) => {
+                self.retired.remove(&place);
+                place
+            }
+            None => {
+                self.locals.push(candidate);
+                self.locals.len() - 1
+            }
+        }
     }
 
-    /// The local candidate that is bound to this address.
-    pub(super) fn local_by_base(&self, address: SocketAddr) -> Option<usize> {
-        let bound = |known: &Candidate| known.base() == address && known.address() == address;
-        self.locals.iter().position(bound)
+    /// The local candidate at whose socket this path ends: a base, or what stands for it.
+    pub(super) fn local_by_path(&self, path: &Path) -> Option<usize> {
+        let received = |(index, known): &(usize, &Candidate)| {
+            known.receives_on(path) && !self.withdrawn.contains(index)
+        };
+        let bases = |known: &(usize, &Candidate)| known.1.is_base();
+        let mut of_path = self.live_locals().filter(received);
+        let mut bases_first = self.live_locals().filter(received).filter(bases);
+        let (index, _) = bases_first.next().or_else(|| of_path.next())?;
+        Some(index)
     }
 
     /// Priorities depend on the role (RFC 8445 §6.1.2.3).
@@ -364,7 +454,8 @@ impl Agent {
             return None;
         }
         let index = self.remotes.len();
-        self.remote_by_address.insert(candidate.address(), index);
+        self.remote_by_address
+            .insert((candidate.is_tcp(), candidate.address()), index);
         self.remotes.push(candidate);
         Some(index)
     }
@@ -383,38 +474,64 @@ impl Agent {
         self.foundations.to_string()
     }
 
+    /// Ours are numbers already, which stay when other candidates come and go.
     fn pair_foundation(&self, ours: &Candidate, theirs: &Candidate) -> (usize, usize) {
-        let index = |of: &[Candidate], foundation: &str| {
-            of.iter()
-                .position(|known| known.foundation() == foundation)
-                .unwrap_or(usize::MAX)
-        };
+        let remote = self
+            .remotes
+            .iter()
+            .position(|known| known.foundation() == theirs.foundation());
         (
-            index(&self.locals, ours.foundation()),
-            index(&self.remotes, theirs.foundation()),
+            ours.foundation().parse().unwrap_or(usize::MAX),
+            remote.unwrap_or(usize::MAX),
         )
     }
 
-    /// The families take turns, IPv6 first (RFC 8421 §4), each in the order of addition.
-    fn preference_of(&self, address: SocketAddr) -> u16 {
-        let alike = |known: &&Candidate| {
-            known.kind() == CandidateKind::Host && known.address().is_ipv4() == address.is_ipv4()
+    /// The families take turns, IPv6 first (RFC 8421 §4), each in the order of addition; a reflexive
+    /// candidate is preferred as much as its base. No two of a kind have the same (RFC 8445 §5.1.2.1).
+    fn preference_of(&self, candidate: &Candidate) -> u16 {
+        let known = || {
+            let live = self.live_locals().map(|(_, known)| known);
+            live.chain(&self.prepared)
         };
-        let before = self
-            .locals
-            .iter()
-            .chain(&self.prepared)
-            .filter(alike)
-            .count();
-        let turn = u16::try_from(before).unwrap_or(u16::MAX).saturating_mul(2);
-        let best = u16::MAX - u16::from(address.is_ipv4());
-        let penalty = if address.ip().is_loopback() {
-            LOOPBACK_PENALTY
-        } else {
-            0
+        let alike = |other: &Candidate| {
+            other.kind() == candidate.kind() && other.tcp_type() == candidate.tcp_type()
         };
-        best.saturating_sub(turn).saturating_sub(penalty)
+        let base = known().find(|other| {
+            other.is_base()
+                && other.base() == candidate.base()
+                && other.is_tcp() == candidate.is_tcp()
+        });
+        let is_ipv4 = candidate.address().is_ipv4();
+        let family = |other: &&Candidate| alike(other) && other.address().is_ipv4() == is_ipv4;
+        let before = u16::try_from(known().filter(family).count()).unwrap_or(u16::MAX);
+        let rank = before.saturating_mul(2).saturating_add(u16::from(is_ipv4));
+        let mut preference = match base.and_then(Candidate::local_preference) {
+            Some(of_base) => candidate.preference_like(of_base),
+            None => candidate.preference_at(rank),
+        };
+        while known().any(|other| alike(other) && other.local_preference() == Some(preference)) {
+            preference = preference.saturating_sub(1);
+            if preference == 0 {
+                break;
+            }
+        }
+        preference
     }
+}
+
+/// Whether a known local candidate makes another one redundant (RFC 8445 §5.1.3). One that only a
+/// check has shown gives way to one that can be signalled, and a reflexive one to its base.
+fn makes_redundant(known: &Candidate, candidate: &Candidate) -> bool {
+    is_twin(known, candidate)
+        && known.kind() != CandidateKind::PeerReflexive
+        && (known.is_base() || !candidate.is_base())
+}
+
+/// The same address and base.
+fn is_twin(known: &Candidate, candidate: &Candidate) -> bool {
+    known.address() == candidate.address()
+        && known.base() == candidate.base()
+        && known.tcp_type() == candidate.tcp_type()
 }
 
 /// Why a pair is formed.
@@ -422,6 +539,6 @@ impl Agent {
 pub(super) enum Formation {
     /// By pairing the candidates of both sides.
     Ordinary,
-    /// A check of the peer came over it, so that it surely matches and finds room.
-    Triggered,
+    /// A check of the peer came over this path, so that it surely matches and finds room.
+    Triggered(Path),
 }

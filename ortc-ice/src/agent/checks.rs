@@ -31,6 +31,7 @@ impl Agent {
         while let Some((at, id)) = self.checklist.pop_due(self.now) {
             self.pair_due(id, at);
         }
+        self.finish_withdrawals();
         self.pace();
         self.declare_failure();
     }

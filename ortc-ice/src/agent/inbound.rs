@@ -90,7 +90,7 @@ impl Agent {
         let is_old = old.is_some();
         let generation = generation.number;
         let pair = self.checklist.by_path(&path);
-        if pair.is_none() && self.local_by_base(path.local).is_none() {
+        if pair.is_none() && self.local_by_path(&path).is_none() {
             return Err(DropReason::UnknownLocal);
         }
         check_address(path.remote).map_err(|_| DropReason::RemoteAddress)?;
@@ -176,9 +176,9 @@ impl Agent {
     /// RFC 8445 §7.3.1.3 to 7.3.1.5, after a success response.
     fn take_up(&mut self, pair: Option<PairId>, path: Path, check: Check) {
         let found = pair.or_else(|| {
-            let local = self.local_by_base(path.local)?;
+            let local = self.local_by_path(&path)?;
             let remote = self.learn_remote(local, path.remote, check.priority)?;
-            self.form_pair(local, remote, Formation::Triggered)
+            self.form_pair(local, remote, Formation::Triggered(path))
         });
         let Some(id) = found else {
             return;

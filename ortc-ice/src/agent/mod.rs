@@ -6,6 +6,7 @@ mod checks;
 mod inbound;
 mod nomination;
 mod outbound;
+mod removal;
 mod reports;
 mod restart;
 mod selection;
@@ -13,7 +14,7 @@ mod tagging;
 
 use core::net::SocketAddr;
 use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use thiserror::Error;
@@ -60,8 +61,13 @@ pub struct Agent {
     /// The one before, so that the peer's checks on the old pair are still answered.
     previous: Option<Generation>,
     locals: Vec<Candidate>,
+    /// Places of local candidates that were removed; nothing refers to them.
+    retired: BTreeSet<usize>,
+    /// Those that go as soon as data leaves elsewhere.
+    withdrawn: BTreeSet<usize>,
     remotes: Vec<Candidate>,
-    remote_by_address: BTreeMap<SocketAddr, usize>,
+    /// By whether it is over TCP, and the address.
+    remote_by_address: BTreeMap<(bool, SocketAddr), usize>,
     foundations: u32,
     /// Local candidates with foundation and priority that do not take part in checks yet.
     prepared: Vec<Candidate>,
@@ -122,8 +128,9 @@ pub enum AgentError {
     /// Everything runs over component 1 (RFC 5761): leave candidates of others out.
     #[error("component is not 1")]
     Component,
-    /// Only host candidates can be added on the local side; the others are learned.
-    #[error("candidate is not a local host candidate")]
+    /// Only host, server-reflexive and relayed candidates made as local ones can be added on the
+    /// local side; peer-reflexive ones are learned.
+    #[error("candidate is not a local one")]
     NotLocal,
 }
 
@@ -146,6 +153,8 @@ impl Agent {
             generation: Generation::new(0, local),
             previous: None,
             locals: Vec::new(),
+            retired: BTreeSet::new(),
+            withdrawn: BTreeSet::new(),
             remotes: Vec::new(),
             remote_by_address: BTreeMap::new(),
             foundations: 0,
@@ -401,7 +410,7 @@ impl Agent {
 
     /// Addresses of the remote candidates known so far, signalled or learned from checks.
     pub fn remote_addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        self.remote_by_address.keys().copied()
+        self.remote_by_address.keys().map(|(_, address)| *address)
     }
 
     /// The pairs and the counters as they are now.

@@ -32,8 +32,8 @@ impl Agent {
         if let Some((Some(remote), candidates, ended)) = kept {
             self.generation.set_remote(remote);
             for candidate in candidates {
-                self.remote_by_address
-                    .insert(candidate.address(), self.remotes.len());
+                let key = (candidate.is_tcp(), candidate.address());
+                self.remote_by_address.insert(key, self.remotes.len());
                 self.remotes.push(candidate);
             }
             self.remote_ended = ended;

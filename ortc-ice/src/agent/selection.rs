@@ -203,7 +203,7 @@ impl Agent {
 
     /// The new session has a pair: that of the old one has done its service. The old credentials
     /// stay for the peer, who may need it a little longer.
-    fn release_retained(&mut self) {
+    pub(super) fn release_retained(&mut self) {
         if let Some(retained) = self.retained.take() {
             let gone = self.checklist.remove(retained.id);
             self.transactions.remove_all(gone);
@@ -226,7 +226,7 @@ impl Agent {
         self.try_others(id);
     }
 
-    fn try_others(&mut self, id: PairId) {
+    pub(super) fn try_others(&mut self, id: PairId) {
         let number = self.generation.number;
         let mut others: Vec<_> = self
             .checklist
@@ -279,7 +279,7 @@ impl Agent {
             .is_some_and(|valid| valid.consent_until <= self.now)
     }
 
-    fn consent_lost(&mut self) {
+    pub(super) fn consent_lost(&mut self) {
         if self.active.is_none() && self.progress == Outlook::Connected {
             self.progress = Outlook::Trying;
             self.push_event(Event::ConsentExpired);

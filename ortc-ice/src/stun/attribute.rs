@@ -169,7 +169,7 @@ const FAMILY_V4: u8 = 0x01;
 const FAMILY_V6: u8 = 0x02;
 
 /// XOR-MAPPED-ADDRESS and its kind (RFC 8489 §14.2).
-pub(super) fn parse_xor_address(value: &[u8], id: TransactionId) -> Option<SocketAddr> {
+pub(crate) fn parse_xor_address(value: &[u8], id: TransactionId) -> Option<SocketAddr> {
     let (&[_, family, p0, p1], address) = value.split_first_chunk()?;
     let port = u16::from_be_bytes([p0, p1]) ^ PORT_MASK;
     let ip = match family {
@@ -187,14 +187,14 @@ pub(super) fn parse_xor_address(value: &[u8], id: TransactionId) -> Option<Socke
 }
 
 /// The value of XOR-MAPPED-ADDRESS for an IPv4 address.
-pub(super) fn encode_xor_v4(ip: Ipv4Addr, port: u16) -> [u8; 8] {
+pub(crate) fn encode_xor_v4(ip: Ipv4Addr, port: u16) -> [u8; 8] {
     let [p0, p1] = (port ^ PORT_MASK).to_be_bytes();
     let [a, b, c, d] = (ip.to_bits() ^ MAGIC_COOKIE).to_be_bytes();
     [0, FAMILY_V4, p0, p1, a, b, c, d]
 }
 
 /// The value of XOR-MAPPED-ADDRESS for an IPv6 address.
-pub(super) fn encode_xor_v6(ip: Ipv6Addr, port: u16, id: TransactionId) -> [u8; 20] {
+pub(crate) fn encode_xor_v6(ip: Ipv6Addr, port: u16, id: TransactionId) -> [u8; 20] {
     let [p0, p1] = (port ^ PORT_MASK).to_be_bytes();
     let mut value = [
         0, FAMILY_V6, p0, p1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,

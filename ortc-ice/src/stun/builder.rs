@@ -9,7 +9,7 @@ use super::integrity::TAG_LEN;
 use super::message::message_type;
 use super::{
     ATTRIBUTE_HEADER_LEN, AttributeType, Class, ErrorCode, HEADER_LEN, IntegrityKey, MAGIC_COOKIE,
-    Method, TransactionId, fingerprint,
+    Method, Sha256Key, TransactionId, fingerprint, sha256,
 };
 
 /// A message cannot hold this attribute: its length field counts 65,535 octets (RFC 8489 §5).
@@ -99,6 +99,15 @@ impl<'a> MessageBuilder<'a> {
         }
     }
 
+    /// Appends an address under any type, obfuscated like XOR-MAPPED-ADDRESS (RFC 8489 §14.2):
+    /// XOR-PEER-ADDRESS and XOR-RELAYED-ADDRESS (RFC 8656 §18.3, §18.5) are made so.
+    pub fn xor_address(&mut self, kind: AttributeType, address: SocketAddr) -> &mut Self {
+        match address.ip() {
+            IpAddr::V4(ip) => self.fixed(kind, encode_xor_v4(ip, address.port())),
+            IpAddr::V6(ip) => self.fixed(kind, encode_xor_v6(ip, address.port(), self.id())),
+        }
+    }
+
     /// Appends ERROR-CODE.
     ///
     /// # Errors
@@ -136,6 +145,15 @@ impl<'a> MessageBuilder<'a> {
         let before = self.out.get(self.start..).unwrap_or_default();
         let tag = key.tag(before, length);
         self.fixed(AttributeType::MESSAGE_INTEGRITY, tag)
+    }
+
+    /// Appends MESSAGE-INTEGRITY-SHA256 over everything before it, in full length.
+    pub fn integrity_sha256(&mut self, key: &Sha256Key) -> &mut Self {
+        let length = self.body_len() + ATTRIBUTE_HEADER_LEN + sha256::TAG_LEN;
+        let length = u16::try_from(length).unwrap_or(u16::MAX);
+        let before = self.out.get(self.start..).unwrap_or_default();
+        let tag = key.tag(before, length);
+        self.fixed(AttributeType::MESSAGE_INTEGRITY_SHA256, tag)
     }
 
     /// Appends FINGERPRINT over everything before it.
@@ -183,7 +201,7 @@ impl<'a> MessageBuilder<'a> {
 
     /// An attribute for which `check` kept room, of a length that needs no padding.
     fn fixed<const N: usize>(&mut self, kind: AttributeType, value: [u8; N]) -> &mut Self {
-        const { assert!(N.is_multiple_of(4) && N <= 20) };
+        const { assert!(N.is_multiple_of(4) && N <= 32) };
         self.open(kind, u16::try_from(N).unwrap_or(0));
         self.out.extend_from_slice(&value);
         self.set_length(self.body_len());

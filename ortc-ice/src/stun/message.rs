@@ -96,7 +96,7 @@ impl fmt::Debug for Method {
 }
 
 /// The first field of the header.
-pub(super) const fn message_type(class: Class, method: Method) -> u16 {
+pub(crate) const fn message_type(class: Class, method: Method) -> u16 {
     class.bits() | method.bits()
 }
 
@@ -282,6 +282,11 @@ impl<'a> Message<'a> {
             _ => self.unknown |= kind.is_comprehension_required() && !kind.is_known(),
         }
         Ok(())
+    }
+
+    /// The whole message.
+    pub(super) const fn octets(&self) -> &'a [u8] {
+        self.bytes
     }
 
     /// Its class.

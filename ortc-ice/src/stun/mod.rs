@@ -20,14 +20,28 @@
 
 mod attribute;
 mod builder;
+mod covered;
 mod fingerprint;
 mod integrity;
+mod long_term;
 mod message;
+mod registry;
+mod session;
+mod sha256;
 
 pub use self::attribute::{Attribute, AttributeType, Attributes, ErrorCode};
+pub(crate) use self::attribute::{encode_xor_v4, encode_xor_v6, parse_xor_address};
 pub use self::builder::{MessageBuilder, TooLong};
+pub use self::covered::Covered;
+pub(crate) use self::covered::parse_plain_address;
 pub use self::integrity::IntegrityKey;
+pub use self::long_term::{
+    LongTermCredentials, LongTermKey, PasswordAlgorithm, PrecisError, user_hash,
+};
+pub(crate) use self::message::message_type;
 pub use self::message::{Class, Message, Method, ParseError, TransactionId, is_stun};
+pub use self::session::{Refusal, SecurityFeatures, Session, Signed, Verdict};
+pub use self::sha256::Sha256Key;
 
 /// The magic cookie (RFC 8489 §5).
 pub const MAGIC_COOKIE: u32 = 0x2112_A442;

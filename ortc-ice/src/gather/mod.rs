@@ -1,0 +1,371 @@
+//! The gatherer: its commands and its polls. What it asks in a round is in `round`, of STUN servers
+//! in `reflexive`.
+
+mod behaviour;
+mod config;
+mod deadlines;
+mod event;
+mod known;
+mod reflexive;
+mod round;
+mod server;
+mod task;
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Instant;
+
+use thiserror::Error;
+
+pub use self::behaviour::{Behaviour, BehaviourCheck, BehaviourError, Filtering, Mapping};
+pub use self::config::{GatherConfig, GatherConfigError};
+use self::deadlines::{Deadlines, Key};
+pub use self::event::{GatherEvent, Gathered, LocalCandidate, QueryId, ServerError, ServerId};
+use self::known::{Known, Source};
+pub use self::server::ServerCredentials;
+use self::server::{Lookup, Server};
+use self::task::{TaskId, Tasks};
+use crate::candidate::{CandidateError, CandidateKind, check_address};
+use crate::path::{Datagram, Timeout, Timer, Transmit};
+use crate::random::Random;
+use crate::server_uri::ServerUri;
+use crate::stun::TransactionId;
+
+/// Bases of one gatherer at most.
+const BASES_MAX: usize = 64;
+/// Servers of one gatherer at most.
+const SERVERS_MAX: usize = 16;
+
+/// Finds the candidates of this side: host, server-reflexive and relayed ones (RFC 8445 §5.1.1).
+///
+/// It is told which local addresses there are ([`add_base`](Self::add_base)) and which servers
+/// ([`add_server`](Self::add_server)); [`gather`](Self::gather) begins, and again looks for what
+/// changed. Candidates come out as events, and go to every agent that uses these bases.
+#[derive(Debug)]
+pub struct Gatherer {
+    config: GatherConfig,
+    random: Random,
+    now: Instant,
+    phase: Phase,
+    bases: BTreeSet<SocketAddr>,
+    servers: BTreeMap<ServerId, Server>,
+    server_serial: u32,
+    /// The names that are being resolved.
+    queries: BTreeMap<QueryId, String>,
+    query_serial: u64,
+    tasks: Tasks,
+    transactions: BTreeMap<TransactionId, TaskId>,
+    deadlines: Deadlines,
+    /// Tasks that wait for a slot.
+    waiting: VecDeque<TaskId>,
+    next_slot: Instant,
+    /// Tasks whose request has to leave.
+    outbox: VecDeque<TaskId>,
+    known: Known,
+    events: VecDeque<GatherEvent>,
+}
+
+/// How far the gatherer's own life has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Before `gather`.
+    Idle,
+    /// `Complete` is owed.
+    Gathering,
+    Complete,
+    Closed,
+}
+
+/// Why a command was refused; nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum GatherError {
+    /// The gatherer is closed.
+    #[error("gatherer is closed")]
+    Closed,
+    /// The base is no address that datagrams can come from.
+    #[error("base is not a unicast address with a port")]
+    Address(#[source] CandidateError),
+    /// There are 64 bases already.
+    #[error("too many bases")]
+    TooManyBases,
+    /// There are 16 servers already.
+    #[error("too many servers")]
+    TooManyServers,
+    /// The option is out of range.
+    #[error(transparent)]
+    Config(#[from] GatherConfigError),
+}
+
+impl Gatherer {
+    /// A gatherer that waits for commands.
+    ///
+    /// `seed` comes from the operating system's generator: transaction ids are drawn from it, and
+    /// who can guess them can answer in the name of a server.
+    #[must_use]
+    pub fn new(config: GatherConfig, seed: [u8; 32], now: Instant) -> Self {
+        Self {
+            config,
+            random: Random::new(seed),
+            now,
+            phase: Phase::Idle,
+            bases: BTreeSet::new(),
+            servers: BTreeMap::new(),
+            server_serial: 0,
+            queries: BTreeMap::new(),
+            query_serial: 0,
+            tasks: Tasks::default(),
+            transactions: BTreeMap::new(),
+            deadlines: Deadlines::default(),
+            waiting: VecDeque::new(),
+            next_slot: now,
+            outbox: VecDeque::new(),
+            known: Known::default(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// A UDP socket is bound to this address, and its datagrams are handed in. Its candidates come
+    /// with the next [`gather`](Self::gather). One that is there already stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`GatherError::Address`] for an address that nothing can be sent to, as 0.0.0.0: list the
+    /// addresses of the interfaces. [`GatherError::TooManyBases`], [`GatherError::Closed`].
+    pub fn add_base(&mut self, base: SocketAddr) -> Result<(), GatherError> {
+        self.check_open()?;
+        check_address(base).map_err(GatherError::Address)?;
+        if self.bases.len() >= BASES_MAX && !self.bases.contains(&base) {
+            return Err(GatherError::TooManyBases);
+        }
+        self.bases.insert(base);
+        Ok(())
+    }
+
+    /// The socket of a base is gone: its candidates end at once, relayed ones included.
+    pub fn remove_base(&mut self, base: SocketAddr, now: Instant) {
+        if self.advance(now).is_err() || !self.bases.remove(&base) {
+            return;
+        }
+        let of_base = |(id, task): (TaskId, &task::Task)| (task.base == base).then_some(id);
+        let tasks: Vec<_> = self.tasks.iter().filter_map(of_base).collect();
+        for id in tasks {
+            self.end_task(id);
+        }
+        self.withdraw(base, base, Source::Base);
+        self.pump();
+    }
+
+    /// The bases, in order.
+    pub fn bases(&self) -> impl Iterator<Item = SocketAddr> {
+        self.bases.iter().copied()
+    }
+
+    /// A server to ask from the next [`gather`](Self::gather) on. Credentials count for TURN; when
+    /// the URI is known already, they replace those that it had, for allocations made from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`GatherError::TooManyServers`], [`GatherError::Closed`].
+    pub fn add_server(
+        &mut self,
+        uri: ServerUri,
+        credentials: Option<ServerCredentials>,
+    ) -> Result<ServerId, GatherError> {
+        self.check_open()?;
+        let known = |(_, known): &(&ServerId, &mut Server)| known.uri == uri;
+        if let Some((id, server)) = self.servers.iter_mut().find(known) {
+            server.credentials = credentials;
+            return Ok(*id);
+        }
+        if self.servers.len() >= SERVERS_MAX {
+            return Err(GatherError::TooManyServers);
+        }
+        let id = ServerId(self.server_serial);
+        self.server_serial += 1;
+        self.servers.insert(id, Server::new(uri, credentials));
+        Ok(id)
+    }
+
+    /// Asks a server no more: what it gave ends, its allocations are given back.
+    pub fn remove_server(&mut self, server: ServerId, now: Instant) {
+        if self.advance(now).is_err() || self.servers.remove(&server).is_none() {
+            return;
+        }
+        let tasks: Vec<_> = self.tasks.of_server(server).map(|(id, _)| id).collect();
+        for id in tasks {
+            self.end_task(id);
+        }
+        self.pump();
+    }
+
+    /// The URI of a server.
+    #[must_use]
+    pub fn server(&self, server: ServerId) -> Option<&ServerUri> {
+        self.servers.get(&server).map(|server| &server.uri)
+    }
+
+    /// The candidates that were reported and are still good.
+    pub fn candidates(&self) -> impl Iterator<Item = &LocalCandidate> {
+        self.known.iter()
+    }
+
+    /// Whether a round has ended with nothing left to ask.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.phase == Phase::Complete
+    }
+
+    /// From now on server-reflexive candidates are refreshed with this period, or not at all once
+    /// nobody needs them.
+    ///
+    /// # Errors
+    ///
+    /// [`GatherError::Config`] out of the range of [`GatherConfig::keepalive`],
+    /// [`GatherError::Closed`].
+    pub fn set_keepalive(
+        &mut self,
+        period: Option<Duration>,
+        now: Instant,
+    ) -> Result<(), GatherError> {
+        config::check_keepalive(period)?;
+        self.advance(now)?;
+        self.config.keepalive = period;
+        self.restart_keepalives();
+        Ok(())
+    }
+
+    /// The addresses that a [`Resolve`](GatherEvent::Resolve) event asked for. Nobody waits for an
+    /// answer that comes late; the first four usable addresses of each family count.
+    pub fn resolved(&mut self, query: QueryId, addresses: &[IpAddr], now: Instant) {
+        if self.advance(now).is_ok() {
+            self.settle_query(query, Ok(addresses));
+            self.pump();
+        }
+    }
+
+    /// The name cannot be resolved.
+    pub fn resolve_failed(&mut self, query: QueryId, now: Instant) {
+        if self.advance(now).is_ok() {
+            self.settle_query(query, Err(ServerError::Unresolved));
+            self.pump();
+        }
+    }
+
+    /// Hands in a datagram that arrived at a base. Everything that was not asked for is
+    /// [`Gathered::NotMine`], at the cost of a look-up.
+    pub fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Instant) -> Gathered {
+        if self.advance(now).is_err() {
+            return Gathered::NotMine;
+        }
+        let gathered = self.handle_answer(datagram.path, datagram.contents);
+        if gathered == Gathered::Consumed {
+            self.pump();
+        }
+        gathered
+    }
+
+    /// Does what is due; called early or again it does nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.advance(now).is_ok() {
+            self.pump();
+        }
+    }
+
+    /// Appends the next datagram to `buf`, and says where it goes.
+    pub fn poll_transmit(&mut self, buf: &mut Vec<u8>, now: Instant) -> Option<Transmit> {
+        self.now = self.now.max(now);
+        loop {
+            let task = self.outbox.pop_front()?;
+            if let Some(transmit) = self.write_request(task, buf) {
+                return Some(transmit);
+            }
+        }
+    }
+
+    /// Takes the oldest event.
+    pub fn poll_event(&mut self) -> Option<GatherEvent> {
+        self.events.pop_front()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) next; an instant already reached while
+    /// output is queued.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timeout> {
+        if !self.outbox.is_empty() {
+            return Some(Timeout {
+                at: self.now,
+                timer: Timer::Output,
+            });
+        }
+        let slot = (!self.waiting.is_empty()).then_some((self.next_slot, Timer::Pacing));
+        let server = self.deadlines.next().map(|at| (at, Timer::Server));
+        let (at, timer) = [slot, server].into_iter().flatten().min()?;
+        Some(Timeout { at, timer })
+    }
+
+    /// Ends the gatherer: nothing is asked or reported any more.
+    pub fn close(&mut self, now: Instant) {
+        if self.advance(now).is_err() {
+            return;
+        }
+        self.phase = Phase::Closed;
+        self.events.clear();
+        self.waiting.clear();
+        self.outbox.clear();
+        self.deadlines = Deadlines::default();
+        self.tasks = Tasks::default();
+        self.transactions.clear();
+        self.queries.clear();
+        self.known = Known::default();
+    }
+
+    /// Does everything that is due by now.
+    fn pump(&mut self) {
+        while let Some(key) = self.deadlines.pop_due(self.now) {
+            match key {
+                Key::Task(task) => self.task_is_due(task),
+                Key::Query(query) => self.settle_query(query, Err(ServerError::ResolverSilent)),
+            }
+        }
+        while self.next_slot <= self.now
+            && let Some(task) = self.waiting.pop_front()
+        {
+            if self.begin(task) {
+                self.next_slot = self.now + self.config.ta;
+            }
+        }
+        self.complete();
+    }
+
+    /// Reports a candidate unless another source did (RFC 8445 §5.1.3).
+    fn report(&mut self, candidate: LocalCandidate, source: Source) {
+        let own =
+            candidate.kind == CandidateKind::ServerReflexive && candidate.address == candidate.base;
+        if !own && self.known.add(candidate, source) {
+            self.events.push_back(GatherEvent::Candidate(candidate));
+        }
+    }
+
+    /// Ends a candidate that no other source stands for.
+    fn withdraw(&mut self, address: SocketAddr, base: SocketAddr, source: Source) {
+        if let Some(candidate) = self.known.remove(address, base, source) {
+            self.events.push_back(GatherEvent::CandidateGone(candidate));
+        }
+    }
+
+    /// Time never runs backwards: an earlier `now` counts as the latest one seen.
+    fn advance(&mut self, now: Instant) -> Result<(), GatherError> {
+        self.now = self.now.max(now);
+        self.check_open()
+    }
+
+    fn check_open(&self) -> Result<(), GatherError> {
+        if self.phase == Phase::Closed {
+            Err(GatherError::Closed)
+        } else {
+            Ok(())
+        }
+    }
+}
