@@ -81,6 +81,7 @@ pub struct Candidate {
     /// The server that it was learned from, part of its foundation; only of our own.
     server: Option<IpAddr>,
     local_preference: Option<u16>,
+    concealed: bool,
 }
 
 /// Why something is not a candidate.
@@ -100,6 +101,9 @@ pub enum CandidateError {
     /// The priority is not 1 to 2^31 - 1 (RFC 8445 §5.1.2).
     #[error("priority is not 1 to 2147483647")]
     Priority,
+    /// The name is not a version 4 UUID and `.local`.
+    #[error("name is not a version 4 uuid and .local")]
+    Name,
 }
 
 impl Candidate {
@@ -193,6 +197,7 @@ impl Candidate {
             related: None,
             server: None,
             local_preference: None,
+            concealed: false,
         };
         let preference = candidate.preference_at(0);
         candidate.priority = priority(candidate.type_preference(), preference);
@@ -214,15 +219,7 @@ impl Candidate {
         kind: CandidateKind,
         related: Option<SocketAddr>,
     ) -> Result<Self, CandidateError> {
-        if !(1..=FOUNDATION_MAX).contains(&foundation.len()) || !is_ice_chars(foundation) {
-            return Err(CandidateError::Foundation);
-        }
-        if !(1..=256).contains(&component) {
-            return Err(CandidateError::Component);
-        }
-        if !(1..=PRIORITY_MAX).contains(&priority) {
-            return Err(CandidateError::Priority);
-        }
+        check_signalled(foundation, component, priority)?;
         check_address(address)?;
         let address = in_zone(address, 0);
         Ok(Self {
@@ -236,6 +233,7 @@ impl Candidate {
             related,
             server: None,
             local_preference: None,
+            concealed: false,
         })
     }
 
@@ -270,6 +268,7 @@ impl Candidate {
             related: None,
             server: None,
             local_preference: None,
+            concealed: false,
         }
     }
 
@@ -390,6 +389,18 @@ impl Candidate {
         }
     }
 
+    /// Whether a lite agent may have it (RFC 8445 §2.5, RFC 6544 §4.4).
+    pub(crate) const fn is_lite(&self) -> bool {
+        matches!(self.kind, CandidateKind::Host)
+            && matches!(self.tcp, None | Some(TcpType::Passive))
+    }
+
+    /// A remote candidate that was signalled as a name: its address is not for relays.
+    pub(crate) const fn concealed(mut self) -> Self {
+        self.concealed = true;
+        self
+    }
+
     /// The local preference with this many better ones of the same kind: over TCP the direction
     /// comes first (RFC 6544 §4.2).
     pub(crate) fn preference_at(&self, rank: u16) -> u16 {
@@ -492,6 +503,8 @@ impl Candidate {
         self.component == remote.component
             && self.tcp.map(TcpType::counterpart) == remote.tcp
             && self.tcp != Some(TcpType::Passive)
+            // A relay must not learn what a name conceals (mDNS draft, §3.3.2).
+            && !(remote.concealed && matches!(self.kind, CandidateKind::Relayed))
             && self.address.is_ipv4() == remote.address.is_ipv4()
             && is_link_local(self.address.ip()) == is_link_local(remote.address.ip())
     }
@@ -543,6 +556,24 @@ fn priority(type_preference: u8, local_preference: u16) -> u32 {
     u32::from(type_preference) << 24
         | u32::from(local_preference) << 8
         | (256 - u32::from(COMPONENT))
+}
+
+/// What signalling may say of any candidate.
+pub(crate) fn check_signalled(
+    foundation: &str,
+    component: u16,
+    priority: u32,
+) -> Result<(), CandidateError> {
+    if !(1..=FOUNDATION_MAX).contains(&foundation.len()) || !is_ice_chars(foundation) {
+        return Err(CandidateError::Foundation);
+    }
+    if !(1..=256).contains(&component) {
+        return Err(CandidateError::Component);
+    }
+    if !(1..=PRIORITY_MAX).contains(&priority) {
+        return Err(CandidateError::Priority);
+    }
+    Ok(())
 }
 
 /// Whether checks may be sent there at all; a stranger's request is held to this too.

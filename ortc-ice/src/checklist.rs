@@ -7,8 +7,9 @@ use core::cmp::Reverse;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 
+use crate::lanes::{Lanes, Turns};
 use crate::pair::{Pair, PairId, PairState, Queue, State};
-use crate::path::Path;
+use crate::path::{Path, StreamId, Transport};
 use crate::slots::{PathIndex, Slots};
 use crate::stun::TransactionId;
 
@@ -20,14 +21,17 @@ const NEW_IN_A_ROW: u32 = 7;
 pub(crate) struct Checklist {
     pairs: Slots,
     by_path: PathIndex,
-    waiting: BTreeSet<(Reverse<u64>, PairId)>,
-    frozen: BTreeSet<(Reverse<u64>, PairId)>,
+    waiting: Lanes,
+    frozen: Lanes,
+    turns: Turns,
     triggered: VecDeque<PairId>,
     repeats: VecDeque<PairId>,
     deadlines: BTreeSet<(Instant, PairId)>,
     /// Pairs that are not failed.
     live: usize,
     new_in_a_row: u32,
+    /// Streams that no pair is on any more.
+    orphans: Vec<StreamId>,
 }
 
 impl Checklist {
@@ -36,13 +40,15 @@ impl Checklist {
         Self {
             pairs: Slots::default(),
             by_path: PathIndex::new(key),
-            waiting: BTreeSet::new(),
-            frozen: BTreeSet::new(),
+            waiting: Lanes::default(),
+            frozen: Lanes::default(),
+            turns: Turns::default(),
             triggered: VecDeque::new(),
             repeats: VecDeque::new(),
             deadlines: BTreeSet::new(),
             live: 0,
             new_in_a_row: 0,
+            orphans: Vec::new(),
         }
     }
 
@@ -82,10 +88,10 @@ impl Checklist {
 
     /// Adds a frozen pair under its path.
     pub(crate) fn insert(&mut self, pair: Pair) -> PairId {
-        let (path, priority) = (pair.path, pair.priority);
+        let (path, priority, lane) = (pair.path, pair.priority, pair.lane);
         let id = self.pairs.insert(pair);
         self.by_path.insert(path, id);
-        self.frozen.insert((Reverse(priority), id));
+        self.frozen.insert(lane, (Reverse(priority), id));
         self.live += 1;
         id
     }
@@ -98,15 +104,51 @@ impl Checklist {
             return Vec::new();
         };
         let key = (Reverse(pair.priority), id);
-        self.waiting.remove(&key);
-        self.frozen.remove(&key);
+        self.waiting.remove(pair.lane, &key);
+        self.frozen.remove(pair.lane, &key);
         if pair.pair_state() != PairState::Failed {
             self.live -= 1;
         }
         if self.by_path.get(&pair.path) == Some(id) {
             self.by_path.remove(&pair.path);
         }
+        self.leave(&pair.path);
         pair.outstanding
+    }
+
+    /// Moves a pair to another path; a stream that it leaves may have to be closed.
+    pub(crate) fn set_path(&mut self, id: PairId, path: Path) {
+        let Some(pair) = self.pairs.get_mut(id) else {
+            return;
+        };
+        let old = core::mem::replace(&mut pair.path, path);
+        if self.by_path.get(&old) == Some(id) {
+            self.by_path.remove(&old);
+            self.by_path.insert(path, id);
+        }
+        self.leave(&old);
+    }
+
+    /// Remembers the stream of a path when no pair is on it any more.
+    fn leave(&mut self, path: &Path) {
+        if let Transport::Stream(stream) = path.transport
+            && !self
+                .pairs
+                .iter()
+                .any(|(_, pair)| pair.path.transport == path.transport)
+        {
+            self.orphans.push(stream);
+        }
+    }
+
+    /// Streams that no pair is on any more.
+    pub(crate) fn take_orphans(&mut self) -> Vec<StreamId> {
+        core::mem::take(&mut self.orphans)
+    }
+
+    /// A stream is closed already.
+    pub(crate) fn forget_stream(&mut self, stream: StreamId) {
+        self.orphans.retain(|orphan| *orphan != stream);
     }
 
     /// A pair of the generation before stays, but is no longer found by its path.
@@ -126,7 +168,7 @@ impl Checklist {
         let Some(pair) = self.pairs.get_mut(id) else {
             return;
         };
-        let key = (Reverse(pair.priority), id);
+        let (key, lane) = ((Reverse(pair.priority), id), pair.lane);
         let before = pair.pair_state();
         pair.state = state;
         let after = pair.pair_state();
@@ -134,14 +176,14 @@ impl Checklist {
             return;
         }
         match before {
-            PairState::Frozen => _ = self.frozen.remove(&key),
-            PairState::Waiting => _ = self.waiting.remove(&key),
+            PairState::Frozen => _ = self.frozen.remove(lane, &key),
+            PairState::Waiting => _ = self.waiting.remove(lane, &key),
             PairState::Failed => self.live += 1,
             PairState::InProgress | PairState::Succeeded => {}
         }
         match after {
-            PairState::Frozen => _ = self.frozen.insert(key),
-            PairState::Waiting => _ = self.waiting.insert(key),
+            PairState::Frozen => self.frozen.insert(lane, key),
+            PairState::Waiting => self.waiting.insert(lane, key),
             PairState::Failed => self.live -= 1,
             PairState::InProgress | PairState::Succeeded => {}
         }
@@ -158,10 +200,11 @@ impl Checklist {
             return;
         };
         let (old, new) = ((Reverse(pair.priority), id), (Reverse(priority), id));
+        let lane = pair.lane;
         pair.priority = priority;
         for index in [&mut self.frozen, &mut self.waiting] {
-            if index.remove(&old) {
-                index.insert(new);
+            if index.remove(lane, &old) {
+                index.insert(lane, new);
             }
         }
     }
@@ -225,7 +268,8 @@ impl Checklist {
         }
     }
 
-    /// Takes the pair to check next (RFC 8445 §6.1.4.2): triggered, then waiting by priority, then
+    /// Takes the pair to check next (RFC 8445 §6.1.4.2): triggered, then waiting by
+    /// priority with an early slot for each kind of path, then
     /// repetitions. A slot that nothing else wants goes to a frozen pair: by the RFC to one of a
     /// foundation that nothing is in progress for, else, when `any_frozen`, to the best of all.
     pub(crate) fn next_check(&mut self, any_frozen: bool) -> Option<PairId> {
@@ -238,9 +282,9 @@ impl Checklist {
             self.new_in_a_row = 0;
             return self.dequeued(id);
         }
-        if let Some((_, id)) = self.waiting.first() {
+        if let Some(id) = self.turns.next(&self.waiting, |_| true) {
             self.new_in_a_row = self.new_in_a_row.saturating_add(1);
-            return Some(*id);
+            return Some(id);
         }
         if let Some(id) = self.next_frozen(any_frozen) {
             self.new_in_a_row = self.new_in_a_row.saturating_add(1);
@@ -254,28 +298,32 @@ impl Checklist {
     /// Whether `next_check` would find one.
     pub(crate) fn has_check(&self, any_frozen: bool) -> bool {
         !(self.triggered.is_empty() && self.waiting.is_empty() && self.repeats.is_empty())
-            || self.next_frozen(any_frozen).is_some()
+            || self.has_frozen(any_frozen)
     }
 
-    fn next_frozen(&self, any: bool) -> Option<PairId> {
-        if any {
-            return self.frozen.first().map(|(_, id)| *id);
+    /// The frozen pair that a free slot goes to.
+    fn next_frozen(&mut self, any: bool) -> Option<PairId> {
+        let busy = self.busy_foundations(any);
+        let is_free = |id: PairId| is_free(&self.pairs, &busy, id);
+        self.turns.next(&self.frozen, is_free)
+    }
+
+    fn has_frozen(&self, any: bool) -> bool {
+        if any || self.frozen.is_empty() {
+            return !self.frozen.is_empty();
         }
-        if self.frozen.is_empty() {
-            return None;
+        let busy = self.busy_foundations(any);
+        self.frozen.iter().any(|id| is_free(&self.pairs, &busy, id))
+    }
+
+    /// The foundations that hold back their frozen pairs; none, when `any` frozen pair may go.
+    fn busy_foundations(&self, any: bool) -> BTreeSet<(usize, usize)> {
+        if any || self.frozen.is_empty() {
+            return BTreeSet::new();
         }
-        let busy: BTreeSet<_> = self
-            .pairs
-            .iter()
-            .filter(|(_, pair)| pair.is_busy())
-            .map(|(_, pair)| pair.foundation)
-            .collect();
-        let is_free = |id: &PairId| {
-            self.pairs
-                .get(*id)
-                .is_some_and(|pair| !busy.contains(&pair.foundation))
-        };
-        self.frozen.iter().map(|(_, id)| *id).find(is_free)
+        let pairs = self.pairs.iter().map(|(_, pair)| pair);
+        let busy = pairs.filter(|pair| pair.is_busy());
+        busy.map(|pair| pair.foundation).collect()
     }
 
     fn dequeued(&mut self, id: PairId) -> Option<PairId> {
@@ -322,4 +370,10 @@ impl Checklist {
             .map(|(id, _)| id)
             .collect()
     }
+}
+
+fn is_free(pairs: &Slots, busy: &BTreeSet<(usize, usize)>, id: PairId) -> bool {
+    pairs
+        .get(id)
+        .is_some_and(|pair| !busy.contains(&pair.foundation))
 }

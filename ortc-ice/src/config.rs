@@ -27,6 +27,7 @@ pub struct Config {
     pub(crate) renomination: Renomination,
     pub(crate) max_check_len: usize,
     pub(crate) reported: Vec<AttributeType>,
+    pub(crate) implementation: Implementation,
 }
 
 /// Whose clock gives out the slots for checks.
@@ -74,6 +75,13 @@ pub enum ConfigError {
     Attribute,
 }
 
+/// Whether the agent checks, or only answers (RFC 8445 §2.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Implementation {
+    Full,
+    Lite,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -92,6 +100,7 @@ impl Default for Config {
             renomination: Renomination::Offered,
             max_check_len: 1200,
             reported: Vec::new(),
+            implementation: Implementation::Full,
         }
     }
 }
@@ -110,6 +119,24 @@ impl Config {
             renomination: Renomination::Refused,
             ..Self::default()
         }
+    }
+
+    /// A lite agent (RFC 8445 §2.5), for a host that everybody can reach: it has host candidates
+    /// only, answers checks and sends none. Against a full peer it is controlled whatever the role
+    /// policy says, and a pair is valid when the peer nominates it, for as long as the peer's
+    /// checks keep coming: [`consent_timeout`](Self::consent_timeout) after the last one it is not
+    /// used any more. Signal `ice-lite`, and tell the agent when the peer does
+    /// ([`Agent::set_remote_lite`](crate::Agent::set_remote_lite)).
+    #[must_use]
+    pub fn lite() -> Self {
+        Self {
+            implementation: Implementation::Lite,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) const fn is_lite(&self) -> bool {
+        matches!(self.implementation, Implementation::Lite)
     }
 
     /// How the first role is chosen; by default by the credentials.

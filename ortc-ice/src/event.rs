@@ -1,8 +1,10 @@
 //! What an agent tells its embedder.
 
+use crate::agent::NameQuery;
 use crate::candidate::Candidate;
-use crate::path::Path;
+use crate::path::{Path, StreamId};
 use crate::role::Role;
+use crate::stream::OpenStream;
 use crate::stun::AttributeType;
 
 /// Something happened. Events keep their order. Of the role, the pair for data and the suspicion only
@@ -48,6 +50,21 @@ pub enum Event {
         value: Option<Vec<u8>>,
         /// Whether it came in an answer to a check of ours.
         in_response: bool,
+    },
+    /// A check needs a stream (RFC 6544 §7.1): answer with
+    /// [`Agent::stream_opened`](crate::Agent::stream_opened) or
+    /// [`Agent::stream_failed`](crate::Agent::stream_failed). After 15 s without an answer the pair
+    /// fails.
+    OpenStream(OpenStream),
+    /// No pair needs this stream any more: close it.
+    CloseStream(StreamId),
+    /// The address of a `.local` name of the peer is wanted (mDNS): answer with
+    /// [`Agent::resolved`](crate::Agent::resolved).
+    Resolve {
+        /// Names the question in the answer.
+        query: NameQuery,
+        /// The name, lower case.
+        name: String,
     },
     /// Every pair failed and patience is over (RFC 8863). Another candidate, a check of the peer or
     /// a restart may still bring [`Connected`](Self::Connected).

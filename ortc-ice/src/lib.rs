@@ -104,14 +104,18 @@
 mod agent;
 mod attributes;
 mod candidate;
+mod candidate_attribute;
 mod checklist;
 mod config;
 mod credentials;
 mod early;
 mod event;
+mod framing;
 mod gather;
 mod generation;
 mod ladder;
+mod lanes;
+mod named_candidate;
 mod outbox;
 mod pacer;
 mod pair;
@@ -127,17 +131,20 @@ mod tag;
 mod transaction;
 pub mod turn;
 
-pub use self::agent::{Agent, AgentError};
+pub use self::agent::{Agent, AgentError, NameQuery};
 pub use self::attributes::AttributeError;
 pub use self::candidate::{Candidate, CandidateError, CandidateKind, TcpType};
+pub use self::candidate_attribute::{CandidateAttributeError, SignalledCandidate};
 pub use self::config::{Config, ConfigError};
 pub use self::credentials::{Credentials, CredentialsError};
 pub use self::event::{Event, PathState};
+pub use self::framing::{Deframer, FrameTooLong, frame};
 pub use self::gather::{
     Behaviour, BehaviourCheck, BehaviourError, Filtering, GatherConfig, GatherConfigError,
     GatherError, GatherEvent, Gathered, Gatherer, LocalCandidate, Mapping, QueryId,
     ServerCredentials, ServerError, ServerId,
 };
+pub use self::named_candidate::NamedCandidate;
 pub use self::pacer::Pacer;
 pub use self::pair::PairState;
 pub use self::path::{Datagram, Ecn, Path, StreamId, Timeout, Timer, Transmit, Transport};

@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::time::Instant;
 
+use crate::lanes::Lane;
 use crate::path::Path;
 use crate::role::Role;
 use crate::stun::TransactionId;
@@ -113,6 +114,8 @@ pub(crate) struct Pair {
     pub(crate) priority: u64,
     /// The number of the generation of credentials that it is checked with.
     pub(crate) generation: u32,
+    /// What kind of path it is, for the order of checks; set before it enters the check list.
+    pub(crate) lane: Lane,
     /// The foundations of both candidates (RFC 8445 §6.1.2.6), as numbers.
     pub(crate) foundation: (usize, usize),
     pub(crate) state: State,
@@ -141,6 +144,7 @@ impl Pair {
             remote,
             priority: 0,
             generation,
+            lane: Lane::default(),
             foundation: (0, 0),
             state: State::Frozen,
             queue: None,

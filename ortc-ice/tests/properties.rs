@@ -31,6 +31,49 @@ fn the_corpus_of_ice_agent_holds() {
     assert!(replay("ice_agent", props::ice::agents) >= 8);
 }
 
+#[test]
+fn the_corpus_of_framing_holds() {
+    assert!(replay("framing", props::framing::framing) >= 5);
+}
+
+#[test]
+fn the_corpus_of_candidate_attribute_holds() {
+    let target = "candidate_attribute";
+    assert!(replay(target, props::framing::candidate_attribute) >= 7);
+}
+
+#[test]
+fn the_corpus_of_ice_candidates_holds() {
+    assert!(replay("ice_candidates", props::ice_candidates::come_and_go) >= 8);
+}
+
+/// Lines that are almost right.
+fn attribute() -> impl Strategy<Value = String> {
+    let transport = prop::sample::select(vec!["udp", "UDP", "tcp", "sctp"]);
+    let address = prop::sample::select(vec![
+        "10.0.0.1",
+        "2001:db8::1",
+        "0.0.0.0",
+        "1b8a3f6e-5f4c-4d7e-9c4a-2f1f6f0d9b11.local",
+        "printer.local",
+    ]);
+    let kind = prop::sample::select(vec!["host", "srflx", "prflx", "relay", "nat"]);
+    let rest = prop::sample::select(vec![
+        "",
+        " raddr 10.0.0.2 rport 7",
+        " tcptype active",
+        " tcptype so generation 0",
+        " raddr x.local rport 9",
+        " odd",
+    ]);
+    let head = "[a-z0-9+/]{1,4}";
+    (head, 0_u32..300, transport, any::<u32>(), address, any::<u16>(), kind, rest).prop_map(
+        |(foundation, component, transport, priority, address, port, kind, rest)| {
+            format!("candidate:{foundation} {component} {transport} {priority} {address} {port} typ {kind}{rest}")
+        },
+    )
+}
+
 /// A header with the right cookie and length, and attributes of the known numbers: octets at
 /// random would stop at the cookie.
 fn plausible() -> impl Strategy<Value = Vec<u8>> {
@@ -75,5 +118,35 @@ proptest! {
     #[test]
     fn octets_at_random_do_not_confuse_the_parser(data in prop::collection::vec(any::<u8>(), 0..200)) {
         props::stun::message(&data);
+    }
+
+    #[test]
+    fn any_split_of_a_stream_gives_the_same_frames(
+        cut in any::<u8>(),
+        frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..8),
+        rest in prop::collection::vec(any::<u8>(), 0..8),
+    ) {
+        let mut data = vec![cut];
+        for frame in frames {
+            let start = data.len();
+            data.extend_from_slice(&frame);
+            ortc_ice::frame(&mut data, start).unwrap();
+        }
+        data.extend_from_slice(&rest);
+        props::framing::framing(&data);
+    }
+
+    #[test]
+    fn a_candidate_that_is_read_is_written_the_same(line in attribute()) {
+        props::framing::candidate_attribute(line.as_bytes());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn candidates_that_come_and_go_never_break_what_works(data in prop::collection::vec(any::<u8>(), 0..64)) {
+        props::ice_candidates::come_and_go(&data);
     }
 }

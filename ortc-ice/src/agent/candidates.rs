@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::{Agent, AgentError};
 use crate::candidate::{COMPONENT, Candidate, CandidateKind, TcpType, in_zone, zone};
+use crate::lanes::Lane;
 use crate::pair::{self, Pair, PairId, PairState, State};
 use crate::path::Path;
 
@@ -88,7 +89,8 @@ impl Agent {
     }
 
     fn check_addable(&self, candidate: &Candidate) -> Result<(), AgentError> {
-        if candidate.component() == COMPONENT && candidate.is_addable() {
+        let lite = self.config.is_lite() && !candidate.is_lite();
+        if candidate.component() == COMPONENT && candidate.is_addable() && !lite {
             Ok(())
         } else {
             Err(AgentError::NotLocal)
@@ -206,6 +208,7 @@ impl Agent {
             // RFC 8445 §6.1.2.4: reflexive candidates are replaced by their bases.
             Formation::Ordinary
                 if !(self.stands_for_base(local) && ours.pairs_with(theirs))
+                    || (self.config.is_lite() && !self.is_remote_lite())
                     || self.withdrawn.contains(&local) =>
             {
                 return None;
@@ -214,12 +217,13 @@ impl Agent {
             Formation::Triggered(path) => path,
         };
         if let Some(id) = self.checklist.by_path(&path) {
-            self.adopt(id, local);
+            self.rebase(id, local);
             return Some(id);
         }
         let mut pair = Pair::new(path, local, remote, self.generation.number);
         pair.priority = pair::priority(self.role, ours.priority(), theirs.priority());
         pair.foundation = self.pair_foundation(ours, theirs);
+        pair.lane = Lane::of(ours, theirs);
         if self.checklist.len() >= self.config.max_pairs {
             // RFC 8445 §6.1.2.5: the lowest priorities fall out.
             let (alive, lowest, id) = self.checklist.dispensable()?;
@@ -241,7 +245,11 @@ impl Agent {
     /// Whether pairs are formed with this one: a base, or what was learned from one that is no
     /// candidate itself.
     fn stands_for_base(&self, local: usize) -> bool {
-        let Some(ours) = self.locals.get(local) else {
+        let Some(ours) = self
+            .locals
+            .get(local)
+            .filter(|_| !self.retired.contains(&local))
+        else {
             return false;
         };
         if ours.is_base() {
@@ -258,7 +266,7 @@ impl Agent {
     }
 
     /// A pair that a reflexive candidate stood for belongs to its base once that is a candidate.
-    fn adopt(&mut self, id: PairId, local: usize) {
+    fn rebase(&mut self, id: PairId, local: usize) {
         let is_base = |index: usize| self.locals.get(index).is_some_and(Candidate::is_base);
         let stood_for = self
             .checklist

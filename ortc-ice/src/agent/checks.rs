@@ -5,10 +5,12 @@ use core::time::Duration;
 use std::time::Instant;
 
 use super::Agent;
+use super::streams::TI;
 use crate::config::Pacing;
 use crate::ladder::Next;
 use crate::pacer::CATCH_UP;
 use crate::pair::{Awaiting, PairId, PairState, Progress, Queue, State, Valid};
+use crate::path::Transport;
 use crate::transaction::{OUTSTANDING_MAX, Transaction};
 
 /// How long a check on a valid pair waits for its answer before the next one (the round trip may
@@ -32,11 +34,15 @@ impl Agent {
             self.pair_due(id, at);
         }
         self.finish_withdrawals();
+        self.close_orphans();
         self.pace();
         self.declare_failure();
     }
 
     fn pace(&mut self) {
+        if self.config.is_lite() {
+            return self.agree();
+        }
         let any_frozen = !self.config.is_strict();
         if self.config.pacing == Pacing::External {
             self.pacing = self.checklist.has_check(any_frozen);
@@ -60,7 +66,7 @@ impl Agent {
     /// Sends the check whose turn it is, if there is one.
     pub(super) fn use_slot(&mut self) -> bool {
         let any_frozen = !self.config.is_strict();
-        let next = if self.outbox.takes_check() {
+        let next = if self.outbox.takes_check() && !self.config.is_lite() {
             self.checklist.next_check(any_frozen)
         } else {
             None
@@ -68,7 +74,7 @@ impl Agent {
         if let Some(id) = next {
             self.send_check(id);
         }
-        self.pacing = self.checklist.has_check(any_frozen);
+        self.pacing = !self.config.is_lite() && self.checklist.has_check(any_frozen);
         next.is_some()
     }
 
@@ -88,9 +94,13 @@ impl Agent {
     fn send_check(&mut self, id: PairId) {
         let (now, ta, role) = (self.now, self.config.ta, self.role);
         let strict = self.config.is_strict();
-        let Some(pair) = self.checklist.get(id) else {
+        let Some(pair) = self.checklist.get(id).filter(|_| !self.config.is_lite()) else {
             return;
         };
+        let reliable = pair.path.transport != Transport::Udp;
+        if pair.path.transport == Transport::Unopened {
+            return self.open_stream(id);
+        }
         let Some(local) = self.locals.get(pair.local) else {
             return;
         };
@@ -108,7 +118,7 @@ impl Agent {
         let mut state = pair.state.clone();
         match &mut state {
             State::Succeeded(valid) => {
-                let nominating = pair.nominate && !valid.nominated;
+                let nominating = pair.nominate && !valid.nominated && !reliable;
                 let awaiting = valid.awaiting.get_or_insert(Awaiting {
                     since: now,
                     sent: 0,
@@ -175,6 +185,10 @@ impl Agent {
             return;
         };
         let at = match &mut pair.state {
+            State::InProgress(progress) if pair.path.transport != Transport::Udp => {
+                progress.give_up = true; // RFC 6544 §7.1: the stream repeats what is lost
+                Some(progress.sent_at + TI)
+            }
             State::InProgress(progress) if progress.sent != 0 => {
                 let since = progress.sent_at.saturating_duration_since(progress.since);
                 let next = self
@@ -248,7 +262,8 @@ impl Agent {
     }
 
     /// RFC 8445 §7.2.5.2.3.
-    fn fail(&mut self, id: PairId) {
+    pub(super) fn fail(&mut self, id: PairId) {
+        self.abandon_stream(id);
         if let Some(pair) = self.checklist.get_mut(id) {
             let gone = core::mem::take(&mut pair.outstanding);
             self.transactions.remove_all(gone);

@@ -127,6 +127,7 @@ impl Agent {
         if is_old {
             // The peer keeps up its consent on the pair from before the restart; nothing else.
             self.heard_elsewhere(&path);
+            self.vouch_retained(&path);
             self.outbox.push_answer(answer(AnswerKind::Success));
             return Ok(());
         }
@@ -145,7 +146,7 @@ impl Agent {
             return Ok(());
         }
         self.reached_at = Some(self.now);
-        match claim.against(self.role, self.tie_breaker) {
+        match self.verdict(claim) {
             Verdict::Refuse => {
                 self.outbox.push_answer(answer(AnswerKind::RoleConflict));
                 self.pump();
@@ -166,7 +167,7 @@ impl Agent {
         self.reached_at = Some(self.now);
         // The peer was told "success" already. If the conflict is ours to repair it is repaired;
         // if it is the peer's, it will learn of it from our own check.
-        if check.claim.against(self.role, self.tie_breaker) == Verdict::Switch {
+        if self.verdict(check.claim) == Verdict::Switch {
             self.switch_role();
         }
         let pair = self.checklist.by_path(&path);
@@ -196,7 +197,17 @@ impl Agent {
             pair.wish.at = Some(now);
         }
         let asked_with = pair.last_role;
+        let lite = self.config.is_lite();
         match &mut pair.state {
+            State::Succeeded(_)
+            | State::InProgress(_)
+            | State::Waiting
+            | State::Frozen
+            | State::Failed
+                if lite =>
+            {
+                self.vouch(id, check.use_candidate);
+            }
             State::Succeeded(_) => {}
             State::InProgress(progress) => {
                 // The peer reaches us, so the pair is worth trying for another lifetime.
@@ -251,7 +262,7 @@ impl Agent {
         };
         self.counters.responses_received += 1;
         self.settle_transaction(pair, id);
-        if error.code == ErrorCode::ROLE_CONFLICT.code {
+        if error.code == ErrorCode::ROLE_CONFLICT.code && !self.is_remote_lite() {
             // RFC 8445 §7.2.5.1. The role of the request decides, so that the second of two such
             // answers changes nothing.
             if transaction.role == self.role {

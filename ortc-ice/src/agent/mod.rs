@@ -4,13 +4,18 @@
 mod candidates;
 mod checks;
 mod inbound;
+mod lite;
+mod names;
 mod nomination;
 mod outbound;
 mod removal;
 mod reports;
 mod restart;
 mod selection;
+mod streams;
 mod tagging;
+
+pub use self::names::NameQuery;
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -19,11 +24,13 @@ use std::time::Instant;
 
 use thiserror::Error;
 
+use self::names::Names;
 use self::selection::Active;
+use self::streams::Openings;
 use crate::attributes::{AttributeError, Attributes, check_len};
 use crate::candidate::Candidate;
 use crate::checklist::Checklist;
-use crate::config::{Config, Pacing};
+use crate::config::{Config, Implementation, Pacing};
 use crate::credentials::Credentials;
 use crate::early::EarlyChecks;
 use crate::event::{Event, PathState};
@@ -92,6 +99,10 @@ pub struct Agent {
     remote_ended: bool,
     /// When the last authenticated check of the peer arrived.
     reached_at: Option<Instant>,
+    names: Names,
+    openings: Openings,
+    /// What the peer is, as signalling told.
+    remote_implementation: Implementation,
     counters: Counters,
 }
 
@@ -176,6 +187,9 @@ impl Agent {
             patience_until: None,
             remote_ended: false,
             reached_at: None,
+            names: Names::default(),
+            openings: Openings::default(),
+            remote_implementation: Implementation::Full,
             counters: Counters::default(),
         }
     }
@@ -215,10 +229,7 @@ impl Agent {
             self.begin_generation(self.generation.local.clone());
         }
         if self.phase == Phase::Idle {
-            self.role = self
-                .config
-                .role
-                .settle(&self.generation.local, &credentials);
+            self.role = self.settled_role(&credentials);
         }
         self.generation.set_remote(credentials);
         if self.phase == Phase::Running {
@@ -447,6 +458,7 @@ impl Agent {
         self.active = None;
         self.retained = None;
         self.pacing = false;
+        self.names = Names::default();
     }
 
     /// Time never runs backwards: an earlier `now` counts as the latest one seen.
@@ -471,6 +483,9 @@ impl Agent {
             Event::Connected
             | Event::ConsentExpired
             | Event::CheckAttribute { .. }
+            | Event::OpenStream(_)
+            | Event::CloseStream(_)
+            | Event::Resolve { .. }
             | Event::Failed => {}
         }
         self.events.push_back(event);
@@ -493,7 +508,10 @@ impl Agent {
         }
         // DEVIATION(RFC 8863 §4): once the peer has no more candidates, and every pair has been
         // checked to the end of its schedule, the rest of the patience timer is not waited for.
-        let over = self.remote_ended && self.checklist.len() != 0 && !self.config.is_strict();
+        let over = self.remote_ended
+            && self.names.is_empty()
+            && self.checklist.len() != 0
+            && !self.config.is_strict();
         let patience = if over { self.now } else { self.patience_until? };
         let reached = self.reached_at.map_or(patience, |at| at + REACHED);
         Some(patience.max(reached))

@@ -4,15 +4,17 @@ use std::time::Instant;
 
 use super::Agent;
 use crate::attributes::Attributes;
+use crate::framing::frame;
 use crate::generation::Generation;
 use crate::outbox::{Answer, AnswerKind, Outgoing};
-use crate::path::{Ecn, Path, Transmit};
+use crate::path::{Ecn, Path, Transmit, Transport};
 use crate::role::Role;
 use crate::stun::{Class, ErrorCode, MessageBuilder, Method, TooLong, TransactionId};
 use crate::transaction::Transaction;
 
 impl Agent {
-    /// Appends the next datagram to `buf` and says where it goes; `None` when nothing is queued.
+    /// Appends the next datagram to `buf` and says where it goes; `None` when nothing is queued. On a
+    /// stream it is a frame (RFC 4571), ready to be written.
     pub fn poll_transmit(&mut self, buf: &mut Vec<u8>, now: Instant) -> Option<Transmit> {
         self.now = self.now.max(now);
         loop {
@@ -22,7 +24,12 @@ impl Agent {
                 Outgoing::Check(id) => self.encode_check(buf, id),
                 Outgoing::Answer(answer) => self.encode_answer(buf, &answer),
             };
-            if let Some(path) = path {
+            let framed = |path: &Path| match path.transport {
+                Transport::Udp => true,
+                Transport::Stream(_) => frame(buf, start).is_ok(),
+                Transport::Unopened => false,
+            };
+            if let Some(path) = path.filter(framed) {
                 let len = buf.len() - start;
                 return Some(Transmit {
                     path,

@@ -26,10 +26,12 @@ impl Agent {
                 remote,
                 core::mem::take(&mut self.remotes),
                 self.remote_ended,
+                core::mem::take(&mut self.names),
             )
         });
         self.begin_generation(local.clone());
-        if let Some((Some(remote), candidates, ended)) = kept {
+        if let Some((Some(remote), candidates, ended, names)) = kept {
+            self.names = names;
             self.generation.set_remote(remote);
             for candidate in candidates {
                 let key = (candidate.is_tcp(), candidate.address());
@@ -63,6 +65,7 @@ impl Agent {
         }
         self.forget_nomination();
         self.remotes.clear();
+        self.names.forget();
         self.remote_by_address.clear();
         self.remote_ended = false;
         if self.progress == Outlook::Failed {

@@ -161,7 +161,7 @@ impl Agent {
             .map_or(Some(current_id), |(id, ..)| Some(id))
     }
 
-    fn activate(&mut self, id: PairId) {
+    pub(super) fn activate(&mut self, id: PairId) {
         if self.active.as_ref().is_some_and(|active| active.id == id) {
             return;
         }

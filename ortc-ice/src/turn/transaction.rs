@@ -133,7 +133,7 @@ impl Transactions {
         let wait = match transport {
             Transport::Udp if transaction.sent < RC => RTO * (1 << (transaction.sent - 1)),
             Transport::Udp => RTO * RM,
-            Transport::Stream(_) => TI,
+            Transport::Stream(_) | Transport::Unopened => TI,
         };
         let at = now + wait;
         if let Some(before) = transaction.due.replace(at) {

@@ -3,7 +3,9 @@
 pub mod core;
 pub mod dtls;
 pub mod dtmf;
+pub mod framing;
 pub mod ice;
+pub mod ice_candidates;
 pub mod jitter;
 pub mod payload;
 pub mod rtcp;

@@ -1,0 +1,6 @@
+//! Fuzzes candidate_attribute.
+#![cfg_attr(fuzzing, no_main)]
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| ortc_testkit::props::framing::candidate_attribute(data));
+#[cfg(not(fuzzing))]
+fn main() {}

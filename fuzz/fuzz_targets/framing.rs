@@ -1,0 +1,6 @@
+//! Fuzzes framing.
+#![cfg_attr(fuzzing, no_main)]
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| ortc_testkit::props::framing::framing(data));
+#[cfg(not(fuzzing))]
+fn main() {}

@@ -1,0 +1,153 @@
+//! The order in which pairs get their first check: by priority, but every kind of path early.
+//!
+//! Pairs run in lanes by address family, by whether a relay is on the way, and by whether it is a
+//! stream. By priority alone a family that is broken, or a network that lets only the relay through,
+//! would be found out after all the host pairs (RFC 8421 §4 asks to interleave).
+
+use core::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use crate::candidate::{Candidate, CandidateKind};
+use crate::pair::PairId;
+
+/// How many lanes there are.
+const LANES: usize = 8;
+
+/// Once every lane has had a turn, one slot in this many goes to the lane that waits longest.
+const TURN: u32 = 4;
+
+/// The lane of a pair.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Lane(u8);
+
+impl Lane {
+    /// That of a pair of these, ours first.
+    pub(crate) fn of(ours: &Candidate, theirs: &Candidate) -> Self {
+        let is_ipv4 = ours.base().is_ipv4();
+        let is_relayed = [ours, theirs]
+            .map(Candidate::kind)
+            .contains(&CandidateKind::Relayed);
+        Self(u8::from(is_ipv4) | u8::from(is_relayed) << 1 | u8::from(ours.is_tcp()) << 2)
+    }
+}
+
+type Key = (Reverse<u64>, PairId);
+
+/// Pairs in one state, best first in each lane.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes([BTreeSet<Key>; LANES]);
+
+impl Lanes {
+    pub(crate) fn insert(&mut self, lane: Lane, key: Key) {
+        if let Some(lane) = self.0.get_mut(usize::from(lane.0)) {
+            lane.insert(key);
+        }
+    }
+
+    /// Says whether it was there.
+    pub(crate) fn remove(&mut self, lane: Lane, key: &Key) -> bool {
+        let lane = self.0.get_mut(usize::from(lane.0));
+        lane.is_some_and(|lane| lane.remove(key))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.iter().all(BTreeSet::is_empty)
+    }
+
+    /// All of them, lane by lane.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = PairId> {
+        self.0.iter().flatten().map(|(_, id)| *id)
+    }
+
+    /// The best that fits of each lane, with the lane.
+    fn firsts(&self, fits: impl Fn(PairId) -> bool) -> impl Iterator<Item = (Key, usize)> {
+        let first = move |(lane, keys): (usize, &BTreeSet<Key>)| {
+            let key = keys.iter().find(|(_, id)| fits(*id))?;
+            Some((*key, lane))
+        };
+        self.0.iter().enumerate().filter_map(first)
+    }
+}
+
+/// Whose turn it is.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    slots: u32,
+    /// For each lane the slot that it had last, counted from 1; 0 for none.
+    served: [u32; LANES],
+}
+
+impl Turns {
+    /// The pair for the next slot among those that fit.
+    pub(crate) fn next(&mut self, pairs: &Lanes, fits: impl Fn(PairId) -> bool) -> Option<PairId> {
+        let served = |lane: usize| self.served.get(lane).copied().unwrap_or_default();
+        let (best, waits) = {
+            let (mut best, mut waits) = (None, None);
+            for (key, lane) in pairs.firsts(fits) {
+                best = best.min(Some((key, lane))).or(Some((key, lane)));
+                let turn = (served(lane), key, lane);
+                waits = waits.min(Some(turn)).or(Some(turn));
+            }
+            (best?, waits?)
+        };
+        let (last, key, lane) = waits;
+        // At first every second slot opens a lane, with the best lane in between.
+        let turn = if last == 0 {
+            self.slots % 2 == 1
+        } else {
+            self.slots % TURN == TURN - 1
+        };
+        let ((_, id), lane) = if turn { (key, lane) } else { best };
+        self.slots = self.slots.wrapping_add(1);
+        if let Some(served) = self.served.get_mut(lane) {
+            *served = self.slots.max(1);
+        }
+        Some(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(serial: u64) -> PairId {
+        PairId { serial, slot: 0 }
+    }
+
+    fn order(pairs: &[(Lane, u64)]) -> Vec<u64> {
+        let mut lanes = Lanes::default();
+        for (lane, priority) in pairs {
+            lanes.insert(*lane, (Reverse(*priority), pair(*priority)));
+        }
+        let (mut turns, mut order) = (Turns::default(), Vec::new());
+        while let Some(id) = turns.next(&lanes, |_| true) {
+            order.push(id.serial);
+            for (lane, priority) in pairs {
+                if *priority == id.serial {
+                    assert!(lanes.remove(*lane, &(Reverse(*priority), id)));
+                }
+            }
+        }
+        assert!(lanes.is_empty());
+        order
+    }
+
+    #[test]
+    fn one_lane_goes_by_priority() {
+        let lane = Lane(1);
+        assert_eq!(order(&[(lane, 2), (lane, 9), (lane, 5)]), [9, 5, 2]);
+    }
+
+    #[test]
+    fn each_lane_has_an_early_slot_and_then_one_in_four() {
+        let (six, four) = (Lane(0), Lane(1));
+        let relay = Lane(3);
+        let pairs: Vec<_> = (10..20)
+            .map(|priority| (six, priority * 10))
+            .chain([(four, 9), (four, 8), (relay, 2), (relay, 1)])
+            .collect();
+        let order = order(&pairs);
+        assert_eq!(order[..4], [190, 9, 180, 2]);
+        assert_eq!(order[4..8], [170, 160, 150, 8]);
+    }
+}
