@@ -49,6 +49,13 @@ impl Random {
         TransactionId(id)
     }
 
+    /// The seed of another generator.
+    pub(crate) fn seed(&mut self) -> [u8; 32] {
+        let mut seed = [0; 32];
+        self.0.fill_bytes(&mut seed);
+        seed
+    }
+
     pub(crate) fn tie_breaker(&mut self) -> u64 {
         self.rng.next_u64()
     }

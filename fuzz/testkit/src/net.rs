@@ -1,11 +1,12 @@
 //! The virtual network: machines, links between them, and a clock that only this file moves.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::time::Instant;
 
 use crate::link::{Fate, Link};
+use crate::topology::{Leg, Realm, Topology};
 
 /// A machine that the network drives. Implemented for every machine of the workspace that sends.
 pub trait Machine {
@@ -33,7 +34,7 @@ pub trait Machine {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NodeId(usize);
 
-/// One datagram as it was sent, for assertions; `lost` when no copy will arrive.
+/// One datagram as it was sent, for assertions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
     /// When it left.
@@ -46,7 +47,7 @@ pub struct Sent {
     pub remote: SocketAddr,
     /// Its octets.
     pub contents: Vec<u8>,
-    /// No copy of it arrives.
+    /// No copy of it gets as far as the last NAT before its receiver.
     pub lost: bool,
 }
 
@@ -54,9 +55,7 @@ pub struct Sent {
 struct InFlight {
     at: Instant,
     order: u64,
-    to: NodeId,
-    local: SocketAddr,
-    remote: SocketAddr,
+    leg: Leg,
     contents: Vec<u8>,
 }
 
@@ -66,7 +65,12 @@ pub struct Net<M> {
     start: Instant,
     now: Instant,
     nodes: Vec<M>,
-    owners: BTreeMap<SocketAddr, NodeId>,
+    owners: BTreeMap<(Realm, SocketAddr), NodeId>,
+    homes: BTreeMap<(NodeId, SocketAddr), Realm>,
+    /// Who has all ports of an address that nobody else listens on.
+    servers: BTreeMap<(Realm, IpAddr), NodeId>,
+    /// The realms and what lies between them; one flat network unless told otherwise.
+    pub topology: Topology,
     default_link: Link,
     links: BTreeMap<(SocketAddr, SocketAddr), Link>,
     blocked: BTreeSet<(SocketAddr, SocketAddr)>,
@@ -97,6 +101,9 @@ impl<M: Machine> Net<M> {
             now: start,
             nodes: Vec::new(),
             owners: BTreeMap::new(),
+            homes: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            topology: Topology::default(),
             default_link: Link::perfect(Duration::from_millis(25)),
             links: BTreeMap::new(),
             blocked: BTreeSet::new(),
@@ -130,14 +137,34 @@ impl<M: Machine> Net<M> {
         let id = NodeId(self.nodes.len());
         self.nodes.push(machine);
         for address in addresses {
-            self.owners.insert(*address, id);
+            self.attach(id, *address);
         }
         id
     }
 
     /// A machine listens on one more address from now on.
     pub fn attach(&mut self, id: NodeId, address: SocketAddr) {
-        self.owners.insert(address, id);
+        self.attach_in(Realm::PUBLIC, id, address);
+    }
+
+    /// A machine listens on one more address, in this realm, from now on.
+    pub fn attach_in(&mut self, realm: Realm, id: NodeId, address: SocketAddr) {
+        self.topology.place(realm, address.ip());
+        self.owners.insert((realm, address), id);
+        self.homes.insert((id, address), realm);
+    }
+
+    /// A machine listens on all ports of a public address on which no other listens.
+    pub fn attach_all(&mut self, id: NodeId, ip: IpAddr) {
+        self.topology.place(Realm::PUBLIC, ip);
+        self.servers.insert((Realm::PUBLIC, ip), id);
+    }
+
+    /// A machine does not listen on an address any more; what it sends from there is lost.
+    pub fn detach(&mut self, id: NodeId, address: SocketAddr) {
+        if let Some(realm) = self.homes.get(&(id, address)) {
+            self.owners.remove(&(*realm, address));
+        }
     }
 
     /// The virtual time.
@@ -212,12 +239,13 @@ impl<M: Machine> Net<M> {
                 let core::cmp::Reverse(mut flight) = self.in_flight.pop().unwrap();
                 quiet = false;
                 let now = self.now;
-                self.nodes[flight.to.0].handle_datagram(
-                    flight.local,
-                    flight.remote,
-                    &mut flight.contents,
-                    now,
-                );
+                let Some(leg) = self.topology.enter(flight.leg, now) else {
+                    continue;
+                };
+                let owner = self.owners.get(&(leg.realm, leg.to));
+                if let Some(to) = owner.or_else(|| self.servers.get(&(leg.realm, leg.to.ip()))) {
+                    self.nodes[to.0].handle_datagram(leg.to, leg.from, &mut flight.contents, now);
+                }
             }
             if quiet {
                 return;
@@ -233,22 +261,24 @@ impl<M: Machine> Net<M> {
             .links
             .get(&(local, remote))
             .unwrap_or(&self.default_link);
+        let home = self.homes.get(&(by, local)).copied();
+        let realm = home.unwrap_or(Realm::PUBLIC);
+        let detached = home.is_some() && self.owners.get(&(realm, local)) != Some(&by);
+        let blocked = detached || self.blocked.contains(&(local, remote));
+        let leg = (!blocked)
+            .then(|| self.topology.leave(realm, local, remote, self.now))
+            .flatten();
         let mut lost = true;
         for delay in self.fate.arrivals(&link) {
-            let Some(&to) = self.owners.get(&remote) else {
+            let Some(leg) = leg else {
                 break;
             };
-            if self.blocked.contains(&(local, remote)) {
-                break;
-            }
             lost = false;
             self.order += 1;
             self.in_flight.push(core::cmp::Reverse(InFlight {
                 at: self.now + delay,
                 order: self.order,
-                to,
-                local: remote,
-                remote: local,
+                leg,
                 contents: contents.to_vec(),
             }));
         }

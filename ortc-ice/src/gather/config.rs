@@ -4,6 +4,8 @@ use core::time::Duration;
 
 use thiserror::Error;
 
+use crate::turn::{Families, PeerPolicy};
+
 /// Options of a [`Gatherer`](crate::Gatherer).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GatherConfig {
@@ -14,6 +16,8 @@ pub struct GatherConfig {
     pub(super) keepalive: Option<Duration>,
     pub(super) answer_timeout: Duration,
     pub(super) stagger: Duration,
+    pub(super) families: Families,
+    pub(super) peer_policy: PeerPolicy,
 }
 
 /// Why an option was refused.
@@ -50,6 +54,8 @@ impl Default for GatherConfig {
             keepalive: Some(Duration::from_secs(15)),
             answer_timeout: Duration::from_secs(10),
             stagger: Duration::from_secs(1),
+            families: Families::Both,
+            peer_policy: PeerPolicy::Safe,
         }
     }
 }
@@ -145,6 +151,23 @@ impl GatherConfig {
         }
         self.answer_timeout = timeout;
         Ok(self)
+    }
+
+    /// Of which families relayed addresses are asked for.
+    ///
+    /// Default [`Families::Both`]: a server that has only one of them gives that one.
+    #[must_use]
+    pub const fn relay_families(mut self, families: Families) -> Self {
+        self.families = families;
+        self
+    }
+
+    /// Which addresses may be peers of a relay; by default none that only the relay itself should
+    /// reach.
+    #[must_use]
+    pub const fn peer_policy(mut self, policy: PeerPolicy) -> Self {
+        self.peer_policy = policy;
+        self
     }
 }
 

@@ -10,6 +10,8 @@ use super::task::TaskId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
     Task(TaskId),
+    /// The TURN client of a task.
+    Relay(TaskId),
     Query(QueryId),
 }
 

@@ -10,6 +10,7 @@ use thiserror::Error;
 use crate::candidate::{Candidate, CandidateError, CandidateKind, TcpType};
 use crate::path::{Path, StreamId};
 use crate::stream::OpenStream;
+use crate::turn::Failure;
 
 /// A server that a gatherer was told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +49,13 @@ pub enum GatherEvent {
     OpenStream(OpenStream),
     /// A stream is not needed any more: send what was taken out for it, then close it.
     CloseStream(StreamId),
+    /// Peers at this address cannot reach us through the relay.
+    PermissionRefused {
+        /// The relayed address.
+        relayed: SocketAddr,
+        /// The peer.
+        peer: IpAddr,
+    },
     /// Nothing more is to be had from a server until [`gather`](crate::Gatherer::gather) is called
     /// again. At most once a server and round.
     ServerFailed {
@@ -90,8 +98,17 @@ pub enum ServerError {
     #[error("its transport is not supported")]
     Unsupported,
     /// A relay needs a user and a password.
-    #[error("it needs credentials")]
+    #[error("it needs a user and a password")]
     NoCredentials,
+    /// The user or the password has characters that cannot be sent (RFC 8265).
+    #[error("its user or password cannot be used")]
+    BadCredentials,
+    /// Another server of the list is the same, over the same transport.
+    #[error("it is asked already, under another uri")]
+    InUse,
+    /// There is no allocation.
+    #[error("it gives no relay: {0}")]
+    Relay(#[source] Failure),
 }
 
 /// A candidate of ours.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::LocalCandidate;
 use super::task::TaskId;
+use crate::candidate::TcpType;
 
 /// Who vouches for a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,12 +19,15 @@ pub(super) enum Source {
 /// Of candidates with the same address and base one is reported (RFC 8445 §5.1.3), for as long as
 /// any source stands for it.
 #[derive(Debug, Default)]
-pub(super) struct Known(BTreeMap<(SocketAddr, SocketAddr), (LocalCandidate, Vec<Source>)>);
+pub(super) struct Known(BTreeMap<Place, (LocalCandidate, Vec<Source>)>);
+
+/// Address, base and transport, by which candidates are told apart.
+type Place = (SocketAddr, SocketAddr, Option<TcpType>);
 
 impl Known {
     /// Adds a source; says whether the candidate is new.
     pub(super) fn add(&mut self, candidate: LocalCandidate, source: Source) -> bool {
-        let key = (candidate.address, candidate.base);
+        let key = (candidate.address, candidate.base, candidate.tcp);
         let (_, sources) = self
             .0
             .entry(key)
@@ -40,15 +44,16 @@ impl Known {
         &mut self,
         address: SocketAddr,
         base: SocketAddr,
+        tcp: Option<TcpType>,
         source: Source,
     ) -> Option<LocalCandidate> {
-        let (candidate, sources) = self.0.get_mut(&(address, base))?;
+        let (candidate, sources) = self.0.get_mut(&(address, base, tcp))?;
         sources.retain(|known| *known != source);
         if !sources.is_empty() {
             return None;
         }
         let candidate = *candidate;
-        self.0.remove(&(address, base));
+        self.0.remove(&(address, base, tcp));
         Some(candidate)
     }
 

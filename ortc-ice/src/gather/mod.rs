@@ -1,5 +1,5 @@
 //! The gatherer: its commands and its polls. What it asks in a round is in `round`, of STUN servers
-//! in `reflexive`.
+//! in `reflexive`, of TURN servers in `relayed`.
 
 mod behaviour;
 mod config;
@@ -7,8 +7,10 @@ mod deadlines;
 mod event;
 mod known;
 mod reflexive;
+mod relayed;
 mod round;
 mod server;
+mod streams;
 mod task;
 
 use core::net::{IpAddr, SocketAddr};
@@ -23,10 +25,13 @@ pub use self::config::{GatherConfig, GatherConfigError};
 use self::deadlines::{Deadlines, Key};
 pub use self::event::{GatherEvent, Gathered, LocalCandidate, QueryId, ServerError, ServerId};
 use self::known::{Known, Source};
+use self::reflexive::Outgoing;
+use self::relayed::{Farewell, Relays};
 pub use self::server::ServerCredentials;
 use self::server::{Lookup, Server};
+use self::streams::Streams;
 use self::task::{TaskId, Tasks};
-use crate::candidate::{CandidateError, CandidateKind, check_address};
+use crate::candidate::{CandidateError, CandidateKind, TcpType, check_address};
 use crate::path::{Datagram, Timeout, Timer, Transmit};
 use crate::random::Random;
 use crate::server_uri::ServerUri;
@@ -49,6 +54,7 @@ pub struct Gatherer {
     now: Instant,
     phase: Phase,
     bases: BTreeSet<SocketAddr>,
+    tcp_bases: BTreeSet<(SocketAddr, TcpType)>,
     servers: BTreeMap<ServerId, Server>,
     server_serial: u32,
     /// The names that are being resolved.
@@ -60,8 +66,9 @@ pub struct Gatherer {
     /// Tasks that wait for a slot.
     waiting: VecDeque<TaskId>,
     next_slot: Instant,
-    /// Tasks whose request has to leave.
-    outbox: VecDeque<TaskId>,
+    outbox: VecDeque<Outgoing>,
+    relays: Relays,
+    streams: Streams,
     known: Known,
     events: VecDeque<GatherEvent>,
 }
@@ -111,6 +118,7 @@ impl Gatherer {
             now,
             phase: Phase::Idle,
             bases: BTreeSet::new(),
+            tcp_bases: BTreeSet::new(),
             servers: BTreeMap::new(),
             server_serial: 0,
             queries: BTreeMap::new(),
@@ -121,6 +129,8 @@ impl Gatherer {
             waiting: VecDeque::new(),
             next_slot: now,
             outbox: VecDeque::new(),
+            relays: Relays::default(),
+            streams: Streams::default(),
             known: Known::default(),
             events: VecDeque::new(),
         }
@@ -136,11 +146,65 @@ impl Gatherer {
     pub fn add_base(&mut self, base: SocketAddr) -> Result<(), GatherError> {
         self.check_open()?;
         check_address(base).map_err(GatherError::Address)?;
-        if self.bases.len() >= BASES_MAX && !self.bases.contains(&base) {
+        if self.is_full() && !self.bases.contains(&base) {
             return Err(GatherError::TooManyBases);
         }
         self.bases.insert(base);
         Ok(())
+    }
+
+    /// Connections over TCP (RFC 6544) are made from this address ([`TcpType::Active`], whatever its
+    /// port), or accepted at it. Its candidates come with the next [`gather`](Self::gather), and
+    /// `stuns` servers are asked from those that accept.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_base`](Self::add_base).
+    pub fn add_tcp_base(&mut self, base: SocketAddr, kind: TcpType) -> Result<(), GatherError> {
+        self.check_open()?;
+        let mut checked = base;
+        if kind == TcpType::Active && base.port() == 0 {
+            checked.set_port(1); // any will do
+        }
+        check_address(checked).map_err(GatherError::Address)?;
+        if self.is_full() && !self.tcp_bases.contains(&(base, kind)) {
+            return Err(GatherError::TooManyBases);
+        }
+        self.tcp_bases.insert((base, kind));
+        Ok(())
+    }
+
+    /// Undoes [`add_tcp_base`](Self::add_tcp_base): its candidates end at once.
+    pub fn remove_tcp_base(&mut self, base: SocketAddr, kind: TcpType, now: Instant) {
+        if self.advance(now).is_err() || !self.tcp_bases.remove(&(base, kind)) {
+            return;
+        }
+        let host = round::host_tcp(base, kind);
+        self.withdraw(host.address, host.base, host.tcp, Source::Base);
+        self.end_tasks_without_base();
+        self.pump();
+    }
+
+    fn is_full(&self) -> bool {
+        self.bases.len() + self.tcp_bases.len() >= BASES_MAX
+    }
+
+    /// The tasks of bases that are gone end; there is nothing to say goodbye with.
+    fn end_tasks_without_base(&mut self) {
+        let is_homeless = |(id, task): (TaskId, &task::Task)| {
+            let any_port = task.base.port() == 0;
+            let udp = self.bases.iter().map(|base| (*base, None));
+            let tcp = self.tcp_bases.iter().map(|(base, tcp)| (*base, Some(*tcp)));
+            let home = udp.chain(tcp).any(|(base, tcp)| match any_port {
+                true => base.ip() == task.base.ip(),
+                false => (base, tcp) == (task.base, task.tcp),
+            });
+            (!home).then_some(id)
+        };
+        let homeless: Vec<_> = self.tasks.iter().filter_map(is_homeless).collect();
+        for id in homeless {
+            self.end_task(id, Farewell::None);
+        }
     }
 
     /// The socket of a base is gone: its candidates end at once, relayed ones included.
@@ -148,12 +212,8 @@ impl Gatherer {
         if self.advance(now).is_err() || !self.bases.remove(&base) {
             return;
         }
-        let of_base = |(id, task): (TaskId, &task::Task)| (task.base == base).then_some(id);
-        let tasks: Vec<_> = self.tasks.iter().filter_map(of_base).collect();
-        for id in tasks {
-            self.end_task(id);
-        }
-        self.withdraw(base, base, Source::Base);
+        self.withdraw(base, base, None, Source::Base);
+        self.end_tasks_without_base();
         self.pump();
     }
 
@@ -195,7 +255,7 @@ impl Gatherer {
         }
         let tasks: Vec<_> = self.tasks.of_server(server).map(|(id, _)| id).collect();
         for id in tasks {
-            self.end_task(id);
+            self.end_task(id, Farewell::Refresh);
         }
         self.pump();
     }
@@ -259,7 +319,11 @@ impl Gatherer {
         if self.advance(now).is_err() {
             return Gathered::NotMine;
         }
-        let gathered = self.handle_answer(datagram.path, datagram.contents);
+        let Datagram { path, contents, .. } = datagram;
+        let mut gathered = self.handle_answer(path, contents);
+        if gathered == Gathered::NotMine {
+            gathered = self.handle_relay(path, contents);
+        }
         if gathered == Gathered::Consumed {
             self.pump();
         }
@@ -276,12 +340,12 @@ impl Gatherer {
     /// Appends the next datagram to `buf`, and says where it goes.
     pub fn poll_transmit(&mut self, buf: &mut Vec<u8>, now: Instant) -> Option<Transmit> {
         self.now = self.now.max(now);
-        loop {
-            let task = self.outbox.pop_front()?;
-            if let Some(transmit) = self.write_request(task, buf) {
+        while let Some(outgoing) = self.outbox.pop_front() {
+            if let Some(transmit) = self.write(outgoing, buf) {
                 return Some(transmit);
             }
         }
+        self.transmit_relay(buf)
     }
 
     /// Takes the oldest event.
@@ -293,7 +357,7 @@ impl Gatherer {
     /// output is queued.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timeout> {
-        if !self.outbox.is_empty() {
+        if !self.outbox.is_empty() || self.relays.has_output() {
             return Some(Timeout {
                 at: self.now,
                 timer: Timer::Output,
@@ -305,13 +369,21 @@ impl Gatherer {
         Some(Timeout { at, timer })
     }
 
-    /// Ends the gatherer: nothing is asked or reported any more.
+    /// Ends the gatherer: nothing is asked or reported any more. What gives allocations back is
+    /// queued and due, and [`CloseStream`](GatherEvent::CloseStream) events follow for the streams
+    /// that it leaves by: send first, then take the events.
     pub fn close(&mut self, now: Instant) {
         if self.advance(now).is_err() {
             return;
         }
+        self.close_relays();
+        let streams: Vec<_> = self.streams.ids().collect();
         self.phase = Phase::Closed;
-        self.events.clear();
+        self.events
+            .retain(|event| matches!(event, GatherEvent::CloseStream(_)));
+        let close = streams.into_iter().map(GatherEvent::CloseStream);
+        self.events.extend(close);
+        self.streams = Streams::default();
         self.waiting.clear();
         self.outbox.clear();
         self.deadlines = Deadlines::default();
@@ -326,6 +398,7 @@ impl Gatherer {
         while let Some(key) = self.deadlines.pop_due(self.now) {
             match key {
                 Key::Task(task) => self.task_is_due(task),
+                Key::Relay(task) => self.relay_is_due(task),
                 Key::Query(query) => self.settle_query(query, Err(ServerError::ResolverSilent)),
             }
         }
@@ -349,8 +422,14 @@ impl Gatherer {
     }
 
     /// Ends a candidate that no other source stands for.
-    fn withdraw(&mut self, address: SocketAddr, base: SocketAddr, source: Source) {
-        if let Some(candidate) = self.known.remove(address, base, source) {
+    fn withdraw(
+        &mut self,
+        address: SocketAddr,
+        base: SocketAddr,
+        tcp: Option<TcpType>,
+        source: Source,
+    ) {
+        if let Some(candidate) = self.known.remove(address, base, tcp, source) {
             self.events.push_back(GatherEvent::CandidateGone(candidate));
         }
     }

@@ -7,10 +7,23 @@ use core::time::Duration;
 use super::task::{Outcome, Request, State};
 use super::{CandidateKind, Gathered, Gatherer, Key, LocalCandidate, ServerError, Source, TaskId};
 use crate::candidate::check_address;
-use crate::path::{Ecn, Path, Transmit};
+use crate::path::{Ecn, Path, Transmit, Transport};
 use crate::stun::{
     AttributeType, Class, HEADER_LEN, Message, MessageBuilder, Method, TransactionId, is_stun,
 };
+
+/// How long an answer over a stream is waited for (RFC 8489 §6.2.2): Ti.
+const RELIABLE: Duration = Duration::from_millis(39_500);
+
+/// What has to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outgoing {
+    /// The Binding request of a task.
+    Request(TaskId),
+    /// A Binding indication to a TURN server (RFC 8489 §2), so that the NAT keeps the binding that
+    /// the allocation is reached through; its refreshes are minutes apart.
+    Keepalive(TaskId),
+}
 
 impl Gatherer {
     /// Sends the first request of a new transaction.
@@ -20,7 +33,10 @@ impl Gatherer {
         };
         let request = Request {
             id: self.random.transaction_id(),
-            path: Path::udp(task.base, task.remote),
+            path: self
+                .streams
+                .path(id)
+                .unwrap_or(Path::udp(task.base, task.remote)),
             first_sent: self.now,
             sent: 1,
         };
@@ -28,13 +44,16 @@ impl Gatherer {
             State::Bound(mapped) => State::Refreshing(mapped, request),
             State::Held
             | State::Waiting
+            | State::Opening
             | State::Asking(_)
             | State::Refreshing(..)
+            | State::Allocating
+            | State::Allocated
             | State::Failed => State::Asking(request),
         };
         self.tasks.set(id, state);
         self.transactions.insert(request.id, id);
-        self.outbox.push_back(id);
+        self.outbox.push_back(Outgoing::Request(id));
         self.schedule(id, 1);
     }
 
@@ -43,7 +62,10 @@ impl Gatherer {
         // RFC 8445 §14.3: Ta times the number of requests, when that is more.
         let busy = u32::try_from(self.tasks.pending()).unwrap_or(u32::MAX);
         let rto = self.config.rto.max(self.config.ta * busy);
-        let wait = if sent < self.config.transmissions {
+        let reliable = self.streams.path(id).is_some();
+        let wait = if reliable {
+            RELIABLE
+        } else if sent < self.config.transmissions {
             rto * (1 << (sent - 1))
         } else {
             rto * self.config.last_wait
@@ -58,13 +80,13 @@ impl Gatherer {
         let Some(request) = self.tasks.request_mut(id) else {
             return;
         };
-        if request.sent >= most {
+        if request.sent >= most || request.path.transport != Transport::Udp {
             self.give_up(id, ServerError::Timeout);
             return;
         }
         request.sent += 1;
         let sent = request.sent;
-        self.outbox.push_back(id);
+        self.outbox.push_back(Outgoing::Request(id));
         self.schedule(id, sent);
     }
 
@@ -80,20 +102,33 @@ impl Gatherer {
                 self.tasks.set(id, State::Bound(mapped));
                 self.schedule_keepalive(id);
             }
-            State::Held | State::Waiting | State::Asking(_) | State::Bound(_) | State::Failed => {
-                self.fail(id, error)
-            }
+            State::Held
+            | State::Waiting
+            | State::Opening
+            | State::Asking(_)
+            | State::Bound(_)
+            | State::Allocating
+            | State::Allocated
+            | State::Failed => self.fail(id, error),
         }
     }
 
-    /// Writes the request that a task has to send; `None` when it ended or was answered meanwhile.
-    pub(super) fn write_request(&mut self, id: TaskId, buf: &mut Vec<u8>) -> Option<Transmit> {
-        let request = self.tasks.get(id)?.state.request()?;
+    /// Writes what a task has to send; `None` when it ended or was answered meanwhile.
+    pub(super) fn write(&mut self, outgoing: Outgoing, buf: &mut Vec<u8>) -> Option<Transmit> {
+        let (class, id, path) = match outgoing {
+            Outgoing::Request(task) => {
+                let request = self.tasks.get(task)?.state.request()?;
+                (Class::Request, request.id, request.path)
+            }
+            Outgoing::Keepalive(task) => {
+                let path = self.relay_of(task)?;
+                (Class::Indication, self.random.transaction_id(), path)
+            }
+        };
         let start = buf.len();
-        let mut builder = MessageBuilder::new(buf, Class::Request, Method::BINDING, request.id);
-        builder.fingerprint();
+        MessageBuilder::new(buf, class, Method::BINDING, id).fingerprint();
         Some(Transmit {
-            path: request.path,
+            path,
             len: buf.len() - start,
             segment: None,
             ecn: Ecn::NotEct,
@@ -148,7 +183,7 @@ impl Gatherer {
             kind: CandidateKind::ServerReflexive,
             address: mapped,
             base: task.base,
-            tcp: None,
+            tcp: task.tcp,
             related: Some(task.base),
             server: Some((task.server, task.remote.ip())),
             rtt,
@@ -156,14 +191,14 @@ impl Gatherer {
         if let Some(State::Refreshing(before, _)) = old
             && before != mapped
         {
-            self.withdraw(before, candidate.base, Source::Task(id));
+            self.withdraw(before, candidate.base, candidate.tcp, Source::Task(id));
         }
         self.report(candidate, Source::Task(id));
         self.drop_siblings(id);
         self.schedule_keepalive(id);
     }
 
-    fn schedule_keepalive(&mut self, id: TaskId) {
+    pub(super) fn schedule_keepalive(&mut self, id: TaskId) {
         let period = self.config.keepalive;
         let at = period.and_then(|period| self.after(period));
         self.deadlines.set(Key::Task(id), at);
@@ -172,7 +207,7 @@ impl Gatherer {
     /// The period of keepalives is another now.
     pub(super) fn restart_keepalives(&mut self) {
         let bound = |(id, task): (TaskId, &super::task::Task)| {
-            matches!(task.state, State::Bound(_)).then_some(id)
+            matches!(task.state, State::Bound(_) | State::Allocated).then_some(id)
         };
         let bound: Vec<_> = self.tasks.iter().filter_map(bound).collect();
         for id in bound {

@@ -1,14 +1,18 @@
 //! A round: what there is to ask, name by name and address by address, until all of it is settled.
 
 use core::net::{IpAddr, SocketAddr};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
+use super::reflexive::Outgoing;
+use super::relayed::Farewell;
 use super::server::reaches;
 use super::task::{Outcome, State, Task};
 use super::{
     CandidateKind, GatherError, GatherEvent, Gatherer, Key, LocalCandidate, Lookup, Phase, QueryId,
     ServerError, ServerId, Source, TaskId,
 };
+use crate::candidate::TcpType;
 
 impl Gatherer {
     /// Begins a round: host candidates of new bases are reported, servers are asked from bases that
@@ -25,6 +29,9 @@ impl Gatherer {
         for base in self.bases.clone() {
             self.report(host(base), Source::Base);
         }
+        for (base, tcp) in self.tcp_bases.clone() {
+            self.report(host_tcp(base, tcp), Source::Base);
+        }
         let servers: Vec<_> = self.servers.keys().copied().collect();
         for id in servers {
             self.refresh_server(id);
@@ -40,7 +47,7 @@ impl Gatherer {
             |(id, task): (TaskId, &Task)| matches!(task.state, State::Failed).then_some(id);
         let failed: Vec<_> = self.tasks.of_server(id).filter_map(failed).collect();
         for task in failed {
-            self.end_task(task);
+            self.end_task(task, Farewell::None);
         }
         let idle = self.tasks.of_server(id).next().is_none();
         let Some(server) = self.servers.get_mut(&id) else {
@@ -113,16 +120,38 @@ impl Gatherer {
         }
     }
 
+    /// Where a server is asked from: over UDP the bases; over streams any port of the addresses that
+    /// there are bases on, or, for a server-reflexive candidate, the address that others connect to
+    /// (RFC 6544 §5.2).
+    fn origins(&self, server: &super::Server) -> BTreeSet<(SocketAddr, Option<TcpType>)> {
+        let listens = |tcp: &TcpType| *tcp != TcpType::Active;
+        let tcp = self.tcp_bases.iter().copied();
+        match (server.security().is_some(), server.is_turn()) {
+            (false, _) => self.bases.iter().map(|base| (*base, None)).collect(),
+            (true, false) => tcp
+                .filter(|(_, tcp)| listens(tcp))
+                .map(|(base, tcp)| (base, Some(tcp)))
+                .collect(),
+            (true, true) => {
+                let tcp = tcp.map(|(base, _)| base);
+                let any_port = |base| (any_port(base), None);
+                self.bases
+                    .iter()
+                    .copied()
+                    .chain(tcp)
+                    .map(any_port)
+                    .collect()
+            }
+        }
+    }
+
     /// Makes the tasks of a server whose addresses are known, for the bases that have none.
     fn plan(&mut self, id: ServerId) {
         let Some(server) = self.servers.get(&id) else {
             return;
         };
-        if server.is_turn() || server.security().is_some() {
-            return;
-        }
         let addresses = server.addresses().to_vec();
-        for base in self.bases.clone() {
+        for (base, tcp) in self.origins(server) {
             if !self.tasks.group(id, base).is_empty() {
                 continue;
             }
@@ -133,14 +162,16 @@ impl Gatherer {
                 let task = self.tasks.insert(Task {
                     server: id,
                     base,
+                    tcp,
                     remote: *remote,
                     state,
+                    losses: 0,
                 });
                 if first {
                     self.waiting.push_back(task);
                 } else {
                     // An address that is dead does not delay the next by its whole ladder.
-                    let at = self.now.checked_add(self.config.stagger * rank);
+                    let at = self.after(self.config.stagger * rank);
                     self.deadlines.set(Key::Task(task), at);
                 }
             }
@@ -156,6 +187,11 @@ impl Gatherer {
             State::Held => self.release(id),
             State::Bound(_) => self.waiting.push_back(id), // a keepalive; it is paced as well
             State::Asking(_) | State::Refreshing(..) => self.repeat(id),
+            State::Opening | State::Allocating => self.stream_is_late(id),
+            State::Allocated => {
+                self.outbox.push_back(Outgoing::Keepalive(id));
+                self.schedule_keepalive(id);
+            }
             State::Waiting | State::Failed => {}
         }
     }
@@ -173,11 +209,41 @@ impl Gatherer {
             return false; // it ended while it waited
         };
         match task.state {
-            State::Waiting | State::Bound(_) => {
-                self.ask(id);
-                true
+            State::Waiting if self.is_relay(id) => self.begin_relay(id),
+            State::Waiting => self.begin_binding(id),
+            State::Bound(_) => self.ask(id),
+            State::Held
+            | State::Opening
+            | State::Asking(_)
+            | State::Refreshing(..)
+            | State::Allocating
+            | State::Allocated
+            | State::Failed => return false,
+        }
+        true
+    }
+
+    /// A Binding request can leave, or needs a stream first.
+    fn begin_binding(&mut self, id: TaskId) {
+        let Some(task) = self.tasks.get(id) else {
+            return;
+        };
+        let (base, remote) = (task.base, task.remote);
+        let server = self.servers.get(&task.server);
+        match server.and_then(super::Server::security) {
+            None => self.ask(id),
+            Some(security) => {
+                self.tasks.set(id, State::Opening);
+                self.open_stream(id, base, remote, security);
             }
-            State::Held | State::Asking(_) | State::Refreshing(..) | State::Failed => false,
+        }
+    }
+
+    /// The embedder did not open a stream in time.
+    fn stream_is_late(&mut self, id: TaskId) {
+        if self.streams.is_opening(id) {
+            self.end_relay(id, Farewell::None);
+            self.fail(id, ServerError::Stream);
         }
     }
 
@@ -188,7 +254,7 @@ impl Gatherer {
         };
         let siblings = self.tasks.group(task.server, task.base).to_vec();
         for sibling in siblings.into_iter().filter(|sibling| *sibling != id) {
-            self.end_task(sibling);
+            self.end_task(sibling, Farewell::None);
         }
     }
 
@@ -196,6 +262,7 @@ impl Gatherer {
     pub(super) fn fail(&mut self, id: TaskId, error: ServerError) {
         self.deadlines.set(Key::Task(id), None);
         self.forget_request(id);
+        self.end_relay(id, Farewell::None);
         self.tasks.set(id, State::Failed);
         let Some(task) = self.tasks.get(id) else {
             return;
@@ -217,17 +284,15 @@ impl Gatherer {
     }
 
     /// A task ends with everything that it gave.
-    pub(super) fn end_task(&mut self, id: TaskId) {
+    pub(super) fn end_task(&mut self, id: TaskId, farewell: Farewell) {
         self.deadlines.set(Key::Task(id), None);
         self.forget_request(id);
+        self.end_relay(id, farewell);
         let Some(task) = self.tasks.remove(id) else {
             return;
         };
-        match task.state {
-            State::Bound(mapped) | State::Refreshing(mapped, _) => {
-                self.withdraw(mapped, task.base, Source::Task(id));
-            }
-            State::Held | State::Waiting | State::Asking(_) | State::Failed => {}
+        if let State::Bound(mapped) | State::Refreshing(mapped, _) = task.state {
+            self.withdraw(mapped, task.base, task.tcp, Source::Task(id));
         }
     }
 
@@ -268,6 +333,24 @@ impl Gatherer {
     pub(super) fn after(&self, wait: core::time::Duration) -> Option<Instant> {
         self.now.checked_add(wait)
     }
+}
+
+/// The same address with any port.
+const fn any_port(mut base: SocketAddr) -> SocketAddr {
+    base.set_port(0);
+    base
+}
+
+/// The host candidate of a base over TCP: an active one is signalled with port 9, and connects from
+/// any port (RFC 6544 §4.5).
+pub(super) const fn host_tcp(base: SocketAddr, tcp: TcpType) -> LocalCandidate {
+    let mut candidate = host(base);
+    candidate.tcp = Some(tcp);
+    if matches!(tcp, TcpType::Active) {
+        candidate.address.set_port(9);
+        candidate.base = any_port(base);
+    }
+    candidate
 }
 
 /// The host candidate of a base.

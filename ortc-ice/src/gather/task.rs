@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::{ServerError, ServerId};
+use crate::candidate::TcpType;
 use crate::path::Path;
 use crate::stun::TransactionId;
 
@@ -17,8 +18,12 @@ pub(super) struct TaskId(u64);
 pub(super) struct Task {
     pub(super) server: ServerId,
     pub(super) base: SocketAddr,
+    /// The kind of the base, when it is one over TCP.
+    pub(super) tcp: Option<TcpType>,
     pub(super) remote: SocketAddr,
     pub(super) state: State,
+    /// How often in a row an allocation was lost soon.
+    pub(super) losses: u32,
 }
 
 /// How far a task has come.
@@ -28,12 +33,18 @@ pub(super) enum State {
     Held,
     /// It waits for a slot of the pacer.
     Waiting,
+    /// The embedder opens a stream.
+    Opening,
     /// A Binding request is on its way.
     Asking(Request),
     /// The server sees the base at this address.
     Bound(SocketAddr),
     /// The same, and a Binding request is on its way that keeps it so.
     Refreshing(SocketAddr, Request),
+    /// A TURN client asks for an allocation.
+    Allocating,
+    /// A TURN client has an allocation.
+    Allocated,
     /// It gives nothing.
     Failed,
 }
@@ -42,23 +53,47 @@ impl State {
     /// Whether the round waits for it.
     pub(super) const fn is_pending(&self) -> bool {
         match self {
-            Self::Held | Self::Waiting | Self::Asking(_) => true,
-            Self::Bound(_) | Self::Refreshing(..) | Self::Failed => false,
+            Self::Held | Self::Waiting | Self::Opening | Self::Asking(_) | Self::Allocating => true,
+            Self::Bound(_) | Self::Refreshing(..) | Self::Allocated | Self::Failed => false,
         }
     }
 
     /// Whether it gives candidates.
     pub(super) const fn works(&self) -> bool {
         match self {
-            Self::Bound(_) | Self::Refreshing(..) => true,
-            Self::Held | Self::Waiting | Self::Asking(_) | Self::Failed => false,
+            Self::Bound(_) | Self::Refreshing(..) | Self::Allocated => true,
+            Self::Held
+            | Self::Waiting
+            | Self::Opening
+            | Self::Asking(_)
+            | Self::Allocating
+            | Self::Failed => false,
         }
     }
 
     pub(super) const fn request(&self) -> Option<&Request> {
         match self {
             Self::Asking(request) | Self::Refreshing(_, request) => Some(request),
-            Self::Held | Self::Waiting | Self::Bound(_) | Self::Failed => None,
+            Self::Held
+            | Self::Waiting
+            | Self::Opening
+            | Self::Bound(_)
+            | Self::Allocating
+            | Self::Allocated
+            | Self::Failed => None,
+        }
+    }
+
+    const fn request_mut(&mut self) -> Option<&mut Request> {
+        match self {
+            Self::Asking(request) | Self::Refreshing(_, request) => Some(request),
+            Self::Held
+            | Self::Waiting
+            | Self::Opening
+            | Self::Bound(_)
+            | Self::Allocating
+            | Self::Allocated
+            | Self::Failed => None,
         }
     }
 }
@@ -109,10 +144,12 @@ impl Tasks {
 
     /// The request of a task, to count its repetitions.
     pub(super) fn request_mut(&mut self, id: TaskId) -> Option<&mut Request> {
-        match &mut self.by_id.get_mut(&id)?.state {
-            State::Asking(request) | State::Refreshing(_, request) => Some(request),
-            State::Held | State::Waiting | State::Bound(_) | State::Failed => None,
-        }
+        self.by_id.get_mut(&id)?.state.request_mut()
+    }
+
+    /// A task whose state stays.
+    pub(super) fn get_mut(&mut self, id: TaskId) -> Option<&mut Task> {
+        self.by_id.get_mut(&id)
     }
 
     pub(super) fn remove(&mut self, id: TaskId) -> Option<Task> {

@@ -112,10 +112,6 @@ impl Transactions {
         core::mem::take(&mut self.by_id).into_values()
     }
 
-    pub(super) fn any(&self, of: impl Fn(&Kind) -> bool) -> bool {
-        self.by_id.values().any(|transaction| of(&transaction.kind))
-    }
-
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.due.first().map(|(at, _)| *at)
     }

@@ -158,7 +158,7 @@ impl Client {
             link: Link::Up,
         });
         for relayed in relayed.into_iter().flatten() {
-            tracing::info!(?relayed, "allocated");
+            tracing::debug!(?relayed, "allocated");
             self.events.push_back(Event::Allocated { relayed, mapped });
         }
         if let Some((family, code)) = message

@@ -510,7 +510,8 @@ impl Client {
             State::Allocating | State::Waiting => Event::Failed(failure),
             State::Allocated(_) => Event::Lost(failure),
         };
-        tracing::info!(server = ?self.path.remote, %failure, "no relay");
+        tracing::info!(%failure, "no relay");
+        tracing::debug!(server = ?self.path.remote, "server without a relay for us");
         self.end(event);
     }
 
