@@ -52,7 +52,7 @@ impl Random {
     /// The seed of another generator.
     pub(crate) fn seed(&mut self) -> [u8; 32] {
         let mut seed = [0; 32];
-        self.0.fill_bytes(&mut seed);
+        self.rng.fill_bytes(&mut seed);
         seed
     }
 
