@@ -206,8 +206,7 @@
 //! | DTLS application data is opaque | `decisions/media.rs::dtls_application_data_is_an_event_and_a_command` |
 //! | No datagram is larger than the path MTU | `decisions/sending.rs::size_is_kept_by_every_datagram` |
 //!
-//! This version gathers host candidates; server URIs are read and checked, and not asked yet. Data
-//! channels are out of scope: application data of DTLS is where they would attach.
+//! Data channels are out of scope: application data of DTLS is where they would attach.
 
 mod api;
 mod demux;
@@ -220,8 +219,9 @@ mod transport;
 pub use api::*;
 pub use ortc_dtls::{self as dtls, Certificate, Fingerprint, HashAlgorithm, PeerVerification};
 pub use ortc_ice::{
-    self as ice, Datagram, Ecn, Path, RolePolicy, ServerScheme, ServerTransport, ServerUri,
-    ServerUriError, Transmit,
+    self as ice, Datagram, Ecn, GatherConfig, LocalCandidate, OpenStream, Path, RolePolicy,
+    Security, ServerError, ServerScheme, ServerTransport, ServerUri, ServerUriError, StreamId,
+    TcpType, Transmit,
 };
 pub use ortc_srtp::Profile;
 pub use stats::{ConnectionStats, DropReason, Drops, DtlsStats, ReceiveTrackStats, SendTrackStats};

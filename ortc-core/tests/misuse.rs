@@ -43,6 +43,7 @@ fn candidate() -> RTCIceCandidateDescription {
         foundation: "1".to_owned(),
         component: 1,
         transport: "udp".to_owned(),
+        tcp_type: None,
         priority: 1,
         connection_address: "192.0.2.1".to_owned(),
         connection_port: 9,

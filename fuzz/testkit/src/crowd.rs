@@ -84,7 +84,7 @@ fn join(socket: &mut RTCSocket, number: u32, now: Instant) -> Member {
         .unwrap();
     connection.connect(now).unwrap();
     while let Some(update) = connection.poll_socket_update() {
-        socket.handle_update(update);
+        socket.handle_update(update, now);
     }
     // Its first slot comes after those of everybody before it.
     let at = now + Duration::from_millis(5) * (number + 1);
@@ -128,6 +128,7 @@ fn candidate(address: SocketAddr) -> RTCIceCandidateDescription {
         foundation: "1".to_owned(),
         component: 1,
         transport: "udp".to_owned(),
+        tcp_type: None,
         priority: 2_130_706_431,
         connection_address: address.ip().to_string(),
         connection_port: address.port(),

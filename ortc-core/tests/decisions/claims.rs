@@ -23,7 +23,7 @@ fn check_of(connection: &mut RTCConnection, now: std::time::Instant) -> Vec<u8> 
     let mut buf = Vec::new();
     let next = || {
         buf.clear();
-        connection.poll_transmit(&mut buf, now)?;
+        let _ = connection.poll_transmit(&mut buf, now)?;
         Some(buf.clone())
     };
     core::iter::from_fn(next)
@@ -151,7 +151,7 @@ fn answers_find_their_connection_though_many_ask_one_address() {
         ours.set_remote_candidate(&candidate(address), now).unwrap();
         ours.connect(now).unwrap();
         while let Some(update) = ours.poll_socket_update() {
-            hub.socket.handle_update(update);
+            hub.socket.handle_update(update, now);
         }
     }
     let path = Path::udp(address_a(), address);

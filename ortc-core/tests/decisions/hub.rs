@@ -137,7 +137,7 @@ impl Hub {
             }
             for connection in self.ours.values_mut() {
                 while let Some(update) = connection.poll_socket_update() {
-                    self.socket.handle_update(update);
+                    self.socket.handle_update(update, self.now);
                 }
             }
             while let Some((id, pending)) = self.socket.poll_pending() {
@@ -154,7 +154,7 @@ impl Hub {
                 match self.socket.handle_datagram(arrival, &contents, self.now) {
                     Route::Connection(id) => self.deliver(id, arrival, contents),
                     Route::Held => {}
-                    Route::Unknown => self.unknown += 1,
+                    _ => self.unknown += 1,
                 }
             } else {
                 let known = self.at.iter().position(|at| *at == Some(path.remote));
@@ -194,6 +194,7 @@ pub(super) fn candidate(address: SocketAddr) -> RTCIceCandidateDescription {
         foundation: "1".to_owned(),
         component: 1,
         transport: "udp".to_owned(),
+        tcp_type: None,
         priority: 2_130_706_431,
         connection_address: address.ip().to_string(),
         connection_port: address.port(),

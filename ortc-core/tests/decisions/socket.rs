@@ -175,13 +175,13 @@ fn rtc_socket_is_taken_from_its_connection_once() {
         pair.a().connection.get_local_socket().unwrap_err(),
         ConnectionError::SocketTaken
     );
+    let now = pair.net.now();
     while let Some(update) = pair.a().connection.poll_socket_update() {
-        socket.handle_update(update);
+        socket.handle_update(update, now);
     }
     assert_eq!(socket.connections(), 1);
     assert_eq!(socket.local_addresses(), [address_a()]);
     let path = Path::udp(address_a(), ortc_testkit::call::address_b());
-    let now = pair.net.now();
     let route = socket.handle_datagram(path, &[0x80, 96, 0, 0], now);
     assert!(
         matches!(route, Route::Connection(_)),
@@ -228,7 +228,7 @@ fn rtc_socket_holds_a_bounded_number_of_authentic_checks() {
     );
     hub.answer(ids[0], peer);
     while let Some(update) = hub.ours.get_mut(&ids[0]).unwrap().poll_socket_update() {
-        hub.socket.handle_update(update);
+        hub.socket.handle_update(update, hub.now);
     }
     let pending = core::iter::from_fn(|| hub.socket.poll_pending()).count();
     assert_eq!(pending, ortc_core::MAX_HELD_CHECKS);

@@ -254,6 +254,7 @@ fn step(call: &mut Call, script: &mut Script<'_>, handles: &mut Vec<RTCTrack>) {
                 foundation: script.text(3),
                 component: u16::from(script.byte() % 3),
                 transport: "udp".to_owned(),
+                tcp_type: None,
                 priority: u32::from(script.byte()) << 20,
                 connection_address: format!("10.0.0.{}", script.byte()),
                 connection_port: u16::from(script.byte()) * 100,

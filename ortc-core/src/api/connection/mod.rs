@@ -1,6 +1,8 @@
 //! RTCConnection (draft §2): the object that an application holds.
 
 mod drive;
+mod gathering;
+mod network;
 mod receiving;
 mod sending;
 mod signalling;
@@ -19,17 +21,18 @@ use rand_core::{Rng, SeedableRng};
 
 use crate::media::{ExtensionIds, MAX_WAIT, Media, MediaSettings, Output, SendTrack, Tap};
 use crate::stats::{ConnectionStats, DtlsStats, ReceiveTrackStats, SendTrackStats};
-use crate::transport::Transport;
+use crate::transport::{Transport, Uplink};
 
 use super::codec::RTCCodec;
 use super::description::RTCIceCandidateDescription;
 use super::error::{ConnectionError, DtlsError};
 use super::event::{DisconnectReason, TapPacket};
+use super::ice_server::Sources;
 use super::options::{LocalCandidates, RTCConnectionOptions};
 use super::side::{
     CertificateFingerprint, RTCConnectionSide, RTCDtlsConnectionInfo, RTCIceConnectionInfo,
 };
-use super::socket::{ConnectionId, Slots, SocketChange, SocketUpdate};
+use super::socket::{ConnectionId, Slots, SocketCandidates, SocketChange, SocketUpdate};
 use super::stream::MediaStream;
 use super::track::RTCTrack;
 
@@ -77,6 +80,8 @@ pub struct RTCConnection {
     output: Output,
     sending_streams: Vec<MediaStream>,
     link: Option<Link>,
+    /// Servers, relays and streams, for those who use any.
+    uplink: Option<Box<Uplink>>,
     expectation: Expectation,
     /// Receiving tracks whose handler was told of.
     tone_handlers: BTreeSet<u32>,
@@ -112,6 +117,8 @@ enum Expectation {
 struct Gathering {
     addresses: Vec<SocketAddr>,
     discovered: Vec<Discovered>,
+    /// What the shared socket has found.
+    shared: SocketCandidates,
     policy: LocalCandidates,
 }
 
@@ -171,9 +178,10 @@ impl RTCConnection {
     pub fn new(options: RTCConnectionOptions, now: Instant) -> Result<Self, ConnectionError> {
         check(&options)?;
         let mut rng = ChaCha20Rng::from_seed(options.seed);
-        let (mut ice_seed, mut media_seed) = ([0; 32], [0; 32]);
+        let [mut ice_seed, mut media_seed, mut gather_seed] = [[0; 32]; 3];
         rng.fill_bytes(&mut ice_seed);
         rng.fill_bytes(&mut media_seed);
+        rng.fill_bytes(&mut gather_seed);
 
         let shared = options.socket;
         let certificate = match (&shared, options.certificate) {
@@ -215,6 +223,15 @@ impl RTCConnection {
                 })),
             },
         };
+        let sources = Sources {
+            servers: &options.ice_servers,
+            tcp: &options.local_tcp_addresses,
+            config: options.gathering,
+        };
+        let uplink = match shared {
+            Some(_) => None,
+            None => sources.uplink(gather_seed, now)?,
+        };
         let settings = MediaSettings {
             capabilities: options.capabilities,
             extension_ids: ExtensionIds::new(options.extension_ids),
@@ -235,6 +252,10 @@ impl RTCConnection {
             gathering: Gathering {
                 addresses: Vec::new(),
                 discovered: Vec::new(),
+                shared: shared
+                    .as_ref()
+                    .map(|shared| shared.candidates.clone())
+                    .unwrap_or_default(),
                 policy: options.local_candidates,
             },
             transport: Transport::new(agent, Arc::new(dtls), options.dtls_role),
@@ -249,6 +270,7 @@ impl RTCConnection {
                 updates: VecDeque::new(),
                 slots: Slots::new(shared.slots.clone()),
             }),
+            uplink,
             expectation: Expectation::Nothing,
             tone_handlers: BTreeSet::new(),
             traffic: Traffic::default(),
@@ -393,7 +415,17 @@ impl RTCConnection {
         self.now
     }
 
+    /// Tells whoever routes or relays for this connection.
     fn tell_socket(&mut self, change: SocketChange) {
+        if let Some(uplink) = &mut self.uplink {
+            match &change {
+                SocketChange::Path(path) => uplink.permit(path, self.now),
+                SocketChange::Valid(path) => uplink.bind_channel(path, self.now),
+                SocketChange::RemoteUfrag(_)
+                | SocketChange::Credentials(_)
+                | SocketChange::Closed => {}
+            }
+        }
         if let Some(link) = &mut self.link {
             let update = SocketUpdate {
                 id: link.id,
@@ -450,6 +482,8 @@ impl RTCConnection {
     fn fail(&mut self, reason: DisconnectReason) {
         let state = match self.transport.ice.data_path() {
             Some(path) => State::Closing(Some(path)),
+            // Allocations are given back.
+            None if self.gatherer().is_some() => State::Closing(None),
             None => State::Closed,
         };
         self.finish(state, reason);

@@ -1,9 +1,10 @@
 //! What passes between a socket and its connections, which may live on other threads.
 
 use core::net::SocketAddr;
+use std::sync::Arc;
 
 use ortc_dtls::Certificate;
-use ortc_ice::{Credentials, Path, TransactionTag};
+use ortc_ice::{Credentials, LocalCandidate, Path, TransactionTag};
 
 use super::ConnectionId;
 use super::slots::SlotClock;
@@ -20,6 +21,8 @@ pub struct SharedSocket {
     /// What its transaction ids say, so that answers find it.
     pub(crate) tag: TransactionTag,
     pub(crate) slots: SlotClock,
+    /// What the socket has found so far.
+    pub(crate) candidates: SocketCandidates,
 }
 
 impl SharedSocket {
@@ -27,6 +30,45 @@ impl SharedSocket {
     #[must_use]
     pub fn id(&self) -> ConnectionId {
         self.id
+    }
+}
+
+/// The candidates that a socket has found with its servers, and whether there are more to come: to
+/// be given to all its connections, on whatever threads they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketCandidates {
+    list: Arc<[LocalCandidate]>,
+    complete: bool,
+}
+
+impl Default for SocketCandidates {
+    fn default() -> Self {
+        Self {
+            list: Arc::default(),
+            complete: true,
+        }
+    }
+}
+
+impl SocketCandidates {
+    pub(super) fn new(list: Arc<[LocalCandidate]>, complete: bool) -> Self {
+        Self { list, complete }
+    }
+
+    /// The candidates.
+    #[must_use]
+    pub fn list(&self) -> &[LocalCandidate] {
+        &self.list
+    }
+
+    /// Whether every server has answered or failed.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    pub(crate) fn has(&self, candidate: &LocalCandidate) -> bool {
+        self.list.contains(candidate)
     }
 }
 

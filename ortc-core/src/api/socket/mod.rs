@@ -4,30 +4,37 @@ mod claims;
 mod held;
 mod keyed;
 mod link;
+mod network;
 mod options;
 mod registry;
 mod routing;
 mod slots;
 
 use core::net::SocketAddr;
+use core::ops::Range;
 use core::time::Duration;
 use std::time::Instant;
 
 use ortc_dtls::Certificate;
-use ortc_ice::{Credentials, Path, stun};
+use ortc_ice::{Credentials, Gatherer, Path, stun};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use thiserror::Error;
 
 use crate::demux::{Layer, layer};
 
+use super::error::DescriptionError;
+use super::ice_server::{SourceError, Sources};
+
 use self::claims::Proof;
+use self::network::Network;
 use self::routing::{Router, Sharing};
 use self::slots::SlotClock;
 
 pub use self::held::{MAX_HELD_CHECKS, Pending};
 pub(crate) use self::link::SocketChange;
-pub use self::link::{SharedSocket, SocketUpdate};
+pub use self::link::{SharedSocket, SocketCandidates, SocketUpdate};
+pub use self::network::SocketEvent;
 pub use self::options::SocketOptions;
 pub(crate) use self::slots::Slots;
 
@@ -42,6 +49,12 @@ pub struct ConnectionId {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SocketError {
+    /// A server URI cannot be read.
+    #[error("a server cannot be used")]
+    Server(#[from] DescriptionError),
+    /// The gatherer refused an address or a server.
+    #[error("candidates cannot be gathered like this")]
+    Gather(#[from] ortc_ice::GatherError),
     /// A certificate could not be made.
     #[error("the certificate could not be made")]
     Certificate(#[from] ortc_dtls::CertificateError),
@@ -54,13 +67,25 @@ pub enum SocketError {
 }
 
 /// Where a datagram belongs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
     /// Hand it to this connection.
     Connection(ConnectionId),
     /// Kept: a check of a peer whose description has not come yet. It comes out of
     /// [`RTCSocket::poll_pending`] when it has.
     Held,
+    /// A server's, and dealt with.
+    Consumed,
+    /// A peer's, behind a relay: hand these octets of it to this connection, as if they had arrived
+    /// on this path.
+    Relayed {
+        /// The connection.
+        id: ConnectionId,
+        /// From the relayed address to the peer.
+        path: Path,
+        /// Which octets.
+        range: Range<usize>,
+    },
     /// Nobody's: drop it.
     Unknown,
 }
@@ -116,6 +141,7 @@ pub struct RTCSocket {
     rng: ChaCha20Rng,
     router: Router,
     slots: SlotClock,
+    network: Network,
 }
 
 impl RTCSocket {
@@ -124,7 +150,8 @@ impl RTCSocket {
     /// # Errors
     ///
     /// [`SocketError::Certificate`] when none was given and none could be made,
-    /// [`SocketError::Ta`] for an interval out of its range.
+    /// [`SocketError::Ta`] for an interval out of its range, [`SocketError::Server`] and
+    /// [`SocketError::Gather`] for servers and addresses that cannot be used.
     pub fn new(options: SocketOptions, now: Instant) -> Result<Self, SocketError> {
         if !TA_RANGE.contains(&options.ta) {
             return Err(SocketError::Ta);
@@ -135,9 +162,20 @@ impl RTCSocket {
         };
         let mut rng = ChaCha20Rng::from_seed(options.seed);
         let shared = generate_credentials(&mut rng);
+        let mut gather_seed = [0; 32];
+        rng.fill_bytes(&mut gather_seed);
+        let sources = Sources {
+            servers: &options.ice_servers,
+            tcp: &options.tcp_addresses,
+            config: options.gathering,
+        };
+        let uplink = sources.uplink(gather_seed, now)?.map(|uplink| *uplink);
         let slots = SlotClock::new(options.ta, now);
         let addresses = options.addresses;
-        Ok(Self::with(addresses, certificate, shared, slots, rng))
+        let mut socket = Self::with(addresses, certificate, shared, slots, rng);
+        socket.network.uplink = uplink.unwrap_or_default();
+        socket.update(now)?;
+        Ok(socket)
     }
 
     /// The socket of a connection that owned it, with a place for that connection.
@@ -145,6 +183,7 @@ impl RTCSocket {
         addresses: Vec<SocketAddr>,
         certificate: Certificate,
         credentials: Credentials,
+        gatherer: Option<Box<Gatherer>>,
         seed: [u8; 32],
         now: Instant,
     ) -> (Self, SharedSocket) {
@@ -156,6 +195,8 @@ impl RTCSocket {
             SlotClock::new(*TA_RANGE.start(), now),
             rng,
         );
+        socket.network.uplink.gatherer = gatherer;
+        socket.drain_gatherer();
         let place = socket.fork().expect("an empty socket has a place");
         (socket, place)
     }
@@ -177,6 +218,7 @@ impl RTCSocket {
             rng,
             router: Router::new(hash_key, tag_key),
             slots,
+            network: Network::default(),
         }
     }
 
@@ -220,6 +262,7 @@ impl RTCSocket {
             addresses: self.addresses.clone(),
             tag: self.router.tag(id),
             slots: self.slots.clone(),
+            candidates: self.candidates(),
         })
     }
 
@@ -230,7 +273,14 @@ impl RTCSocket {
     }
 
     /// Says whose a datagram is. It is not changed and, unless held, not copied.
-    pub fn handle_datagram(&mut self, path: Path, contents: &[u8], _now: Instant) -> Route {
+    pub fn handle_datagram(&mut self, path: Path, contents: &[u8], now: Instant) -> Route {
+        if self.network.uplink.gatherer.is_some() {
+            return self.handle_from_network(path, contents, now);
+        }
+        self.route(path, contents)
+    }
+
+    fn route(&mut self, path: Path, contents: &[u8]) -> Route {
         if layer(contents) == Some(Layer::Stun) && stun::is_stun(contents) {
             self.router.route_stun(path, contents)
         } else {
@@ -239,13 +289,21 @@ impl RTCSocket {
     }
 
     /// Takes what a connection says; what is about a connection that is gone is ignored.
-    pub fn handle_update(&mut self, update: SocketUpdate) {
+    pub fn handle_update(&mut self, update: SocketUpdate, now: Instant) {
         let SocketUpdate { id, change } = update;
         match change {
             SocketChange::RemoteUfrag(remote) => self.router.add_remote(id, remote),
             SocketChange::Credentials(credentials) => self.router.add_local(id, &credentials),
-            SocketChange::Path(path) => self.router.claim(id, path, Proof::Said),
-            SocketChange::Valid(path) => self.router.claim(id, path, Proof::Valid),
+            SocketChange::Path(path) => {
+                self.network.uplink.permit(&path, now);
+                self.router.claim(id, path, Proof::Said);
+                self.drain_gatherer();
+            }
+            SocketChange::Valid(path) => {
+                self.network.uplink.bind_channel(&path, now);
+                self.router.claim(id, path, Proof::Valid);
+                self.drain_gatherer();
+            }
             SocketChange::Closed => self.router.forget(id),
         }
     }
@@ -259,6 +317,15 @@ impl RTCSocket {
     #[must_use]
     pub fn connections(&self) -> usize {
         self.router.len()
+    }
+}
+
+impl From<SourceError> for SocketError {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Uri(error) => Self::Server(error),
+            SourceError::Gather(error) => Self::Gather(error),
+        }
     }
 }
 

@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use ortc_dtls::Certificate;
 use ortc_dtls::crypto::{Provider, ring_provider};
+use ortc_ice::{GatherConfig, TcpType};
+
+use super::super::ice_server::RTCIceServer;
 
 /// How a socket is made.
 #[derive(Clone)]
@@ -15,6 +18,9 @@ pub struct SocketOptions {
     pub(super) certificate: Option<Certificate>,
     pub(super) provider: Arc<dyn Provider>,
     pub(super) ta: Duration,
+    pub(super) ice_servers: Vec<RTCIceServer>,
+    pub(super) tcp_addresses: Vec<(SocketAddr, TcpType)>,
+    pub(super) gathering: GatherConfig,
 }
 
 impl core::fmt::Debug for SocketOptions {
@@ -36,6 +42,9 @@ impl SocketOptions {
             certificate: None,
             provider: ring_provider(),
             ta: Duration::from_millis(5),
+            ice_servers: Vec::new(),
+            tcp_addresses: Vec::new(),
+            gathering: GatherConfig::default(),
         }
     }
 
@@ -44,6 +53,30 @@ impl SocketOptions {
     pub fn local_address(mut self, address: SocketAddr) -> Self {
         self.addresses.push(address);
         self
+    }
+
+    /// STUN and TURN servers, asked once for all connections of the socket: what is found comes as
+    /// [`SocketEvent::Candidates`](super::SocketEvent::Candidates).
+    #[must_use]
+    pub fn ice_servers(self, ice_servers: Vec<RTCIceServer>) -> Self {
+        Self {
+            ice_servers,
+            ..self
+        }
+    }
+
+    /// Adds an address for candidates over TCP (RFC 6544): one that the embedder listens at for
+    /// [`TcpType::Passive`], one to connect from, its port 0, for [`TcpType::Active`].
+    #[must_use]
+    pub fn local_tcp_address(mut self, address: SocketAddr, kind: TcpType) -> Self {
+        self.tcp_addresses.push((address, kind));
+        self
+    }
+
+    /// How servers are asked: repetitions, keep-alives, which addresses a relay may send to.
+    #[must_use]
+    pub fn gathering(self, gathering: GatherConfig) -> Self {
+        Self { gathering, ..self }
     }
 
     /// The certificate of all connections on this socket. Default: a new one.
