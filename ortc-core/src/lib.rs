@@ -201,6 +201,8 @@
 //! | Tones wait while the connection is not connected | `decisions/tones.rs::insert_dtmf_before_connected_waits_and_every_tone_is_whole` |
 //! | Media goes in and out as frames or as RTP packets | `decisions/receiving.rs::media_in_is_a_whole_frame_or_a_raw_packet` |
 //! | RTCP feedback is reduced in size unless the options say otherwise | `decisions/media.rs::rtcp_is_multiplexed_and_reduced_in_size_where_the_options_allow` |
+//! | A track is repaired on a source of its own where its description says so (RFC 4588) | `decisions/rtx.rs::a_track_with_rtx_repeats_on_a_source_of_its_own_and_loses_nothing` |
+//! | Descriptions carry what browsers need when the options ask for it, and are heard in any case | `decisions/extended.rs::an_extended_description_says_what_browsers_need_and_reads_back_the_same` |
 //! | Every reason for a drop is a counter | `decisions/media.rs::stats_are_a_snapshot_at_any_time_and_every_drop_has_a_counter` |
 //! | Key log and tap are off unless asked for | `decisions/debugging.rs::debugging_is_off_by_default` |
 //! | DTLS application data is opaque | `decisions/media.rs::dtls_application_data_is_an_event_and_a_command` |

@@ -184,6 +184,7 @@ mod tests {
             kind: "host".to_owned(),
             rel_address: None,
             rel_port: None,
+            dtls: None,
         };
         let pair = |port| {
             Event::ActiveCandidate(Box::new(ActivePair {

@@ -36,6 +36,8 @@ pub enum DropReason {
     UnknownTrackFull,
     /// A payload type that the track's description does not list.
     UnknownPayloadType,
+    /// A retransmission on a source that no description names: a probe for bandwidth.
+    UnknownRepair,
     /// A payload that breaks its format.
     MalformedPayload,
     /// Too late, or a second copy, for the reorder buffer.
@@ -54,7 +56,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::UnknownProtocol,
         Self::Closed,
         Self::Stun,
@@ -67,6 +69,7 @@ impl DropReason {
         Self::TooManySources,
         Self::UnknownTrackFull,
         Self::UnknownPayloadType,
+        Self::UnknownRepair,
         Self::MalformedPayload,
         Self::Late,
         Self::MalformedRtcp,
@@ -171,6 +174,8 @@ pub struct SendTrackStats {
     pub codec: RTCCodec,
     /// The stream's counters and what the peer reports about it.
     pub stream: SendStats,
+    /// Packets and octets of the repairing source, when the track has one.
+    pub rtx: Option<SendStats>,
     /// Key frames that the peer asked for.
     pub key_frame_requests: u64,
 }
@@ -195,6 +200,10 @@ pub struct ReceiveTrackStats {
     pub nacks: u64,
     /// Packets that came after they had been asked for.
     pub recovered: u64,
+    /// Packets that came on the repairing source (RFC 4588).
+    pub repaired: u64,
+    /// Packets of the repairing source with nothing in them: they probe for bandwidth.
+    pub probes: u64,
     /// Key frames asked for.
     pub key_frame_requests: u64,
     /// Time since the last packet.
@@ -216,6 +225,7 @@ impl fmt::Display for DropReason {
             Self::TooManySources => "too many sources",
             Self::UnknownTrackFull => "unknown track beyond the bound",
             Self::UnknownPayloadType => "unknown payload type",
+            Self::UnknownRepair => "retransmission on an unknown source",
             Self::MalformedPayload => "malformed payload",
             Self::Late => "too late or a copy",
             Self::MalformedRtcp => "malformed RTCP",

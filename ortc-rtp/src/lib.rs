@@ -105,6 +105,7 @@
 //! | RFC 3550 | header; SR, RR, SDES, BYE, APP; statistics A.1, A.3, A.8; interval 6.2, 6.3, A.7 | no probation of new sources, as packets are authenticated; `MAX_MISORDER` is 3,000, for video; minimum interval 1 s; two early reports; BYE is not delayed; who has sent stays a sender while silent ([`SendStream::has_sent`](stream::SendStream::has_sent), §6.3.8, §6.4); RTCP padding is taken in any length, and before the last packet on transport feedback, as browsers send it; padding is never sent |
 //! | RFC 3551 | PCMU, PCMA | the marker of a talk spurt is the caller's to set |
 //! | RFC 3611 | every block kept; receiver reference time and DLRR read and written | the other blocks are not interpreted |
+//! | RFC 4588 | retransmission, SSRC-multiplexed | sessions of their own for retransmissions are not |
 //! | RFC 4585 | generic NACK, PLI; application-layer feedback kept | feedback is not timed by 3.5: the caller sends it at once |
 //! | RFC 5104 | FIR | the other messages are kept and not interpreted |
 //! | RFC 5506 | reduced-size RTCP | |

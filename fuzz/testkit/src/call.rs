@@ -42,7 +42,7 @@ impl Peer {
             if let Event::Candidate(candidate) = event {
                 // Closing overtakes gathering in some stories; then the refusal is right.
                 let _ = self.connection.set_local_candidate(&candidate, now);
-                self.candidates.push(candidate);
+                self.candidates.push(*candidate);
             } else {
                 self.events.push(event);
             }

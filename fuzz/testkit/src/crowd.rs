@@ -135,5 +135,6 @@ fn candidate(address: SocketAddr) -> RTCIceCandidateDescription {
         kind: "host".to_owned(),
         rel_address: None,
         rel_port: None,
+        dtls: None,
     }
 }

@@ -143,6 +143,7 @@ impl Stage {
                     kind: "host".to_owned(),
                     rel_address: None,
                     rel_port: None,
+                    dtls: None,
                 },
                 now,
             )
@@ -400,6 +401,10 @@ pub fn description(
         codecs: codecs.to_vec(),
         media_attributes: Vec::new(),
         rtp_ext_headers: ortc_core::RtpExtHeaders::new(),
+        rtx: None,
+        rtcp_feedback: None,
+        rtp_ext_header_ids: None,
+        dtls: None,
     }
 }
 

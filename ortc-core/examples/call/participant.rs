@@ -330,7 +330,7 @@ impl Participant {
                 self.report.local_candidates.push(show(&candidate));
                 if self.duties.description == Description::Own {
                     send(&Message {
-                        candidate: Some(candidate),
+                        candidate: Some(*candidate),
                         ..Message::default()
                     })?;
                 }

@@ -8,6 +8,7 @@ use ortc_ice::{Candidate, CandidateKind, NamedCandidate, TcpType};
 use serde::{Deserialize, Serialize};
 
 use super::codec::RTCCodec;
+use super::dtls_parameters::RTCDtlsParameters;
 use super::error::DescriptionError;
 use super::stream::MediaKind;
 
@@ -41,6 +42,9 @@ pub struct RTCIceCandidateDescription {
     /// Port that belongs to `rel_address`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rel_port: Option<u16>,
+    /// Fingerprint and DTLS role of the side that has the candidate, our extension.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dtls: Option<Box<RTCDtlsParameters>>,
 }
 
 impl RTCIceCandidateDescription {
@@ -61,6 +65,7 @@ impl RTCIceCandidateDescription {
             kind: kind_name(candidate.kind()).to_owned(),
             rel_address: related.map(|related| related.ip().to_string()),
             rel_port: related.map(|related| related.port()),
+            dtls: None,
         }
     }
 
@@ -204,6 +209,32 @@ pub struct RTCTrackDescription {
     /// not heard on another.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rtp_ext_headers: RtpExtHeaders,
+    /// How its packets are repeated on a source of their own, our extension; without it they are
+    /// repeated as they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtx: Option<RTCRtxDescription>,
+    /// Feedback that the sender acts on, in the words of RFC 4585 §4.2 and RFC 5104 §7: `nack`,
+    /// `nack pli`, `ccm fir`; our extension. Absent, all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtcp_feedback: Option<Vec<String>>,
+    /// Ids of header extensions on this track by URI, 1 to 14 (RFC 8285 §4.2); our extension.
+    /// Absent, those of the connection's options.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtp_ext_header_ids: Option<BTreeMap<String, u8>>,
+    /// Fingerprint and DTLS role of the side that sends the track, our extension.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dtls: Option<Box<RTCDtlsParameters>>,
+}
+
+/// The source that repairs a track (RFC 4588), our extension of the draft.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RTCRtxDescription {
+    /// Its SSRC, in decimal, as the track's.
+    pub ssrc: String,
+    /// Payload type of a codec to the payload type of its retransmissions (RFC 4588 §8.6, `apt`
+    /// the other way round); in JSON an object.
+    pub payload_ids: BTreeMap<u8, u8>,
 }
 
 impl RTCTrackDescription {
@@ -213,10 +244,25 @@ impl RTCTrackDescription {
     ///
     /// [`DescriptionError::Ssrc`] unless it is a decimal number below 2^32.
     pub fn ssrc(&self) -> Result<u32, DescriptionError> {
-        let digits = !self.ssrc.is_empty() && self.ssrc.bytes().all(|byte| byte.is_ascii_digit());
-        let number = if digits { self.ssrc.parse().ok() } else { None };
-        number.ok_or_else(|| DescriptionError::Ssrc(self.ssrc.clone()))
+        parse_ssrc(&self.ssrc)
     }
+}
+
+impl RTCRtxDescription {
+    /// The SSRC as a number.
+    ///
+    /// # Errors
+    ///
+    /// [`DescriptionError::Ssrc`] unless it is a decimal number below 2^32.
+    pub fn ssrc(&self) -> Result<u32, DescriptionError> {
+        parse_ssrc(&self.ssrc)
+    }
+}
+
+fn parse_ssrc(text: &str) -> Result<u32, DescriptionError> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = if digits { text.parse().ok() } else { None };
+    number.ok_or_else(|| DescriptionError::Ssrc(text.to_owned()))
 }
 
 /// Wishes of the receiver about video (draft §3.3.5). They travel and are reported; this stack

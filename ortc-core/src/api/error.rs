@@ -37,6 +37,9 @@ pub enum DescriptionError {
     /// The fingerprint cannot be read.
     #[error("the fingerprint is invalid")]
     Fingerprint(#[source] FingerprintError),
+    /// An id of a header extension that is not 1 to 14, or is that of two.
+    #[error("header extension id {0} must be 1 to 14, and of one extension")]
+    ExtensionId(u8),
     /// A server URI cannot be read.
     #[error("`{uri}` is not a STUN or TURN URI: {problem}")]
     ServerUri {
@@ -52,6 +55,15 @@ pub enum DescriptionError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConnectionError {
+    /// Both sides say that they are the DTLS client, or both that they are the server.
+    #[error("both sides have the same explicit DTLS role: give one of them the other, or none")]
+    DtlsRoles,
+    /// A description names another certificate than one before it did.
+    #[error("the description names another certificate than one before it: make a new connection")]
+    FingerprintChanged,
+    /// A description names a certificate without any fingerprint.
+    #[error("the description has a set of fingerprints with nothing in it")]
+    NoFingerprint,
     /// The connection was closed or has failed for good.
     #[error("the connection is closed: make a new one")]
     Closed,

@@ -20,7 +20,7 @@ use super::track::RTCTrack;
 pub enum Event {
     /// `oncandidate`: a local candidate was discovered. Signal it, and apply it with
     /// `set_local_candidate`.
-    Candidate(RTCIceCandidateDescription),
+    Candidate(Box<RTCIceCandidateDescription>),
     /// `onendofcandidates`: all local candidates have been discovered.
     EndOfCandidates,
     /// The addresses of a name are wanted, A and AAAA: of a server, or of a peer that hides its own

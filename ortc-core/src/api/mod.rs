@@ -4,7 +4,8 @@ pub(crate) mod capabilities;
 pub(crate) mod codec;
 pub(crate) mod connection;
 pub(crate) mod description;
-pub(crate) mod dtmf_handler;
+pub(crate) mod dtls_parameters;
+mod dtmf_handler;
 pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod ice_server;
@@ -18,8 +19,10 @@ pub use capabilities::{RTCCapabilities, get_rtc_capabilities, get_rtc_codec};
 pub use codec::{RTCCodec, RTCCodecParam};
 pub use connection::{Autostart, DtmfContainer, RTCConnection, RTCTrackFilter};
 pub use description::{
-    RTCIceCandidateDescription, RTCMediaAttributes, RTCTrackDescription, RtpExtHeaders,
+    RTCIceCandidateDescription, RTCMediaAttributes, RTCRtxDescription, RTCTrackDescription,
+    RtpExtHeaders,
 };
+pub use dtls_parameters::RTCDtlsParameters;
 pub use dtmf_handler::RTCDTMFHandler;
 pub use error::{ConnectionError, DescriptionError, DtlsError, SendError};
 pub use event::{
@@ -27,7 +30,9 @@ pub use event::{
     ReceivedRtp, ResolveQuery, RtpToSend, TapDirection, TapPacket, Timeout, Timer, UnknownTrack,
 };
 pub use ice_server::RTCIceServer;
-pub use options::{DEFAULT_MTU, DtlsRole, LocalCandidates, RTCConnectionOptions, RtcpForm};
+pub use options::{
+    DEFAULT_MTU, DescriptionForm, DtlsRole, LocalCandidates, RTCConnectionOptions, RtcpForm,
+};
 pub use side::{
     CertificateFingerprint, RTCConnectionSide, RTCDtlsConnectionInfo, RTCIceConnectionInfo,
 };

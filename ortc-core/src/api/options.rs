@@ -10,13 +10,15 @@ use ortc_dtls::crypto::{Provider, ring_provider};
 use ortc_dtls::{Certificate, PeerVerification};
 use ortc_ice::{GatherConfig, TcpType};
 use ortc_srtp::Profile;
+use serde::{Deserialize, Serialize};
 
 use super::capabilities::{RTCCapabilities, get_rtc_capabilities};
 use super::ice_server::RTCIceServer;
 use super::socket::SharedSocket;
 
 /// Which side sends the ClientHello (RFC 5763 §5, RFC 8842).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum DtlsRole {
     /// The ICE-controlled side is the client, as the later ORTC drafts say; a side that gets a
     /// ClientHello before it has sent one becomes the server.
@@ -37,6 +39,18 @@ pub enum LocalCandidates {
     WhenSet,
     /// At once.
     AtOnce,
+}
+
+/// What candidates and tracks are described with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DescriptionForm {
+    /// The members of the draft.
+    #[default]
+    Draft,
+    /// And, as optional members that a peer by the draft ignores, what browsers need: fingerprint
+    /// and DTLS role in each candidate and track, RTCP feedback and header-extension ids in each
+    /// track.
+    Extended,
 }
 
 /// Form of RTCP feedback.
@@ -79,6 +93,7 @@ pub struct RTCConnectionOptions {
     pub(crate) video_wait: Duration,
     pub(crate) mtu: usize,
     pub(crate) max_segments: usize,
+    pub(crate) descriptions: DescriptionForm,
     pub(crate) key_log: bool,
     pub(crate) tap: bool,
 }
@@ -135,6 +150,7 @@ impl RTCConnectionOptions {
             video_wait: Duration::from_millis(500),
             mtu: DEFAULT_MTU,
             max_segments: 1,
+            descriptions: DescriptionForm::default(),
             key_log: false,
             tap: false,
         }
@@ -323,6 +339,16 @@ impl RTCConnectionOptions {
     pub fn max_segments(self, max_segments: usize) -> Self {
         Self {
             max_segments,
+            ..self
+        }
+    }
+
+    /// What descriptions of this side carry; by default what the draft has. What the peer's carry
+    /// beyond it is heard in any case.
+    #[must_use]
+    pub fn descriptions(self, descriptions: DescriptionForm) -> Self {
+        Self {
+            descriptions,
             ..self
         }
     }

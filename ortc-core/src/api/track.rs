@@ -1,5 +1,6 @@
 //! RTCTrack: the handle of one sending track (draft §3).
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::codec::RTCCodec;
@@ -156,6 +157,39 @@ impl RTCTrack {
         connection.set_rtp_ext_headers(self, rtp_ext_headers)
     }
 
+    /// Gives the track ids of header extensions of its own, 1 to 14 by URI (RFC 8285 §4.2), our
+    /// extension: what one peer calls 3 on this track may be 5 on another. The next description has
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::UnknownTrack`]; [`ConnectionError::Description`] for an id that cannot be,
+    /// or one for two.
+    pub fn set_rtp_ext_header_ids(
+        self,
+        connection: &mut RTCConnection,
+        ids: BTreeMap<String, u8>,
+    ) -> Result<(), ConnectionError> {
+        connection.set_rtp_ext_header_ids(self, ids)
+    }
+
+    /// Repeats lost packets on a source of their own (RFC 4588), our extension: the payload types of
+    /// the codecs to those of their retransmissions. The next description has it; a codec without an
+    /// entry is repeated on the track's SSRC, as all are by default. An empty table ends it. The
+    /// repairing SSRC stays the same while the track has one.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError::UnknownTrack`]; [`ConnectionError::Description`] for payload types that
+    /// cannot be, are those of a codec of the track, or are named twice; nothing has changed then.
+    pub fn set_rtx(
+        self,
+        connection: &mut RTCConnection,
+        payload_ids: BTreeMap<u8, u8>,
+    ) -> Result<(), ConnectionError> {
+        connection.set_rtx(self, payload_ids)
+    }
+
     /// Describes the track for the peer (draft `getDescription`).
     ///
     /// # Errors
@@ -166,7 +200,7 @@ impl RTCTrack {
         self,
         connection: &RTCConnection,
     ) -> Result<RTCTrackDescription, ConnectionError> {
-        Ok(connection.sender(self)?.description())
+        connection.description(self)
     }
 
     /// Starts sending, at once if connected, else when it is (draft `start`).

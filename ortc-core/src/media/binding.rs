@@ -26,7 +26,8 @@ impl Media {
 
     /// Whether the packet's header extensions make its SSRC this track's.
     pub(crate) fn binds(&self, track: &ReceiveTrack, view: &RtpPacket<'_>) -> bool {
-        let ids = &self.settings.extension_ids;
+        let ids = track.extension_ids.as_deref();
+        let ids = ids.unwrap_or(&self.settings.extension_ids);
         track.presence != Presence::Connected
             && track.payloads.meaning(view.payload_type()) != Meaning::NotListed
             && ids.binds(&track.rtp_ext_headers, view)

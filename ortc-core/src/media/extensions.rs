@@ -32,6 +32,10 @@ impl ExtensionIds {
         Self { by_uri }
     }
 
+    pub(crate) fn to_table(&self) -> BTreeMap<String, u8> {
+        self.by_uri.clone()
+    }
+
     fn uri(&self, id: u8) -> Option<&str> {
         self.by_uri
             .iter()

@@ -25,6 +25,15 @@ use super::{MAX_WAIT, Media, Output, Presence, ReceiveTones, ReceiveTrack};
 /// a few in a row are rarely lost.
 const LOOK_BACK: u64 = 8;
 
+/// How a packet came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// On its own source.
+    Direct,
+    /// On the source that repairs it.
+    Repaired,
+}
+
 impl Media {
     /// Takes one decrypted packet. `packet` is borrowed: what is kept is copied once.
     pub(crate) fn handle_rtp(&mut self, packet: &[u8], out: &mut Output, now: Instant) {
@@ -32,14 +41,19 @@ impl Media {
             out.drops.count(DropReason::Malformed);
             return;
         };
-        let slot = match self.receive_routes.get(view.ssrc()) {
-            Some(slot) => slot,
-            None => match self.bind_by_extension(&view) {
-                Some(slot) => slot,
-                None => return self.park(&view, packet, out, now),
-            },
-        };
-        self.receive(slot, &view, packet, out, now);
+        if let Some(slot) = self.receive_routes.get(view.ssrc()) {
+            return self.receive(slot, &view, packet, Way::Direct, out, now);
+        }
+        if let Some(slot) = self.repair_routes.get(view.ssrc()) {
+            return self.repaired(slot, &view, packet, out, now);
+        }
+        match self.bind_by_extension(&view) {
+            Some(slot) => self.receive(slot, &view, packet, Way::Direct, out, now),
+            None if self.only_repairs(view.payload_type()) => {
+                out.drops.count(DropReason::UnknownRepair);
+            }
+            None => self.park(&view, packet, out, now),
+        }
     }
 
     fn park(&mut self, view: &RtpPacket<'_>, packet: &[u8], out: &mut Output, now: Instant) {
@@ -59,6 +73,7 @@ impl Media {
         slot: u32,
         view: &RtpPacket<'_>,
         packet: &[u8],
+        way: Way,
         out: &mut Output,
         now: Instant,
     ) {
@@ -79,7 +94,10 @@ impl Media {
             track.begin_anew(out, now);
         }
         let octets = view.payload().len();
-        let reception = track.stream.on_rtp(view.sequence(), timestamp, octets, now);
+        let reception = match way {
+            Way::Direct => track.stream.on_rtp(view.sequence(), timestamp, octets, now),
+            Way::Repaired => track.stream.on_repaired(view.sequence()),
+        };
         match reception.order {
             Order::First | Order::InOrder | Order::Gap(_) | Order::Reordered => {}
             Order::Restart => track.nack.restart(reception.extended),
@@ -88,7 +106,9 @@ impl Media {
         self.reports
             .media_heard(slot, &mut track.in_report, &mut self.timers);
         track.last_rtp = Some(now);
-        track.nack.on_packet(reception.extended, now);
+        if track.feedback.nack {
+            track.nack.on_packet(reception.extended, now);
+        }
         let arrival = track.presence != Presence::Connected;
         if arrival {
             self.arrived(slot, out);
@@ -123,7 +143,10 @@ impl Media {
                         if let Err(error) = pushed {
                             out.drops.count(reason(error));
                         }
-                        if reception.order == Order::First && buffer.awaits_beginning() {
+                        if reception.order == Order::First
+                            && track.feedback.nack
+                            && buffer.awaits_beginning()
+                        {
                             track.nack.look_back(reception.extended, LOOK_BACK, now);
                         }
                         track.drain(out, now);
@@ -185,7 +208,9 @@ impl Media {
         track.last_rtp = Some(now);
         self.reports
             .media_heard(slot, &mut track.in_report, &mut self.timers);
-        track.nack.on_packet(reception.extended, now);
+        if track.feedback.nack {
+            track.nack.on_packet(reception.extended, now);
+        }
         if let Some(buffer) = &mut track.buffer {
             buffer.skip(reception.extended, now);
             track.drain(out, now);

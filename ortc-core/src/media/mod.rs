@@ -2,12 +2,14 @@
 
 mod binding;
 pub(crate) mod extensions;
+mod feedback;
 mod incoming;
 pub(crate) mod outbox;
 mod outgoing;
 mod receive;
 mod reports;
 mod rtcp;
+mod rtx;
 mod send;
 mod slots;
 mod ssrc_table;
@@ -29,10 +31,12 @@ use crate::stats::{DropReason, Drops};
 use crate::timer::{TimerKey, Timers};
 
 pub(crate) use extensions::ExtensionIds;
+pub(crate) use feedback::{Feedback, KeyFrameRequest};
 pub(crate) use outbox::{Control, Outbox};
 pub(crate) use outgoing::is_payload_type;
 pub(crate) use receive::{Payloads, Presence, ReceiveTrack};
 pub(crate) use reports::Reports;
+pub(crate) use rtx::{ReceiveRtx, SendRtx};
 pub(crate) use send::{ActiveCodec, MediaClock, SendExtension, SendTrack, Sending};
 pub(crate) use slots::Slots;
 pub(crate) use ssrc_table::SsrcTable;
@@ -110,6 +114,8 @@ pub(crate) struct Media {
     pub(crate) receivers: Slots<ReceiveTrack>,
     pub(crate) send_routes: SsrcTable,
     pub(crate) receive_routes: SsrcTable,
+    /// Repairing sources to the track that they repair.
+    pub(crate) repair_routes: SsrcTable,
     pub(crate) streams: Vec<ReceivedStream>,
     pub(crate) outbox: Outbox,
     pub(crate) timers: Timers,
@@ -122,6 +128,8 @@ pub(crate) struct Media {
     pool: PayloadPool,
     segments: Vec<Segment>,
     lost: Vec<u16>,
+    /// Where repaired packets are put together.
+    restored: Vec<u8>,
     pub(crate) rng: ChaCha20Rng,
 }
 
@@ -152,6 +160,7 @@ impl Media {
             receivers: Slots::default(),
             send_routes: SsrcTable::new(rng.next_u64()),
             receive_routes: SsrcTable::new(rng.next_u64()),
+            repair_routes: SsrcTable::new(rng.next_u64()),
             streams: Vec::new(),
             outbox: Outbox::default(),
             timers: Timers::default(),
@@ -162,6 +171,7 @@ impl Media {
             pool: PayloadPool::new(),
             segments: Vec::new(),
             lost: Vec::new(),
+            restored: Vec::new(),
             rng,
         }
     }
@@ -171,8 +181,13 @@ impl Media {
         loop {
             let ssrc = self.rng.next_u32();
             // 0 and 1 stand for "no source" in feedback of several implementations.
-            let taken =
-                self.send_routes.get(ssrc).is_some() || self.receive_routes.get(ssrc).is_some();
+            let repairs = |(_, track): (u32, &SendTrack)| {
+                track.rtx.as_ref().is_some_and(|rtx| rtx.ssrc == ssrc)
+            };
+            let taken = self.send_routes.get(ssrc).is_some()
+                || self.receive_routes.get(ssrc).is_some()
+                || self.repair_routes.get(ssrc).is_some()
+                || self.senders.iter().any(repairs);
             if ssrc > 1 && !taken {
                 return ssrc;
             }

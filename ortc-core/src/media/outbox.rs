@@ -41,6 +41,7 @@ pub(crate) enum Control {
     Bye { ssrc: u32 },
     Nack { slot: u32 },
     Pli { ssrc: u32 },
+    Fir { ssrc: u32, sequence: u8 },
     Resend { slot: u32, ssrc: u32, sequence: u16 },
 }
 
@@ -62,7 +63,9 @@ impl Outbox {
     pub(crate) fn push_control(&mut self, control: Control) -> bool {
         let limit = match control {
             Control::Resend { .. } => MAX_RESENDS,
-            Control::Report | Control::Nack { .. } | Control::Pli { .. } => MAX_CONTROL,
+            Control::Report | Control::Nack { .. } | Control::Pli { .. } | Control::Fir { .. } => {
+                MAX_CONTROL
+            }
             Control::Bye { .. } => usize::MAX,
         };
         let fits = self.control.len() < limit;

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use ortc_rtp::payload::{Prefix, Segment};
+use ortc_rtp::repair::{OSN_LEN, encode_rtx};
 use ortc_rtp::wire::{ExtensionElements, Header};
 use ortc_srtp::{ProtectError, Sender};
 
@@ -22,9 +23,10 @@ const HEADER: usize = Header::LEN;
 impl Media {
     /// Octets of payload that fit one packet of this track.
     fn room(&self, track: &SendTrack) -> usize {
+        let repeated = track.rtx.as_ref().map_or(0, |_| OSN_LEN);
         self.settings
             .mtu
-            .saturating_sub(HEADER + track.extension.len() + self.srtp_overhead)
+            .saturating_sub(HEADER + track.extension.len() + self.srtp_overhead + repeated)
     }
 
     fn sendable(&self, handle: RTCTrack) -> Result<&SendTrack, SendError> {
@@ -269,7 +271,8 @@ impl Media {
                 Control::Report
                 | Control::Bye { .. }
                 | Control::Nack { .. }
-                | Control::Pli { .. } => {
+                | Control::Pli { .. }
+                | Control::Fir { .. } => {
                     self.write_rtcp(control, buf, now) && protect_rtcp(buf, start, srtp, out, now)
                 }
             };
@@ -327,7 +330,8 @@ impl Media {
         true
     }
 
-    /// Writes a packet of the history again, to the octet.
+    /// Writes a packet of the history again: on the repairing source if there is one, else to the
+    /// octet.
     fn write_again(
         &mut self,
         slot: u32,
@@ -346,6 +350,22 @@ impl Media {
         let Some(sent) = track.history.get(sequence, now, self.rtt) else {
             return false;
         };
+        if let Some(rtx) = &mut track.rtx
+            && let Some(payload_type) = rtx.payload_id(sent.header.payload_type)
+        {
+            let header = Header {
+                payload_type,
+                sequence: rtx.stream.next_sequence(),
+                ssrc: rtx.ssrc,
+                ..sent.header
+            };
+            encode_rtx(&header, sent.header.sequence, None, buf);
+            buf.extend_from_slice(&sent.payload.prefix);
+            buf.extend_from_slice(&sent.payload.body);
+            rtx.stream
+                .on_sent(header.timestamp, sent.payload.len() + OSN_LEN, now);
+            return true;
+        }
         let elements = match sent.edition {
             None => None,
             Some(edition) if edition == track.extension.edition => Some(&track.extension.elements),

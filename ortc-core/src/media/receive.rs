@@ -10,6 +10,9 @@ use crate::api::codec::CodecKind;
 use crate::api::{MediaStreamTrack, RTCCodec, RTCMediaAttributes, ReceiveMode, RtpExtHeaders};
 use crate::timer::Armed;
 
+use super::extensions::ExtensionIds;
+use super::feedback::Feedback;
+use super::rtx::ReceiveRtx;
 use super::tones::ReceiveTones;
 
 /// A receiving track of the connection.
@@ -23,6 +26,9 @@ pub(crate) struct ReceiveTrack {
     pub(crate) wire_ssrc: u32,
     pub(crate) media_attributes: Vec<RTCMediaAttributes>,
     pub(crate) rtp_ext_headers: RtpExtHeaders,
+    /// Its own ids of header extensions, where its description has them.
+    pub(crate) extension_ids: Option<Box<ExtensionIds>>,
+    pub(crate) feedback: Feedback,
     pub(crate) payloads: Payloads,
     pub(crate) mode: ReceiveMode,
     pub(crate) presence: Presence,
@@ -33,6 +39,7 @@ pub(crate) struct ReceiveTrack {
     pub(crate) nack: NackGenerator,
     pub(crate) nack_queued: bool,
     pub(crate) tones: Option<ReceiveTones>,
+    pub(crate) rtx: Option<Box<ReceiveRtx>>,
     /// Whether the next report has a block about it (RFC 3550 §6.4: heard since the last report).
     pub(crate) in_report: bool,
     pub(crate) last_rtp: Option<Instant>,
@@ -58,6 +65,8 @@ pub(crate) struct ReceiveCounters {
     pub(crate) gap_packets: u64,
     pub(crate) nacks: u64,
     pub(crate) key_frame_requests: u64,
+    pub(crate) repaired: u64,
+    pub(crate) probes: u64,
 }
 
 /// Payload type to codec, by a table built when the description changes.

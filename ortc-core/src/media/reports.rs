@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use ortc_rtp::stream::{ReportConfig, ReportSchedule};
 use ortc_rtp::timestamp::NtpClock;
-use ortc_rtp::wire::rtcp::{Nack, Pli, ReceiverReport, ReportBlock, Sdes, SenderReport, Text};
+use ortc_rtp::wire::rtcp::{
+    Fir, FirEntry, Nack, Pli, ReceiverReport, ReportBlock, Sdes, SenderReport, Text,
+};
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
 
@@ -96,7 +98,11 @@ impl Reports {
     /// RTCP left: the schedule's average size follows (RFC 3550 §6.3.3).
     pub(super) fn on_sent(&mut self, control: Control, octets: usize) {
         match control {
-            Control::Report | Control::Bye { .. } | Control::Nack { .. } | Control::Pli { .. } => {
+            Control::Report
+            | Control::Bye { .. }
+            | Control::Nack { .. }
+            | Control::Pli { .. }
+            | Control::Fir { .. } => {
                 self.schedule.on_rtcp_sent(octets);
             }
             Control::Resend { .. } => {}
@@ -146,6 +152,15 @@ impl Media {
                 Pli {
                     sender_ssrc,
                     media_ssrc: ssrc,
+                }
+                .encode(buf);
+                true
+            }
+            Control::Fir { ssrc, sequence } => {
+                let sender_ssrc = self.begin_feedback(buf);
+                Fir {
+                    sender_ssrc,
+                    entries: &[FirEntry { ssrc, sequence }],
                 }
                 .encode(buf);
                 true

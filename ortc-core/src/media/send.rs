@@ -14,6 +14,8 @@ use crate::api::{
     RTCTrackDescription, RtpExtHeaders,
 };
 
+use super::extensions::ExtensionIds;
+use super::rtx::SendRtx;
 use super::tones::SendTones;
 
 /// A sending track of the connection.
@@ -27,6 +29,8 @@ pub(crate) struct SendTrack {
     pub(crate) codecs: Vec<RTCCodec>,
     pub(crate) media_attributes: Vec<RTCMediaAttributes>,
     pub(crate) rtp_ext_headers: RtpExtHeaders,
+    /// Its own ids of header extensions, where the application gave it some.
+    pub(crate) extension_ids: Option<Box<ExtensionIds>>,
     pub(crate) sending: Sending,
     /// The codec in use: the first supported one of the list.
     pub(crate) active: ActiveCodec,
@@ -34,6 +38,7 @@ pub(crate) struct SendTrack {
     pub(crate) extension: SendExtension,
     pub(crate) history: SendHistory<SentPacket>,
     pub(crate) tones: Option<SendTones>,
+    pub(crate) rtx: Option<Box<SendRtx>>,
     /// Where the media clock stood when a frame last came, so that tones land on the same clock.
     pub(crate) clock: MediaClock,
     /// Whether the next report speaks of it.
@@ -225,6 +230,10 @@ impl SendTrack {
             codecs: self.codecs.clone(),
             media_attributes: self.media_attributes.clone(),
             rtp_ext_headers: self.rtp_ext_headers.clone(),
+            rtx: self.rtx.as_ref().map(|rtx| rtx.description()),
+            rtcp_feedback: None,
+            rtp_ext_header_ids: self.extension_ids.as_ref().map(|ids| ids.to_table()),
+            dtls: None,
         }
     }
 }

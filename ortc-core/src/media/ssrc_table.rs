@@ -11,12 +11,13 @@ pub(crate) struct SsrcTable {
     last: Option<(u32, u32)>,
 }
 
+/// Entries of a table with one source; before, it has none and costs nothing.
 const INITIAL: usize = 8;
 
 impl SsrcTable {
     pub(crate) fn new(key: u64) -> Self {
         Self {
-            entries: vec![None; INITIAL],
+            entries: Vec::new(),
             used: 0,
             key: key | 1,
             last: None,
@@ -43,7 +44,7 @@ impl SsrcTable {
     pub(crate) fn insert(&mut self, ssrc: u32, slot: u32) {
         self.remove(ssrc);
         if (self.used + 1) * 2 > self.entries.len() {
-            let larger = vec![None; self.entries.len() * 2];
+            let larger = vec![None; (self.entries.len() * 2).max(INITIAL)];
             for (known, slot) in core::mem::replace(&mut self.entries, larger)
                 .into_iter()
                 .flatten()
@@ -88,7 +89,7 @@ impl SsrcTable {
     }
 
     fn probe(&self, ssrc: u32) -> impl Iterator<Item = usize> + use<> {
-        let mask = self.entries.len() - 1;
+        let mask = self.entries.len().saturating_sub(1);
         let hash = (u64::from(ssrc) ^ self.key).wrapping_mul(self.key) >> 32;
         let start = usize::try_from(hash).unwrap_or_default();
         (0..self.entries.len()).map(move |step| (start + step) & mask)

@@ -147,6 +147,7 @@ fn set_local_candidate_is_what_lets_a_candidate_take_part() {
         kind: "host".to_owned(),
         rel_address: None,
         rel_port: None,
+        dtls: None,
     };
     eager.set_remote_ice(remote.clone(), now).unwrap();
     eager.set_remote_candidate(&candidate, now).unwrap();
@@ -363,6 +364,7 @@ fn restart_keeps_the_old_path_until_the_new_pair_is_valid() {
             kind: "host".to_owned(),
             rel_address: None,
             rel_port: None,
+            dtls: None,
         };
         let peer = call.net.node_mut(end);
         peer.connection

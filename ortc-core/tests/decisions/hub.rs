@@ -201,6 +201,7 @@ pub(super) fn candidate(address: SocketAddr) -> RTCIceCandidateDescription {
         kind: "host".to_owned(),
         rel_address: None,
         rel_port: None,
+        dtls: None,
     }
 }
 

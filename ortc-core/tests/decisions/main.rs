@@ -9,9 +9,11 @@
 mod claims;
 mod connecting;
 mod debugging;
+mod extended;
 mod hub;
 mod media;
 mod receiving;
+mod rtx;
 mod sending;
 mod socket;
 mod tones;

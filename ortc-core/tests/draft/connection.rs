@@ -63,7 +63,7 @@ fn set_local_candidate_takes_what_the_event_gave() {
     connection.set_local_candidate(&candidate, now).unwrap();
     let other = ortc_core::RTCIceCandidateDescription {
         priority: candidate.priority - 1,
-        ..candidate
+        ..*candidate
     };
     assert!(connection.set_local_candidate(&other, now).is_err());
 }

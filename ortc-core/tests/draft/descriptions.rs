@@ -81,7 +81,8 @@ fn track_with_every_member_is_exact() {
         r#"{ "kind": "video", "ssrc": "4294967295", "msid": ["a", "b"],
           "codecs": [{ "payload-id": 96, "name": "vp8" }],
           "mediaAttributes": [{ "videoMaxWidth": 640, "videoMaxHeight": 480 }],
-          "rtpExtHeaders": { "urn:ietf:params:rtp-hdrext:sdes:mid": "v" } }"#,
+          "rtpExtHeaders": { "urn:ietf:params:rtp-hdrext:sdes:mid": "v" },
+          "rtx": { "ssrc": "7", "payloadIds": { "96": 97 } } }"#,
     );
     assert_eq!(track.rtp_ext_headers.len(), 1);
 }

@@ -235,6 +235,14 @@ impl ReceiveStream {
         reception
     }
 
+    /// Takes in a packet that came by way of a repairing stream (RFC 4588).
+    ///
+    /// It has its place in the order, but it did not arrive on this source: reports go on to count
+    /// it as lost, so that the sender sees what the path does.
+    pub fn on_repaired(&mut self, sequence: u16) -> Reception {
+        self.place(sequence)
+    }
+
     /// The order of a packet, by RFC 3550 A.1 without its probation.
     fn place(&mut self, sequence: u16) -> Reception {
         let (Some(highest), Some(source)) = (self.sequence.highest(), &mut self.source) else {

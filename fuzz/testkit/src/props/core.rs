@@ -261,6 +261,7 @@ fn step(call: &mut Call, script: &mut Script<'_>, handles: &mut Vec<RTCTrack>) {
                 kind: "host".to_owned(),
                 rel_address: None,
                 rel_port: None,
+                dtls: None,
             };
             connection.set_remote_candidate(&candidate, now).is_err()
         }

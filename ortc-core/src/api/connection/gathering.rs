@@ -120,7 +120,7 @@ impl RTCConnection {
         if asks {
             // What is still good is told again; what is new comes as the gatherer finds it.
             for known in &self.gathering.discovered {
-                let event = Event::Candidate(known.description.clone());
+                let event = Event::Candidate(Box::new(known.description.clone()));
                 self.output.events.push(event);
             }
         } else {
@@ -162,7 +162,10 @@ impl RTCConnection {
 
     /// Tells of a candidate that is applied already if it is to be so at once.
     fn tell_candidate(&mut self, candidate: Candidate) {
-        let description = RTCIceCandidateDescription::from_candidate(&candidate);
+        let description = RTCIceCandidateDescription {
+            dtls: self.described_dtls(),
+            ..RTCIceCandidateDescription::from_candidate(&candidate)
+        };
         let at_once = self.gathering.policy == LocalCandidates::AtOnce;
         let discovered = &mut self.gathering.discovered;
         let same = |known: &&mut Discovered| known.description == description;
@@ -175,7 +178,9 @@ impl RTCConnection {
                 applied: if at_once { Applied::Yes } else { Applied::No },
             }),
         }
-        self.output.events.push(Event::Candidate(description));
+        self.output
+            .events
+            .push(Event::Candidate(Box::new(description)));
     }
 
     /// What the gatherer says.

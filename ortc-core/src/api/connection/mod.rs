@@ -1,6 +1,7 @@
 //! RTCConnection (draft §2): the object that an application holds.
 
 mod drive;
+mod extended;
 mod gathering;
 mod network;
 mod receiving;
@@ -28,7 +29,7 @@ use super::description::RTCIceCandidateDescription;
 use super::error::{ConnectionError, DtlsError};
 use super::event::{DisconnectReason, TapPacket};
 use super::ice_server::Sources;
-use super::options::{LocalCandidates, RTCConnectionOptions};
+use super::options::{DescriptionForm, LocalCandidates, RTCConnectionOptions};
 use super::side::{
     CertificateFingerprint, RTCConnectionSide, RTCDtlsConnectionInfo, RTCIceConnectionInfo,
 };
@@ -83,6 +84,9 @@ pub struct RTCConnection {
     /// Servers, relays and streams, for those who use any.
     uplink: Option<Box<Uplink>>,
     expectation: Expectation,
+    descriptions: DescriptionForm,
+    /// What the peer's descriptions have said of its certificate.
+    described_fingerprint: Option<CertificateFingerprint>,
     /// Receiving tracks whose handler was told of.
     tone_handlers: BTreeSet<u32>,
     traffic: Traffic,
@@ -272,6 +276,8 @@ impl RTCConnection {
             }),
             uplink,
             expectation: Expectation::Nothing,
+            descriptions: options.descriptions,
+            described_fingerprint: None,
             tone_handlers: BTreeSet::new(),
             traffic: Traffic::default(),
         };
@@ -335,6 +341,7 @@ impl RTCConnection {
             ssrc: track.ssrc,
             codec: track.active.codec.clone(),
             stream: track.stream.stats(),
+            rtx: track.rtx.as_ref().map(|rtx| rtx.stream.stats()),
             key_frame_requests: track.key_frame_requests,
         });
         let receiving = self
@@ -353,6 +360,8 @@ impl RTCConnection {
                 gap_packets: track.counters.gap_packets,
                 nacks: track.counters.nacks,
                 recovered: track.nack.recovered(),
+                repaired: track.counters.repaired,
+                probes: track.counters.probes,
                 key_frame_requests: track.counters.key_frame_requests,
                 silence: track
                     .last_rtp

@@ -6,17 +6,20 @@ use ortc_rtp::repair::{NackConfig, NackGenerator};
 use ortc_rtp::stream::ReceiveStream;
 use ortc_rtp::wire::RtpPacket;
 
-use crate::media::{Control, MAX_TRACKS, Payloads, Presence, ReceiveTrack, ReceivedStream};
+use crate::media::{
+    Control, ExtensionIds, Feedback, KeyFrameRequest, MAX_TRACKS, Payloads, Presence, ReceiveRtx,
+    ReceiveTrack, ReceivedStream,
+};
 use crate::timer::{Armed, TimerKey};
 
 use super::super::codec::RTCCodec;
-use super::super::description::{RTCMediaAttributes, RTCTrackDescription};
+use super::super::description::{RTCMediaAttributes, RTCRtxDescription, RTCTrackDescription};
 use super::super::dtmf_handler::RTCDTMFHandler;
 use super::super::error::ConnectionError;
 use super::super::event::{Event, ReceiveMode};
 use super::super::stream::{MediaStream, MediaStreamTrack};
 use super::RTCConnection;
-use super::sending::check_payload_types;
+use super::sending::{check_extension_ids, check_payload_types};
 
 /// Streams that one received track may belong to.
 const MAX_MSIDS: usize = 64;
@@ -57,7 +60,11 @@ impl RTCConnection {
     ) -> Result<MediaStreamTrack, ConnectionError> {
         self.open()?;
         let now = self.advance(now);
+        self.check_dtls(description.dtls.as_deref())?;
         let ssrc = description.ssrc()?;
+        if let Some(ids) = &description.rtp_ext_header_ids {
+            check_extension_ids(ids)?;
+        }
         check_payload_types(description.codecs.iter().map(|codec| codec.payload_id))?;
         if description.msid.len() > MAX_MSIDS {
             return Err(ConnectionError::TooMany {
@@ -71,7 +78,13 @@ impl RTCConnection {
         if !description.codecs.iter().any(|codec| supported(&codec)) {
             return Err(ConnectionError::NoSupportedCodec { kind });
         }
-        if self.media.send_routes.get(ssrc).is_some() {
+        let rtx = match &description.rtx {
+            Some(rtx) => Some(self.check_rtx(ssrc, rtx, &description.codecs)?),
+            None => None,
+        };
+        if self.media.send_routes.get(ssrc).is_some()
+            || self.media.repair_routes.get(ssrc).is_some()
+        {
             return Err(ConnectionError::SsrcCollision { ssrc });
         }
         let known = self
@@ -88,6 +101,7 @@ impl RTCConnection {
             }
             None => self.insert_receiver(ssrc, description, mode)?,
         };
+        self.set_receive_rtx(slot, rtx);
         let Some(track) = self.media.receivers.get(slot) else {
             return Err(ConnectionError::UnknownTrack);
         };
@@ -102,7 +116,50 @@ impl RTCConnection {
         }
         self.release_unknown(slot, ssrc, now);
         self.retune_all_tones();
+        self.take_dtls(description.dtls.as_deref(), now)?;
         Ok(track)
+    }
+
+    fn check_rtx(
+        &mut self,
+        media_ssrc: u32,
+        rtx: &RTCRtxDescription,
+        codecs: &[RTCCodec],
+    ) -> Result<ReceiveRtx, ConnectionError> {
+        let ssrc = rtx.ssrc()?;
+        let media = codecs.iter().map(|codec| codec.payload_id);
+        check_payload_types(media.chain(rtx.payload_ids.values().copied()))?;
+        let owner = self.media.repair_routes.get(ssrc);
+        let owner = owner.and_then(|slot| self.media.receivers.get(slot));
+        let others = owner.is_some_and(|track| track.ssrc != media_ssrc);
+        let taken = ssrc == media_ssrc
+            || others
+            || self.media.send_routes.get(ssrc).is_some()
+            || self.media.receive_routes.get(ssrc).is_some();
+        if taken {
+            return Err(ConnectionError::SsrcCollision { ssrc });
+        }
+        Ok(ReceiveRtx::new(ssrc, &rtx.payload_ids))
+    }
+
+    /// Sets what repairs a track. What waited under the repairing SSRC, from before it was
+    /// described, is forgotten: it is probes, or is asked for again.
+    fn set_receive_rtx(&mut self, slot: u32, rtx: Option<ReceiveRtx>) {
+        let Some(track) = self.media.receivers.get_mut(slot) else {
+            return;
+        };
+        let ssrc = rtx.as_ref().map(|rtx| rtx.ssrc);
+        let former = core::mem::replace(&mut track.rtx, rtx.map(Box::new)).map(|rtx| rtx.ssrc);
+        if let Some(former) = former.filter(|former| Some(*former) != ssrc) {
+            self.media.repair_routes.remove(former);
+            if let Some(srtp) = &mut self.transport.srtp {
+                srtp.receiver.remove_source(former);
+            }
+        }
+        if let Some(ssrc) = ssrc {
+            self.media.repair_routes.insert(ssrc, slot);
+            self.media.unknown.take(ssrc);
+        }
     }
 
     fn insert_receiver(
@@ -127,6 +184,12 @@ impl RTCConnection {
             wire_ssrc: ssrc,
             media_attributes: description.media_attributes.clone(),
             rtp_ext_headers: description.rtp_ext_headers.clone(),
+            extension_ids: description
+                .rtp_ext_header_ids
+                .clone()
+                .map(ExtensionIds::new)
+                .map(Box::new),
+            feedback: Feedback::of(description.rtcp_feedback.as_deref()),
             stream: ReceiveStream::new(ssrc, payloads.first_clock_rate()),
             payloads,
             mode,
@@ -136,6 +199,7 @@ impl RTCConnection {
             nack: NackGenerator::new(NackConfig::default()),
             nack_queued: false,
             tones: None,
+            rtx: None,
             in_report: false,
             last_rtp: None,
             armed: Armed::default(),
@@ -160,6 +224,12 @@ impl RTCConnection {
         track
             .rtp_ext_headers
             .clone_from(&description.rtp_ext_headers);
+        track.extension_ids = description
+            .rtp_ext_header_ids
+            .clone()
+            .map(ExtensionIds::new)
+            .map(Box::new);
+        track.feedback = Feedback::of(description.rtcp_feedback.as_deref());
         let payloads = Payloads::new(description.codecs.clone());
         // If the codec in use became another one, the next packet says anew what it is; else the
         // frame that is half received goes on.
@@ -241,6 +311,7 @@ impl RTCConnection {
         let slot = found
             .map(|(slot, _)| slot)
             .ok_or(ConnectionError::UnknownTrack)?;
+        self.set_receive_rtx(slot, None);
         self.media.departed(slot, &mut self.output);
         if let Some(mut track) = self.media.receivers.remove(slot) {
             self.media.unroute(slot, track.wire_ssrc);
@@ -290,7 +361,8 @@ impl RTCConnection {
             .media_attributes)
     }
 
-    /// Asks the peer for a key frame of a receiving track (RFC 4585 §6.3.1).
+    /// Asks the peer for a key frame of a receiving track, by PLI (RFC 4585 §6.3.1), or by FIR
+    /// (RFC 5104 §4.3.1) where the description lists only that.
     ///
     /// # Errors
     ///
@@ -310,8 +382,15 @@ impl RTCConnection {
             return Err(ConnectionError::UnknownTrack);
         };
         track.counters.key_frame_requests += 1;
-        let control = Control::Pli {
-            ssrc: track.wire_ssrc,
+        let ssrc = track.wire_ssrc;
+        let control = match track.feedback.key_frame {
+            Some(KeyFrameRequest::Fir) => Control::Fir {
+                ssrc,
+                // Each request has its own number (RFC 5104 §4.3.1.2), modulo 256.
+                sequence: track.counters.key_frame_requests.to_le_bytes()[0],
+            },
+            // A sender that lists neither may still act on the one that all know.
+            Some(KeyFrameRequest::Pli) | None => Control::Pli { ssrc },
         };
         if !self.media.outbox.control.contains(&control) {
             self.media.outbox.push_control(control);
@@ -355,6 +434,10 @@ mod tests {
             }],
             media_attributes: Vec::new(),
             rtp_ext_headers: Default::default(),
+            rtx: None,
+            rtcp_feedback: None,
+            rtp_ext_header_ids: None,
+            dtls: None,
         };
         connection.receive_track(&description, now).unwrap();
         for sequence in [1, 200] {

@@ -1,5 +1,6 @@
 //! What this side sends: streams, their tracks, frames and packets.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use ortc_rtp::repair::{HistoryConfig, SendHistory};
@@ -8,15 +9,16 @@ use ortc_rtp::wire::ExtensionElements;
 use rand_core::Rng;
 
 use crate::media::{
-    ActiveCodec, Control, MAX_TRACKS, MediaClock, SendExtension, SendTrack, Sending,
-    is_payload_type,
+    ActiveCodec, Control, ExtensionIds, Feedback, MAX_TRACKS, MediaClock, SendExtension, SendRtx,
+    SendTrack, Sending, is_payload_type,
 };
 use crate::timer::TimerKey;
 
 use super::super::codec::RTCCodec;
-use super::super::description::RtpExtHeaders;
+use super::super::description::{RTCTrackDescription, RtpExtHeaders};
 use super::super::error::{ConnectionError, DescriptionError, SendError};
 use super::super::event::{Event, Frame, RtpToSend};
+use super::super::options::DescriptionForm;
 use super::super::stream::{MediaKind, MediaStream, MediaStreamTrack};
 use super::super::track::RTCTrack;
 use super::{RTCConnection, State};
@@ -117,9 +119,7 @@ impl RTCConnection {
         autostart: Autostart,
     ) {
         let ssrc = self.media.fresh_ssrc();
-        // Below 2^15, so that the rollover counter is beyond doubt when the first packets are lost.
-        let [low, high, ..] = self.rng.next_u32().to_le_bytes();
-        let initial = u16::from_le_bytes([low, high & 0x7F]);
+        let initial = first_sequence(self.rng.next_u32());
         let offset = self.rng.next_u32();
         let codec = active.codec.clone();
         let slot = self.media.senders.insert(SendTrack {
@@ -130,6 +130,7 @@ impl RTCConnection {
             codecs,
             media_attributes: Vec::new(),
             rtp_ext_headers: RtpExtHeaders::new(),
+            extension_ids: None,
             sending: match autostart {
                 Autostart::Yes => Sending::Started,
                 Autostart::No => Sending::Stopped,
@@ -139,6 +140,7 @@ impl RTCConnection {
             extension: SendExtension::new(ExtensionElements::new()),
             history: SendHistory::new(HistoryConfig::default()),
             tones: None,
+            rtx: None,
             clock: MediaClock::new(offset, self.now),
             in_report: false,
             last_fir: None,
@@ -253,12 +255,77 @@ impl RTCConnection {
         handle: RTCTrack,
         headers: RtpExtHeaders,
     ) -> Result<(), ConnectionError> {
-        self.sender_mut(handle)?;
-        let elements = self.media.settings.extension_ids.encode(&headers);
+        let own = self.sender(handle)?.extension_ids.as_deref();
+        let ids = own.unwrap_or(&self.media.settings.extension_ids);
+        let elements = ids.encode(&headers);
         let track = self.sender_mut(handle)?;
         track.extension.replace(elements);
         track.rtp_ext_headers = headers;
         Ok(())
+    }
+
+    pub(crate) fn set_rtp_ext_header_ids(
+        &mut self,
+        handle: RTCTrack,
+        ids: BTreeMap<String, u8>,
+    ) -> Result<(), ConnectionError> {
+        check_extension_ids(&ids)?;
+        let track = self.sender_mut(handle)?;
+        track.extension_ids = Some(Box::new(ExtensionIds::new(ids)));
+        let headers = track.rtp_ext_headers.clone();
+        self.set_rtp_ext_headers(handle, headers)
+    }
+
+    pub(crate) fn description(
+        &self,
+        handle: RTCTrack,
+    ) -> Result<RTCTrackDescription, ConnectionError> {
+        let track = self.sender(handle)?;
+        let description = track.description();
+        if self.descriptions == DescriptionForm::Draft {
+            return Ok(description);
+        }
+        let ids = || self.media.settings.extension_ids.to_table();
+        Ok(RTCTrackDescription {
+            rtcp_feedback: Some(Feedback::taken(track.kind() == MediaKind::Video)),
+            rtp_ext_header_ids: description.rtp_ext_header_ids.or_else(|| Some(ids())),
+            dtls: self.described_dtls(),
+            ..description
+        })
+    }
+
+    pub(crate) fn set_rtx(
+        &mut self,
+        handle: RTCTrack,
+        payload_ids: BTreeMap<u8, u8>,
+    ) -> Result<(), ConnectionError> {
+        let codecs = self.sender_mut(handle)?.codecs.iter();
+        let media = codecs.map(|codec| codec.payload_id);
+        check_payload_types(media.chain(payload_ids.values().copied()))?;
+        if payload_ids.is_empty() {
+            self.end_rtx(handle);
+            return Ok(());
+        }
+        if let Some(rtx) = &mut self.sender_mut(handle)?.rtx {
+            rtx.set_payload_ids(payload_ids);
+            return Ok(());
+        }
+        let ssrc = self.media.fresh_ssrc();
+        let initial = first_sequence(self.rng.next_u32());
+        let rtx = SendRtx::new(ssrc, initial, payload_ids);
+        self.sender_mut(handle)?.rtx = Some(Box::new(rtx));
+        Ok(())
+    }
+
+    /// The repairing source of a track says goodbye, if it ever sent.
+    fn end_rtx(&mut self, handle: RTCTrack) {
+        let track = self.media.senders.get_mut(handle.slot);
+        if let Some(rtx) = track.and_then(|track| track.rtx.take())
+            && rtx.stream.has_sent()
+        {
+            let bye = Control::Bye { ssrc: rtx.ssrc };
+            self.media.outbox.push_control(bye);
+        }
     }
 
     pub(crate) fn start_track(&mut self, handle: RTCTrack) -> Result<(), ConnectionError> {
@@ -279,6 +346,7 @@ impl RTCConnection {
         self.sender_mut(handle)?;
         self.advance(now);
         self.media.send_routes.remove(handle.ssrc);
+        self.end_rtx(handle);
         let Some(mut track) = self.media.senders.remove(handle.slot) else {
             return Err(ConnectionError::UnknownTrack);
         };
@@ -347,6 +415,25 @@ impl RTCConnection {
             | State::Closed => Err(SendError::NotConnected),
         }
     }
+}
+
+/// Below 2^15, so that the rollover counter is beyond doubt when the first packets are lost.
+fn first_sequence(random: u32) -> u16 {
+    let [low, high, ..] = random.to_le_bytes();
+    u16::from_le_bytes([low, high & 0x7F])
+}
+
+/// Refuses ids that one-byte header extensions do not have (RFC 8285 §4.2), and one for two.
+pub(super) fn check_extension_ids(ids: &BTreeMap<String, u8>) -> Result<(), DescriptionError> {
+    let mut seen = [false; 15];
+    for &id in ids.values() {
+        let entry = seen.get_mut(usize::from(id)).filter(|_| id != 0);
+        let entry = entry.ok_or(DescriptionError::ExtensionId(id))?;
+        if core::mem::replace(entry, true) {
+            return Err(DescriptionError::ExtensionId(id));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses payload types that RTCP multiplexing takes away, and two codecs on one.

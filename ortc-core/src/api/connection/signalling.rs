@@ -60,6 +60,7 @@ impl RTCConnection {
     ) -> Result<(), ConnectionError> {
         self.open()?;
         let now = self.advance(now);
+        self.check_dtls(candidate.dtls.as_deref())?;
         let ice = &mut self.transport.ice;
         if candidate.is_named() {
             ice.add_remote_name(candidate.to_named_candidate()?, now)?;
@@ -71,7 +72,7 @@ impl RTCConnection {
             self.claim_paths_to(address);
         }
         self.pump(now);
-        Ok(())
+        self.take_dtls(candidate.dtls.as_deref(), now)
     }
 
     /// Says that the peer has no more candidates (RFC 8838 §9): if no pair works, the failure is
