@@ -127,6 +127,15 @@ impl Uplink {
         }
     }
 
+    /// Nothing comes over a path any more: the relay may have forgotten it.
+    pub(crate) fn probe(&mut self, path: &Path, now: Instant) {
+        if let Some(gatherer) = &mut self.gatherer
+            && gatherer.is_relayed(&path.local)
+        {
+            gatherer.probe(path.local, now);
+        }
+    }
+
     /// Gathers from these addresses and no others.
     pub(crate) fn gather(
         &mut self,

@@ -14,6 +14,7 @@ use crate::transport::{Asker, RoleConflict, SrtpContexts, frame_run};
 
 use super::super::description::RTCIceCandidateDescription;
 use super::super::event::{ActivePair, DisconnectReason, Event, TapDirection, Timeout, Timer};
+use super::super::socket::SocketChange;
 use super::{Expectation, RTCConnection, State};
 
 impl RTCConnection {
@@ -374,7 +375,10 @@ impl RTCConnection {
                 self.output.events.push(Event::Resolve { query, name });
             }
             IceEvent::RoleChanged(role) => tracing::debug!(?role, "ICE role"),
-            IceEvent::PathSuspected(_) => tracing::debug!("the active path is suspected"),
+            IceEvent::PathSuspected(path) => {
+                tracing::debug!("the active path is suspected");
+                self.tell_socket(SocketChange::Suspected(path));
+            }
             // Consent expires only once something was connected; nothing else concerns us.
             IceEvent::ConsentExpired | IceEvent::CheckAttribute { .. } | _ => {}
         }
@@ -450,7 +454,7 @@ impl RTCConnection {
 
     /// A check of ours was answered there, and data leaves on it.
     fn claim_path(&mut self, path: Path) {
-        self.tell_socket(super::super::socket::SocketChange::Valid(path));
+        self.tell_socket(SocketChange::Valid(path));
     }
 }
 

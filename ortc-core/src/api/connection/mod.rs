@@ -430,6 +430,7 @@ impl RTCConnection {
             match &change {
                 SocketChange::Path(path) => uplink.permit(path, self.now),
                 SocketChange::Valid(path) => uplink.bind_channel(path, self.now),
+                SocketChange::Suspected(path) => uplink.probe(path, self.now),
                 SocketChange::RemoteUfrag(_)
                 | SocketChange::Credentials(_)
                 | SocketChange::Closed => {}
@@ -442,12 +443,14 @@ impl RTCConnection {
             };
             // A claim that waits need not be made twice; the order of the rest counts.
             match update.change {
-                SocketChange::Path(_) if link.updates.contains(&update) => {}
+                SocketChange::Path(_) | SocketChange::Suspected(_)
+                    if link.updates.contains(&update) => {}
                 SocketChange::Valid(_) => {
                     link.updates.retain(|waiting| *waiting != update);
                     link.updates.push_back(update);
                 }
                 SocketChange::Path(_)
+                | SocketChange::Suspected(_)
                 | SocketChange::RemoteUfrag(_)
                 | SocketChange::Credentials(_)
                 | SocketChange::Closed => link.updates.push_back(update),

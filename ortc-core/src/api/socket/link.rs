@@ -91,6 +91,8 @@ pub(crate) enum SocketChange {
     Path(Path),
     /// A check of its own was answered there.
     Valid(Path),
+    /// Nothing answers there any more.
+    Suspected(Path),
     /// It is gone.
     Closed,
 }

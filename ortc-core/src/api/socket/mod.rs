@@ -304,6 +304,10 @@ impl RTCSocket {
                 self.router.claim(id, path, Proof::Valid);
                 self.drain_gatherer();
             }
+            SocketChange::Suspected(path) => {
+                self.network.uplink.probe(&path, now);
+                self.drain_gatherer();
+            }
             SocketChange::Closed => self.router.forget(id),
         }
     }

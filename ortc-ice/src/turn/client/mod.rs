@@ -2,6 +2,7 @@
 
 mod answers;
 mod data;
+mod probe;
 mod requests;
 
 use core::net::{IpAddr, SocketAddr};
