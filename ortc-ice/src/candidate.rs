@@ -1,12 +1,14 @@
 //! Candidates: their kinds, priority (RFC 8445 §5.1.2.1) and foundation (§5.1.1.3).
 
 use core::fmt;
-use core::net::{IpAddr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use thiserror::Error;
 
+use crate::address::{check_address, in_zone, is_link_local, zone};
 use crate::credentials::is_ice_chars;
 use crate::path::{Path, Transport};
+use crate::priority;
 
 /// The type of a candidate (RFC 8445 §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -200,7 +202,7 @@ impl Candidate {
             concealed: false,
         };
         let preference = candidate.preference_at(0);
-        candidate.priority = priority(candidate.type_preference(), preference);
+        candidate.priority = priority::priority(candidate.kind, candidate.tcp, preference);
         candidate
     }
 
@@ -244,7 +246,7 @@ impl Candidate {
         self.tcp = Some(kind);
         if self.server.is_some() {
             let preference = self.local_preference.unwrap_or(self.preference_at(0));
-            self.priority = priority(self.type_preference(), preference);
+            self.priority = priority::priority(self.kind, self.tcp, preference);
         }
         self
     }
@@ -291,7 +293,22 @@ impl Candidate {
     #[must_use]
     pub fn with_local_preference(mut self, preference: u16) -> Self {
         self.local_preference = Some(preference);
-        self.priority = priority(self.type_preference(), preference);
+        self.priority = priority::priority(self.kind, self.tcp, preference);
+        self
+    }
+
+    /// The same candidate without its related address, for signalling that keeps it private: the
+    /// unspecified address and port 9 stand for it (RFC 8839 §5.1; with host addresses behind
+    /// `.local` names this is a must).
+    #[must_use]
+    pub fn with_hidden_related_address(mut self) -> Self {
+        self.related = self.related.map(|_| {
+            let unspecified: IpAddr = match self.address {
+                SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+                SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+            };
+            SocketAddr::new(unspecified, DISCARD)
+        });
         self
     }
 
@@ -357,7 +374,7 @@ impl Candidate {
     pub(crate) fn place(&mut self, foundation: String, preference: u16) {
         self.foundation = foundation;
         self.local_preference = Some(preference);
-        self.priority = priority(self.type_preference(), preference);
+        self.priority = priority::priority(self.kind, self.tcp, preference);
     }
 
     /// Any other candidate is better than this one from now on.
@@ -401,57 +418,21 @@ impl Candidate {
         self
     }
 
-    /// The local preference with this many better ones of the same kind: over TCP the direction
-    /// comes first (RFC 6544 §4.2).
+    /// The local preference with this many better ones of the same kind.
     pub(crate) fn preference_at(&self, rank: u16) -> u16 {
-        let (top, direction, loopback) = match self.tcp {
-            None => (u16::MAX, 0, LOOPBACK_PENALTY),
-            Some(kind) => (
-                OTHER_MAX,
-                self.direction_preference(kind),
-                OTHER_MAX / 2 + 1,
-            ),
-        };
-        let penalty = match self.base.ip().is_loopback() {
-            true => loopback,
-            false => 0,
-        };
-        top.saturating_sub(rank).saturating_sub(penalty) | direction << 13
+        priority::preference_at(self.kind, self.tcp, self.base.ip(), rank)
     }
 
     /// The local preference of a candidate whose base has this one.
-    pub(crate) fn preference_like(&self, base: u16) -> u16 {
-        match self.tcp {
-            None => base,
-            Some(kind) => base & OTHER_MAX | self.direction_preference(kind) << 13,
-        }
-    }
-
-    /// RFC 6544 §4.2.
-    const fn direction_preference(&self, kind: TcpType) -> u16 {
-        let mapped = matches!(
-            self.kind,
-            CandidateKind::ServerReflexive | CandidateKind::PeerReflexive
-        );
-        match (kind, mapped) {
-            (TcpType::Active, false) | (TcpType::SimultaneousOpen, true) => 6,
-            (TcpType::Passive, false) | (TcpType::Active, true) => 4,
-            (TcpType::SimultaneousOpen, false) | (TcpType::Passive, true) => 2,
-        }
-    }
-
-    /// The type preference: that of the kind, and over TCP one below those of all kinds over UDP but
-    /// the relayed, as RFC 6544 §4.2 recommends for media.
-    const fn type_preference(&self) -> u8 {
-        type_preference(self.kind, self.is_tcp())
+    pub(crate) const fn preference_like(&self, base: u16) -> u16 {
+        priority::preference_like(self.kind, self.tcp, base)
     }
 
     /// PRIORITY in a check from this candidate: what it would have as a peer-reflexive one (RFC
     /// 8445 §7.1.1).
     pub(crate) fn reflexive_priority(&self) -> u32 {
         let preference = self.local_preference.unwrap_or(self.preference_at(0));
-        let kind = type_preference(CandidateKind::PeerReflexive, self.is_tcp());
-        priority(kind, preference)
+        priority::priority(CandidateKind::PeerReflexive, self.tcp, preference)
     }
 
     /// What a check from this local candidate to a remote one leaves on; over TCP a stream has to be
@@ -536,28 +517,6 @@ impl fmt::Debug for Candidate {
 /// The highest priority (RFC 8445 §5.1.2).
 const PRIORITY_MAX: u32 = (1 << 31) - 1;
 
-/// The highest other-preference of a TCP candidate (RFC 6544 §4.2).
-const OTHER_MAX: u16 = (1 << 13) - 1;
-
-/// The loopback interface is preferred less than any other.
-const LOOPBACK_PENALTY: u16 = 32_768;
-
-const fn type_preference(kind: CandidateKind, is_tcp: bool) -> u8 {
-    match (kind, is_tcp) {
-        (_, false) | (CandidateKind::Relayed, true) => kind.preference(),
-        (CandidateKind::Host, true) => 90,
-        (CandidateKind::PeerReflexive, true) => 80,
-        (CandidateKind::ServerReflexive, true) => 75,
-    }
-}
-
-/// RFC 8445 §5.1.2.1.
-fn priority(type_preference: u8, local_preference: u16) -> u32 {
-    u32::from(type_preference) << 24
-        | u32::from(local_preference) << 8
-        | (256 - u32::from(COMPONENT))
-}
-
 /// What signalling may say of any candidate.
 pub(crate) fn check_signalled(
     foundation: &str,
@@ -574,45 +533,4 @@ pub(crate) fn check_signalled(
         return Err(CandidateError::Priority);
     }
     Ok(())
-}
-
-/// Whether checks may be sent there at all; a stranger's request is held to this too.
-pub(crate) fn check_address(address: SocketAddr) -> Result<(), CandidateError> {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) => !(ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast()),
-        IpAddr::V6(ip) => {
-            !(ip.is_unspecified() || ip.is_multicast() || ip.to_ipv4_mapped().is_some())
-        }
-    };
-    if ip && address.port() != 0 {
-        Ok(())
-    } else {
-        Err(CandidateError::Address)
-    }
-}
-
-/// The address in a zone of this host (RFC 4007 §6); others than link-local ones have none.
-pub(crate) fn in_zone(address: SocketAddr, zone: u32) -> SocketAddr {
-    match address {
-        SocketAddr::V6(mut address) if address.ip().is_unicast_link_local() => {
-            address.set_scope_id(zone);
-            address.into()
-        }
-        SocketAddr::V4(_) | SocketAddr::V6(_) => address,
-    }
-}
-
-/// Its zone, 0 for none.
-pub(crate) const fn zone(address: SocketAddr) -> u32 {
-    match address {
-        SocketAddr::V6(address) => address.scope_id(),
-        SocketAddr::V4(_) => 0,
-    }
-}
-
-fn is_link_local(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(_) => false, // 169.254/16 may be paired with anything by RFC 8445 §6.1.2.2
-        IpAddr::V6(ip) => Ipv6Addr::is_unicast_link_local(&ip),
-    }
 }

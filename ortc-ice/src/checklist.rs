@@ -4,7 +4,7 @@
 //! so a deadline, the next check or a pair by its path are found without a walk over the pairs.
 
 use core::cmp::Reverse;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use crate::lanes::{Lanes, Turns};
@@ -15,7 +15,10 @@ use crate::stun::TransactionId;
 
 /// After this many new checks in a row a repetition that is due goes first, so that a long check
 /// list does not turn one lost datagram into a long wait.
-const NEW_IN_A_ROW: u32 = 7;
+const NEW_IN_A_ROW: u32 = 18;
+
+/// The foundations of both candidates (RFC 8445 §6.1.2.6), as numbers.
+type Foundation = (usize, usize);
 
 #[derive(Debug)]
 pub(crate) struct Checklist {
@@ -23,16 +26,28 @@ pub(crate) struct Checklist {
     by_path: PathIndex,
     waiting: Lanes,
     frozen: Lanes,
+    /// The frozen pairs again, those of one foundation together.
+    frozen_alike: BTreeSet<(Foundation, Reverse<u64>, PairId)>,
+    /// The frozen pairs of foundations that nothing is waiting or in progress for.
+    free: Lanes,
+    /// Whose turn it is among the waiting and the frozen pairs.
     turns: Turns,
-    triggered: VecDeque<PairId>,
-    repeats: VecDeque<PairId>,
+    /// How many pairs of a foundation are waiting or in progress, and of all together.
+    busy: BTreeMap<Foundation, usize>,
+    busy_count: usize,
+    triggered: Line,
+    repeats: Line,
     deadlines: BTreeSet<(Instant, PairId)>,
     /// Pairs that are not failed.
     live: usize,
     new_in_a_row: u32,
+    tickets: u64,
     /// Streams that no pair is on any more.
     orphans: Vec<StreamId>,
 }
+
+/// Pairs in the order of their tickets.
+type Line = BTreeSet<(u64, PairId)>;
 
 impl Checklist {
     /// An empty list; the key is for the index of paths.
@@ -42,12 +57,17 @@ impl Checklist {
             by_path: PathIndex::new(key),
             waiting: Lanes::default(),
             frozen: Lanes::default(),
+            frozen_alike: BTreeSet::new(),
+            free: Lanes::default(),
             turns: Turns::default(),
-            triggered: VecDeque::new(),
-            repeats: VecDeque::new(),
+            busy: BTreeMap::new(),
+            busy_count: 0,
+            triggered: BTreeSet::new(),
+            repeats: BTreeSet::new(),
             deadlines: BTreeSet::new(),
             live: 0,
             new_in_a_row: 0,
+            tickets: 0,
             orphans: Vec::new(),
         }
     }
@@ -56,7 +76,7 @@ impl Checklist {
         self.pairs.get(id)
     }
 
-    /// For everything but state, priority, queue and deadline, which have indexes.
+    /// For everything but state, priority, foundation, queue and deadline, which have indexes.
     pub(crate) fn get_mut(&mut self, id: PairId) -> Option<&mut Pair> {
         self.pairs.get_mut(id)
     }
@@ -82,17 +102,17 @@ impl Checklist {
     }
 
     /// Pairs waiting or in progress.
-    pub(crate) fn busy(&self) -> usize {
-        self.pairs.iter().filter(|(_, pair)| pair.is_busy()).count()
+    pub(crate) const fn busy(&self) -> usize {
+        self.busy_count
     }
 
     /// Adds a frozen pair under its path.
     pub(crate) fn insert(&mut self, pair: Pair) -> PairId {
-        let (path, priority, lane) = (pair.path, pair.priority, pair.lane);
+        let path = pair.path;
         let id = self.pairs.insert(pair);
         self.by_path.insert(path, id);
-        self.frozen.insert(lane, (Reverse(priority), id));
         self.live += 1;
+        self.enter_index(id);
         id
     }
 
@@ -100,19 +120,20 @@ impl Checklist {
     pub(crate) fn remove(&mut self, id: PairId) -> Vec<TransactionId> {
         self.set_deadline(id, None);
         self.unqueue(id);
+        self.leave_index(id);
         let Some(pair) = self.pairs.remove(id) else {
             return Vec::new();
         };
-        let key = (Reverse(pair.priority), id);
-        self.waiting.remove(pair.lane, &key);
-        self.frozen.remove(pair.lane, &key);
+        if pair.is_busy() {
+            self.less_busy(pair.foundation);
+        }
         if pair.pair_state() != PairState::Failed {
             self.live -= 1;
         }
         if self.by_path.get(&pair.path) == Some(id) {
             self.by_path.remove(&pair.path);
         }
-        self.leave(&pair.path);
+        self.leave_path(&pair.path);
         pair.outstanding
     }
 
@@ -126,19 +147,21 @@ impl Checklist {
             self.by_path.remove(&old);
             self.by_path.insert(path, id);
         }
-        self.leave(&old);
+        self.leave_path(&old);
     }
 
     /// Remembers the stream of a path when no pair is on it any more.
-    fn leave(&mut self, path: &Path) {
+    fn leave_path(&mut self, path: &Path) {
+        let mut others = self.pairs.iter().map(|(_, pair)| pair.path.transport);
         if let Transport::Stream(stream) = path.transport
-            && !self
-                .pairs
-                .iter()
-                .any(|(_, pair)| pair.path.transport == path.transport)
+            && !others.any(|other| other == path.transport)
         {
             self.orphans.push(stream);
         }
+    }
+
+    pub(crate) const fn has_orphans(&self) -> bool {
+        !self.orphans.is_empty()
     }
 
     /// Streams that no pair is on any more.
@@ -163,29 +186,37 @@ impl Checklist {
         gone
     }
 
-    /// The only way to change a state.
+    /// The only way to change a state; what the table of transitions omits is refused.
     pub(crate) fn set_state(&mut self, id: PairId, state: State) {
         let Some(pair) = self.pairs.get_mut(id) else {
             return;
         };
-        let (key, lane) = ((Reverse(pair.priority), id), pair.lane);
-        let before = pair.pair_state();
-        pair.state = state;
-        let after = pair.pair_state();
-        if before == after {
+        let (before, after) = (pair.pair_state(), state.of());
+        if !before.may_become(after) {
+            debug_assert!(false, "a pair that is {before:?} cannot become {after:?}");
             return;
         }
-        match before {
-            PairState::Frozen => _ = self.frozen.remove(lane, &key),
-            PairState::Waiting => _ = self.waiting.remove(lane, &key),
-            PairState::Failed => self.live += 1,
-            PairState::InProgress | PairState::Succeeded => {}
+        if before == after {
+            pair.state = state;
+            return;
         }
-        match after {
-            PairState::Frozen => self.frozen.insert(lane, key),
-            PairState::Waiting => self.waiting.insert(lane, key),
-            PairState::Failed => self.live -= 1,
-            PairState::InProgress | PairState::Succeeded => {}
+        let (was_busy, foundation) = (pair.is_busy(), pair.foundation);
+        self.leave_index(id);
+        let Some(pair) = self.pairs.get_mut(id) else {
+            return;
+        };
+        pair.state = state;
+        match (was_busy, pair.is_busy()) {
+            (false, true) => self.more_busy(foundation),
+            (true, false) => self.less_busy(foundation),
+            (true, true) | (false, false) => {}
+        }
+        self.enter_index(id);
+        if before == PairState::Failed {
+            self.live += 1;
+        }
+        if after == PairState::Failed {
+            self.live -= 1;
         }
         if matches!(
             after,
@@ -196,15 +227,86 @@ impl Checklist {
     }
 
     pub(crate) fn set_priority(&mut self, id: PairId, priority: u64) {
+        self.leave_index(id);
+        if let Some(pair) = self.pairs.get_mut(id) {
+            pair.priority = priority;
+        }
+        self.enter_index(id);
+    }
+
+    pub(crate) fn set_foundation(&mut self, id: PairId, foundation: Foundation) {
+        self.leave_index(id);
         let Some(pair) = self.pairs.get_mut(id) else {
             return;
         };
-        let (old, new) = ((Reverse(pair.priority), id), (Reverse(priority), id));
-        let lane = pair.lane;
-        pair.priority = priority;
-        for index in [&mut self.frozen, &mut self.waiting] {
-            if index.remove(lane, &old) {
-                index.insert(lane, new);
+        let old = core::mem::replace(&mut pair.foundation, foundation);
+        if pair.is_busy() {
+            self.more_busy(foundation);
+            self.less_busy(old);
+        }
+        self.enter_index(id);
+    }
+
+    /// Takes a pair out of the indexes by priority, before anything that they depend on changes.
+    fn leave_index(&mut self, id: PairId) {
+        let Some(pair) = self.pairs.get(id) else {
+            return;
+        };
+        let key = (Reverse(pair.priority), id);
+        match pair.pair_state() {
+            PairState::Waiting => self.waiting.remove(pair.lane, &key),
+            PairState::Frozen => {
+                self.frozen.remove(pair.lane, &key);
+                self.free.remove(pair.lane, &key);
+                self.frozen_alike.remove(&(pair.foundation, key.0, id));
+            }
+            PairState::InProgress | PairState::Succeeded | PairState::Failed => {}
+        }
+    }
+
+    fn enter_index(&mut self, id: PairId) {
+        let Some(pair) = self.pairs.get(id) else {
+            return;
+        };
+        let key = (Reverse(pair.priority), id);
+        match pair.pair_state() {
+            PairState::Waiting => self.waiting.insert(pair.lane, key),
+            PairState::Frozen => {
+                self.frozen.insert(pair.lane, key);
+                self.frozen_alike.insert((pair.foundation, key.0, id));
+                if !self.busy.contains_key(&pair.foundation) {
+                    self.free.insert(pair.lane, key);
+                }
+            }
+            PairState::InProgress | PairState::Succeeded | PairState::Failed => {}
+        }
+    }
+
+    fn more_busy(&mut self, foundation: Foundation) {
+        self.busy_count += 1;
+        let count = self.busy.entry(foundation).or_default();
+        *count += 1;
+        if *count == 1 {
+            for (_, priority, id) in self.frozen_alike.range(all_of(foundation)) {
+                if let Some(pair) = self.pairs.get(*id) {
+                    self.free.remove(pair.lane, &(*priority, *id));
+                }
+            }
+        }
+    }
+
+    fn less_busy(&mut self, foundation: Foundation) {
+        self.busy_count = self.busy_count.saturating_sub(1);
+        let Some(count) = self.busy.get_mut(&foundation) else {
+            return;
+        };
+        *count -= 1;
+        if *count == 0 {
+            self.busy.remove(&foundation);
+            for (_, priority, id) in self.frozen_alike.range(all_of(foundation)) {
+                if let Some(pair) = self.pairs.get(*id) {
+                    self.free.insert(pair.lane, (*priority, *id));
+                }
             }
         }
     }
@@ -241,89 +343,64 @@ impl Checklist {
             return;
         };
         match (pair.queue, queue) {
-            (None, Queue::Repeat) => {
-                pair.queue = Some(queue);
-                self.repeats.push_back(id);
+            (None, _) => {}
+            (Some((Queue::Repeat, ticket)), Queue::Triggered) => {
+                self.repeats.remove(&(ticket, id));
             }
-            (None, Queue::Triggered) => {
-                pair.queue = Some(queue);
-                self.triggered.push_back(id);
-            }
-            (Some(Queue::Repeat), Queue::Triggered) => {
-                pair.queue = Some(queue);
-                self.repeats.retain(|queued| *queued != id);
-                self.triggered.push_back(id);
-            }
-            (Some(_), _) => {}
+            (Some(_), _) => return,
         }
+        let ticket = self.tickets;
+        self.tickets += 1;
+        pair.queue = Some((queue, ticket));
+        match queue {
+            Queue::Triggered => self.triggered.insert((ticket, id)),
+            Queue::Repeat => self.repeats.insert((ticket, id)),
+        };
     }
 
     /// Takes a pair out of the queue that holds it.
     pub(crate) fn unqueue(&mut self, id: PairId) {
-        let queue = self.pairs.get_mut(id).and_then(|pair| pair.queue.take());
-        match queue {
-            Some(Queue::Triggered) => self.triggered.retain(|queued| *queued != id),
-            Some(Queue::Repeat) => self.repeats.retain(|queued| *queued != id),
+        let place = self.pairs.get_mut(id).and_then(|pair| pair.queue.take());
+        match place {
+            Some((Queue::Triggered, ticket)) => _ = self.triggered.remove(&(ticket, id)),
+            Some((Queue::Repeat, ticket)) => _ = self.repeats.remove(&(ticket, id)),
             None => {}
         }
     }
 
     /// Takes the pair to check next (RFC 8445 §6.1.4.2): triggered, then waiting by
-    /// priority with an early slot for each kind of path, then
-    /// repetitions. A slot that nothing else wants goes to a frozen pair: by the RFC to one of a
+    /// priority with an early slot for each kind of path, then repetitions. A slot that nothing else wants goes to a frozen pair: by the RFC to one of a
     /// foundation that nothing is in progress for, else, when `any_frozen`, to the best of all.
     pub(crate) fn next_check(&mut self, any_frozen: bool) -> Option<PairId> {
-        if let Some(id) = self.triggered.pop_front() {
+        if let Some((_, id)) = self.triggered.pop_first() {
             return self.dequeued(id);
         }
         if self.new_in_a_row >= NEW_IN_A_ROW
-            && let Some(id) = self.repeats.pop_front()
+            && let Some((_, id)) = self.repeats.pop_first()
         {
             self.new_in_a_row = 0;
             return self.dequeued(id);
         }
-        if let Some(id) = self.turns.next(&self.waiting, |_| true) {
-            self.new_in_a_row = self.new_in_a_row.saturating_add(1);
-            return Some(id);
-        }
-        if let Some(id) = self.next_frozen(any_frozen) {
+        let next = self.turns.next(&self.waiting).or_else(|| {
+            let from = if any_frozen { &self.frozen } else { &self.free };
+            self.turns.next(from)
+        });
+        if let Some(id) = next {
             self.new_in_a_row = self.new_in_a_row.saturating_add(1);
             return Some(id);
         }
         self.new_in_a_row = 0;
-        let id = self.repeats.pop_front()?;
+        let (_, id) = self.repeats.pop_first()?;
         self.dequeued(id)
     }
 
     /// Whether `next_check` would find one.
     pub(crate) fn has_check(&self, any_frozen: bool) -> bool {
-        !(self.triggered.is_empty() && self.waiting.is_empty() && self.repeats.is_empty())
-            || self.has_frozen(any_frozen)
-    }
-
-    /// The frozen pair that a free slot goes to.
-    fn next_frozen(&mut self, any: bool) -> Option<PairId> {
-        let busy = self.busy_foundations(any);
-        let is_free = |id: PairId| is_free(&self.pairs, &busy, id);
-        self.turns.next(&self.frozen, is_free)
-    }
-
-    fn has_frozen(&self, any: bool) -> bool {
-        if any || self.frozen.is_empty() {
-            return !self.frozen.is_empty();
-        }
-        let busy = self.busy_foundations(any);
-        self.frozen.iter().any(|id| is_free(&self.pairs, &busy, id))
-    }
-
-    /// The foundations that hold back their frozen pairs; none, when `any` frozen pair may go.
-    fn busy_foundations(&self, any: bool) -> BTreeSet<(usize, usize)> {
-        if any || self.frozen.is_empty() {
-            return BTreeSet::new();
-        }
-        let pairs = self.pairs.iter().map(|(_, pair)| pair);
-        let busy = pairs.filter(|pair| pair.is_busy());
-        busy.map(|pair| pair.foundation).collect()
+        let frozen = if any_frozen { &self.frozen } else { &self.free };
+        !(self.triggered.is_empty()
+            && self.waiting.is_empty()
+            && self.repeats.is_empty()
+            && frozen.is_empty())
     }
 
     fn dequeued(&mut self, id: PairId) -> Option<PairId> {
@@ -333,21 +410,15 @@ impl Checklist {
     }
 
     /// Whether a pair of this foundation is waiting or in progress.
-    pub(crate) fn is_foundation_busy(&self, foundation: (usize, usize)) -> bool {
-        self.pairs
-            .iter()
-            .any(|(_, pair)| pair.foundation == foundation && pair.is_busy())
+    pub(crate) fn is_foundation_busy(&self, foundation: Foundation) -> bool {
+        self.busy.contains_key(&foundation)
     }
 
     /// RFC 8445 §7.2.5.3.3: success thaws the pairs of the same foundation.
-    pub(crate) fn thaw(&mut self, foundation: (usize, usize)) {
-        for id in self.ids() {
-            let frozen = self.pairs.get(id).is_some_and(|pair| {
-                pair.foundation == foundation && pair.pair_state() == PairState::Frozen
-            });
-            if frozen {
-                self.set_state(id, State::Waiting);
-            }
+    pub(crate) fn thaw(&mut self, foundation: Foundation) {
+        while let Some((_, _, id)) = self.frozen_alike.range(all_of(foundation)).next() {
+            let id = *id;
+            self.set_state(id, State::Waiting);
         }
     }
 
@@ -372,8 +443,12 @@ impl Checklist {
     }
 }
 
-fn is_free(pairs: &Slots, busy: &BTreeSet<(usize, usize)>, id: PairId) -> bool {
-    pairs
-        .get(id)
-        .is_some_and(|pair| !busy.contains(&pair.foundation))
+/// The keys of the pairs of one foundation.
+fn all_of(foundation: Foundation) -> core::ops::RangeInclusive<(Foundation, Reverse<u64>, PairId)> {
+    let first = PairId { serial: 0, slot: 0 };
+    let last = PairId {
+        serial: u64::MAX,
+        slot: usize::MAX,
+    };
+    (foundation, Reverse(u64::MAX), first)..=(foundation, Reverse(0), last)
 }

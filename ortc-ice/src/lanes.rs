@@ -44,28 +44,20 @@ impl Lanes {
         }
     }
 
-    /// Says whether it was there.
-    pub(crate) fn remove(&mut self, lane: Lane, key: &Key) -> bool {
-        let lane = self.0.get_mut(usize::from(lane.0));
-        lane.is_some_and(|lane| lane.remove(key))
+    pub(crate) fn remove(&mut self, lane: Lane, key: &Key) {
+        if let Some(lane) = self.0.get_mut(usize::from(lane.0)) {
+            lane.remove(key);
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.iter().all(BTreeSet::is_empty)
     }
 
-    /// All of them, lane by lane.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = PairId> {
-        self.0.iter().flatten().map(|(_, id)| *id)
-    }
-
-    /// The best that fits of each lane, with the lane.
-    fn firsts(&self, fits: impl Fn(PairId) -> bool) -> impl Iterator<Item = (Key, usize)> {
-        let first = move |(lane, keys): (usize, &BTreeSet<Key>)| {
-            let key = keys.iter().find(|(_, id)| fits(*id))?;
-            Some((*key, lane))
-        };
-        self.0.iter().enumerate().filter_map(first)
+    /// The best of each lane, with the lane.
+    fn firsts(&self) -> impl Iterator<Item = (Key, usize)> {
+        let lanes = self.0.iter().enumerate();
+        lanes.filter_map(|(lane, keys)| Some((*keys.first()?, lane)))
     }
 }
 
@@ -78,18 +70,12 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
-    /// The pair for the next slot among those that fit.
-    pub(crate) fn next(&mut self, pairs: &Lanes, fits: impl Fn(PairId) -> bool) -> Option<PairId> {
+    /// The pair for the next slot.
+    pub(crate) fn next(&mut self, pairs: &Lanes) -> Option<PairId> {
         let served = |lane: usize| self.served.get(lane).copied().unwrap_or_default();
-        let (best, waits) = {
-            let (mut best, mut waits) = (None, None);
-            for (key, lane) in pairs.firsts(fits) {
-                best = best.min(Some((key, lane))).or(Some((key, lane)));
-                let turn = (served(lane), key, lane);
-                waits = waits.min(Some(turn)).or(Some(turn));
-            }
-            (best?, waits?)
-        };
+        let best = pairs.firsts().min()?;
+        let waits = pairs.firsts().map(|(key, lane)| (served(lane), key, lane));
+        let waits = waits.min()?;
         let (last, key, lane) = waits;
         // At first every second slot opens a lane, with the best lane in between.
         let turn = if last == 0 {
@@ -120,11 +106,11 @@ mod tests {
             lanes.insert(*lane, (Reverse(*priority), pair(*priority)));
         }
         let (mut turns, mut order) = (Turns::default(), Vec::new());
-        while let Some(id) = turns.next(&lanes, |_| true) {
+        while let Some(id) = turns.next(&lanes) {
             order.push(id.serial);
             for (lane, priority) in pairs {
                 if *priority == id.serial {
-                    assert!(lanes.remove(*lane, &(Reverse(*priority), id)));
+                    lanes.remove(*lane, &(Reverse(*priority), id));
                 }
             }
         }

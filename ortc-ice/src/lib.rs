@@ -75,12 +75,15 @@
 //! | RFC | what | departures |
 //! |---|---|---|
 //! | 8489 (STUN) | message, attributes, MESSAGE-INTEGRITY, FINGERPRINT, 420 | §9.1.3: a request without valid credentials gets no 400 or 401, so that a stranger cannot make us send. MESSAGE-INTEGRITY-SHA256 is parsed over, not computed |
-//! | 8445 (ICE) | full agent, UDP, host and peer-reflexive candidates, one stream, one component | §14: `Ta` 5 ms, repetitions from 60 ms with new transactions. §6.1.4.2: a slot that nothing else wants goes to a frozen pair. §7.2.5.2.1: a response from elsewhere is dropped, the pair does not fail at once. §8.1.1: nomination goes on for the life of the session, by plain USE-CANDIDATE. §11: keepalives are consent checks |
+//! | 8445 (ICE) | full and lite agents; host, server-reflexive, peer-reflexive and relayed candidates; one stream, one component | §14: `Ta` 5 ms, repetitions from 60 ms with new transactions. §6.1.4.2: a slot that nothing else wants goes to a frozen pair. §7.2.5.2.1: a response from elsewhere is dropped, the pair does not fail at once. §8.1.1: nomination goes on for the life of the session, by plain USE-CANDIDATE. §11: keepalives are consent checks |
 //! | 8838 (trickle) | candidates at any time, end of candidates | |
 //! | 8863 (patience) | failure waits 39.5 s | §4: after the end of candidates it waits for the last pair only |
 //! | 7675 (consent) | checks every 4 to 6 s, expiry after 30 s | §5.1: one that is not answered is followed by others 0.5 s and later 2 s apart; a new successful check gives consent again without a restart |
-//! | 8839 (grammar) | lengths and characters of credentials and foundations | |
-//! | 8421 (dual stack) | local preferences of IPv6 and IPv4 in turn | |
+//! | 8839 (grammar) | lengths and characters of credentials and foundations; the candidate attribute | |
+//! | 8421 (dual stack) | local preferences of IPv6 and IPv4 in turn; each family, relays and streams have an early check | |
+//! | 6544 (TCP) | host candidates of all three types, streams opened, framed and opened again | §7.1: what answers a check without being STUN is the embedder's to notice. §8: streams that carry no data stay open, as other pairs in reserve do |
+//! | 4571 (framing) | [`frame`], [`Deframer`] | |
+//! | draft-ietf-mmusic-mdns-ice-candidates | `.local` candidates of the peer, resolved by the embedder | §3.1: names for our own addresses are the embedder's to make |
 //! | 5769 (vectors) | all of them | |
 //!
 //! [`Config::rfc8445`] is a profile without the first two departures of RFC 8445 and that of RFC 8863.
@@ -94,13 +97,26 @@
 //! the one in use was not asked for within the last 400 ms (peers that nominate every pair mean the
 //! best). Data may flow on any valid pair before that, and [`Agent::data_path`] always says which.
 //!
+//! # Streams
+//!
+//! With TCP candidates ([`Candidate::host_tcp`]) pairs run over byte streams, which are the
+//! embedder's: [`Event::OpenStream`] asks for one, [`Agent::stream_opened`] or
+//! [`Agent::stream_failed`] is the answer, and what happens later is told with
+//! [`Agent::stream_closed`] and [`Event::CloseStream`]. One that was accepted at the address of a
+//! passive candidate needs no call. The embedder gives each a [`StreamId`] and a [`Deframer`] of its
+//! own; every frame that comes out is handed in as a datagram on its [`Path::stream`], whose local
+//! address is that of the candidate when it was accepted. What the agent sends there is framed
+//! already; data of others is framed with [`frame`]. An accepted stream over which no check was
+//! answered is a stranger's: close it after a while.
+//!
 //! # Bounds
 //!
 //! 100 pairs, 100 candidates of the peer and 100 early checks (the first two are options), 16
 //! outstanding requests a pair, 64 queued answers and 64 queued checks, 32 reflexive addresses of our
-//! own. An answer has at most 100 octets. Without valid credentials nothing is stored or sent. A check on a known pair costs its verification, its answer and a look-up, however
+//! own, 16 names that are being resolved, 5 openings of a stream in 30 s for each pair. An answer has at most 100 octets. Without valid credentials nothing is stored or sent. A check on a known pair costs its verification, its answer and a look-up, however
 //! many pairs there are.
 
+mod address;
 mod agent;
 mod attributes;
 mod candidate;
@@ -120,6 +136,7 @@ mod outbox;
 mod pacer;
 mod pair;
 mod path;
+mod priority;
 mod random;
 mod role;
 mod server_uri;

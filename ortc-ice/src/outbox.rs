@@ -34,7 +34,7 @@ pub(crate) enum AnswerKind {
     BadRequest,
     RoleConflict,
     /// The attributes, and how many of the places are used.
-    Unknown([AttributeType; UNKNOWN_MAX], usize),
+    Unknown([AttributeType; UNKNOWN_MAX], u8),
 }
 
 #[derive(Debug)]
@@ -65,6 +65,7 @@ impl Outbox {
         self.queue.len() - self.answers < CHECKS_MAX
     }
 
+    #[inline]
     pub(crate) fn push_answer(&mut self, answer: Answer) {
         self.answers += 1;
         self.queue.push_back(Outgoing::Answer(answer));
@@ -74,6 +75,7 @@ impl Outbox {
         self.queue.push_back(Outgoing::Check(id));
     }
 
+    #[inline]
     pub(crate) fn pop(&mut self) -> Option<Outgoing> {
         let next = self.queue.pop_front()?;
         if matches!(next, Outgoing::Answer(_)) {

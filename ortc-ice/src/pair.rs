@@ -23,6 +23,35 @@ pub enum PairState {
     Failed,
 }
 
+impl PairState {
+    /// The transitions of RFC 8445 §6.1.2.6 (figure 2), and those that consent and triggered checks
+    /// add to them. A state may always be entered again.
+    pub(crate) const fn may_become(self, next: Self) -> bool {
+        use PairState::{Failed, Frozen, InProgress, Succeeded, Waiting};
+        matches!(
+            (self, next),
+            (Frozen, Frozen)
+                // Unfrozen, and set back while the initial states are computed.
+                | (Frozen, Waiting)
+                | (Waiting, Frozen)
+                // Picked for a slot that nothing else wanted.
+                | (Frozen, InProgress)
+                | (Waiting, Waiting | InProgress)
+                | (InProgress, InProgress | Succeeded | Failed)
+                // Another check is due at once: of a role conflict (§7.2.5.1), or triggered (§7.3.1.4).
+                | (InProgress, Waiting)
+                // An older check is answered, or refused, while the next one waits for its slot.
+                | (Waiting, Succeeded | Failed)
+                | (Succeeded, Succeeded)
+                // Consent is over (RFC 7675 §5.1).
+                | (Succeeded, Waiting)
+                | (Failed, Failed)
+                // The peer has checked it, or other pairs are needed.
+                | (Failed, Waiting)
+        )
+    }
+}
+
 /// Names a pair for the life of an agent; the serial is never used again, so that it cannot go
 /// stale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +68,19 @@ pub(crate) enum State {
     InProgress(Progress),
     Succeeded(Valid),
     Failed,
+}
+
+impl State {
+    /// Which state it is.
+    pub(crate) const fn of(&self) -> PairState {
+        match self {
+            Self::Frozen => PairState::Frozen,
+            Self::Waiting => PairState::Waiting,
+            Self::InProgress(_) => PairState::InProgress,
+            Self::Succeeded(_) => PairState::Succeeded,
+            Self::Failed => PairState::Failed,
+        }
+    }
 }
 
 /// An unanswered series of checks.
@@ -119,7 +161,8 @@ pub(crate) struct Pair {
     /// The foundations of both candidates (RFC 8445 §6.1.2.6), as numbers.
     pub(crate) foundation: (usize, usize),
     pub(crate) state: State,
-    pub(crate) queue: Option<Queue>,
+    /// The queue that holds it, and its place there.
+    pub(crate) queue: Option<(Queue, u64)>,
     pub(crate) deadline: Option<Instant>,
     /// A check of the peer, authenticated, came over it.
     pub(crate) check_received: bool,
@@ -161,13 +204,7 @@ impl Pair {
     }
 
     pub(crate) const fn pair_state(&self) -> PairState {
-        match self.state {
-            State::Frozen => PairState::Frozen,
-            State::Waiting => PairState::Waiting,
-            State::InProgress(_) => PairState::InProgress,
-            State::Succeeded(_) => PairState::Succeeded,
-            State::Failed => PairState::Failed,
-        }
+        self.state.of()
     }
 
     /// Waiting or in progress.
@@ -216,6 +253,26 @@ pub(crate) fn priority(role: Role, local: u32, remote: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Row by row what cannot happen: nothing succeeds or fails that was not checked, and nothing
+    /// that is valid fails without the end of its consent.
+    #[test]
+    fn transitions_that_make_no_sense_are_refused() {
+        use PairState::{Failed, Frozen, InProgress, Succeeded, Waiting};
+        let all = [Frozen, Waiting, InProgress, Succeeded, Failed];
+        let refused = all.map(|from| {
+            let no = |to: &PairState| !from.may_become(*to);
+            all.into_iter().filter(no).collect::<Vec<_>>()
+        });
+        let expected = [
+            vec![Succeeded, Failed],
+            vec![],
+            vec![Frozen],
+            vec![Frozen, InProgress, Failed],
+            vec![Frozen, InProgress, Succeeded],
+        ];
+        assert_eq!(refused, expected);
+    }
 
     #[test]
     fn both_sides_compute_the_same_priority() {

@@ -1,31 +1,81 @@
-//! How long it takes until data can flow both ways, in virtual time at a round trip of 50 ms,
-//! from `connect` on both sides.
+//! How long it takes to connect, in virtual time at a round trip of 50 ms: from `connect` on both
+//! sides until both can send on the pair that both keep. The controlled side has received the
+//! nomination by then, and the controlling side has a valid pair and has sent USE-CANDIDATE.
+//!
+//! `cargo test -p ortc-ice --test timing -- --nocapture --test-threads 1` prints the table of the
+//! crate's documentation, for the default and for the letter of RFC 8445.
 
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use ortc_ice::stun::Message;
 use ortc_ice::{Config, Event, RolePolicy};
 use ortc_testkit::link::Link;
 use ortc_testkit::net::{Net, NodeId};
 use ortc_testkit::props::ice::{
-    Node, address, connect, run_until_usable, signal_candidates, signal_credentials, two_agents,
+    Node, address, connect, signal_candidates, signal_credentials, two_agents,
 };
 
 const DELAY: Duration = Duration::from_millis(25);
+const SECOND: Duration = Duration::from_secs(1);
 
-fn defaults() -> [Config; 2] {
-    [Config::default(), Config::default()]
+/// Runs until both sides send on the pair that both keep; `None` after a minute.
+fn time_to_agree(net: &mut Net<Node>, a: NodeId, b: NodeId) -> Option<Duration> {
+    let start = net.elapsed();
+    let agreed = |net: &mut Net<Node>| {
+        let (first, second) = (&net.node(a).agent, &net.node(b).agent);
+        let same = match (first.data_path(), second.data_path()) {
+            (Some(ours), Some(theirs)) => {
+                (ours.local, ours.remote) == (theirs.remote, theirs.local)
+            }
+            _ => false,
+        };
+        same && first.role() != second.role()
+            && [a, b].into_iter().all(|node| is_nominated(net, node))
+    };
+    if !net.run_until(net.now() + 60 * SECOND, agreed) {
+        return None;
+    }
+    let time = net.elapsed() - start;
+    let kept = [a, b].map(|node| net.node(node).agent.data_path());
+    net.run_for(2 * SECOND);
+    assert_eq!(
+        [a, b].map(|node| net.node(node).agent.data_path()),
+        kept,
+        "both keep it"
+    );
+    Some(time)
 }
 
-fn time_to_usable(net: &mut Net<Node>, a: NodeId, b: NodeId) -> Option<Duration> {
-    let start = net.elapsed();
-    let usable = run_until_usable(net, a, b, Duration::from_secs(60));
-    usable.then(|| net.elapsed() - start)
+/// The controlling side has sent USE-CANDIDATE on the pair that it uses; the controlled side has
+/// received it there.
+fn is_nominated(net: &Net<Node>, node: NodeId) -> bool {
+    let agent = &net.node(node).agent;
+    if !agent.is_controlling() {
+        return agent
+            .stats()
+            .pairs
+            .iter()
+            .any(|pair| pair.active && pair.nominated);
+    }
+    let path = agent.data_path();
+    net.log.iter().rev().any(|sent| {
+        sent.by == node
+            && path.is_some_and(|path| (path.local, path.remote) == (sent.local, sent.remote))
+            && Message::parse(&sent.contents).is_ok_and(|check| check.use_candidate())
+    })
+}
+
+fn one_pair(config: &Config, policies: [RolePolicy; 2]) -> Duration {
+    let configs = policies.map(|policy| config.clone().role(policy));
+    let (mut net, a, b) = two_agents(7, configs, [1, 1]);
+    connect(&mut net, a, b, [1, 1]);
+    time_to_agree(&mut net, a, b).expect("the pair works")
 }
 
 /// Of `count` by `count` pairs only that of the last candidates, the lowest, works.
-fn only_the_lowest_of(count: usize) -> Duration {
-    let (mut net, a, b) = two_agents(7, defaults(), [count, count]);
+fn only_the_lowest_of(config: &Config, count: usize) -> Duration {
+    let (mut net, a, b) = two_agents(7, [config.clone(), config.clone()], [count, count]);
     for i in 0..count {
         for j in 0..count {
             if (i, j) != (count - 1, count - 1) {
@@ -34,35 +84,107 @@ fn only_the_lowest_of(count: usize) -> Duration {
         }
     }
     connect(&mut net, a, b, [count, count]);
-    time_to_usable(&mut net, a, b).expect("the lowest pair works")
+    time_to_agree(&mut net, a, b).expect("the lowest pair works")
 }
 
-#[test]
-fn one_pair_without_loss_takes_75_ms_at_most() {
-    let (mut net, a, b) = two_agents(7, defaults(), [1, 1]);
-    connect(&mut net, a, b, [1, 1]);
-    let time = time_to_usable(&mut net, a, b).unwrap();
-    println!("one pair: {time:?}");
-    assert!(time <= Duration::from_millis(75));
-}
-
-#[test]
-fn both_controlling_takes_75_ms_at_most() {
-    for role in [RolePolicy::Controlling, RolePolicy::Controlled] {
-        let configs = [Config::default().role(role), Config::default().role(role)];
-        let (mut net, a, b) = two_agents(7, configs, [1, 1]);
+/// Median, 95th percentile and worst of 1000 networks that lose a fifth of all datagrams.
+fn with_loss(config: &Config) -> [Duration; 3] {
+    let run = |seed| {
+        let (net, a, b) = two_agents(seed, [config.clone(), config.clone()], [1, 1]);
+        let mut net = net.link(Link::perfect(DELAY).with_loss(0.2));
         connect(&mut net, a, b, [1, 1]);
-        let time = time_to_usable(&mut net, a, b).unwrap();
-        println!("both {role:?}: {time:?}");
-        assert!(time <= Duration::from_millis(75));
+        let time = time_to_agree(&mut net, a, b);
+        for node in [a, b] {
+            let failed = net.node(node).saw(|event| *event == Event::Failed);
+            assert!(!failed, "seed {seed}");
+        }
+        time.unwrap_or_else(|| panic!("seed {seed} never connects"))
+    };
+    let mut times: Vec<_> = (0..1000).map(run).collect();
+    times.sort_unstable();
+    [times[499], times[949], times[999]]
+}
+
+/// Datagrams to a peer that never answers, in the first second, in the first five, and in the
+/// thirty after which the default gives the pair up.
+fn unanswered(config: &Config, candidates: usize) -> [usize; 3] {
+    let (net, a, b) = two_agents(7, [config.clone(), config.clone()], [1, candidates]);
+    let mut net = net.link(Link::black_hole());
+    connect(&mut net, a, b, [1, candidates]);
+    let start = net.now();
+    net.run_for(30 * SECOND);
+    [1, 5, 30].map(|seconds| {
+        let until = start + seconds * SECOND;
+        net.log
+            .iter()
+            .filter(|sent| sent.by == a && sent.at < until)
+            .count()
+    })
+}
+
+const BY_CREDENTIALS: [RolePolicy; 2] = [RolePolicy::ByCredentials; 2];
+const CONTROLLING: [RolePolicy; 2] = [RolePolicy::Controlling; 2];
+const CONTROLLED: [RolePolicy; 2] = [RolePolicy::Controlled; 2];
+
+/// Prints a row; both profiles.
+fn row<T: core::fmt::Debug>(name: &str, measured: [T; 2]) {
+    let [default, strict] = measured;
+    println!("| {name} | {default:?} | {strict:?} |");
+}
+
+fn profiles() -> [Config; 2] {
+    [Config::default(), Config::rfc8445()]
+}
+
+#[test]
+fn one_pair_takes_75_ms_whatever_the_roles_begin_with() {
+    let rows = [
+        ("one pair", BY_CREDENTIALS),
+        ("one pair, both start controlling", CONTROLLING),
+        ("one pair, both start controlled", CONTROLLED),
+    ];
+    for (name, policies) in rows {
+        let times = profiles().map(|config| one_pair(&config, policies));
+        assert!(times[0] <= Duration::from_millis(75), "{name}: {times:?}");
+        row(name, times);
     }
 }
 
 #[test]
-fn the_lowest_of_9_pairs_takes_125_ms_at_most() {
-    let time = only_the_lowest_of(3);
-    println!("lowest of 9: {time:?}");
-    assert!(time <= Duration::from_millis(125));
+fn the_lowest_of_9_pairs_takes_125_ms_and_of_36_pairs_260_ms() {
+    for (name, count, most) in [("9 pairs", 3, 125), ("36 pairs", 6, 260)] {
+        let times = profiles().map(|config| only_the_lowest_of(&config, count));
+        row(&format!("{name}, only the lowest works"), times);
+        assert!(times[0] <= Duration::from_millis(most), "{name}: {times:?}");
+    }
+}
+
+#[test]
+fn with_20_percent_loss_half_take_150_ms_19_of_20_half_a_second_and_the_worst_of_1000_below_3_s() {
+    let times = profiles().map(|config| with_loss(&config));
+    row(
+        "one pair, 20 % loss: median, 95th percentile, worst of 1000",
+        times,
+    );
+    let [median, p95, worst] = times[0];
+    assert!(median <= Duration::from_millis(150), "{median:?}");
+    assert!(p95 <= Duration::from_millis(500), "{p95:?}");
+    assert!(worst < Duration::from_secs(3), "{worst:?}");
+}
+
+/// What the departures from RFC 8445 §14 cost the network; the documentation quotes these.
+#[test]
+fn an_unanswered_pair_is_asked_as_often_as_the_documentation_says() {
+    let one = profiles().map(|config| unanswered(&config, 1));
+    row(
+        "one unanswered pair: datagrams in the first 1, 5, 30 s",
+        one,
+    );
+    let many = profiles().map(|config| unanswered(&config, 36));
+    row(
+        "36 unanswered pairs: datagrams in the first 1, 5, 30 s",
+        many,
+    );
 }
 
 /// Candidates of one address share a foundation, and such pairs wait for each other in RFC 8445
@@ -90,39 +212,7 @@ fn the_lowest_of_9_pairs_of_one_foundation_takes_125_ms_at_most() {
     for node in [a, b] {
         net.node_mut(node).agent.connect(now).unwrap();
     }
-    let time = time_to_usable(&mut net, a, b).unwrap();
+    let time = time_to_agree(&mut net, a, b).unwrap();
     println!("lowest of 9, one foundation: {time:?}");
     assert!(time <= Duration::from_millis(125));
-}
-
-#[test]
-fn the_lowest_of_36_pairs_takes_260_ms_at_most() {
-    let time = only_the_lowest_of(6);
-    println!("lowest of 36: {time:?}");
-    assert!(time <= Duration::from_millis(260));
-}
-
-#[test]
-fn with_20_percent_loss_half_take_150_ms_at_most_and_19_of_20_half_a_second() {
-    let mut times: Vec<Duration> = (0..200)
-        .map(|seed| {
-            let (net, a, b) = two_agents(seed, defaults(), [1, 1]);
-            let mut net = net.link(Link::perfect(DELAY).with_loss(0.2));
-            connect(&mut net, a, b, [1, 1]);
-            let time = time_to_usable(&mut net, a, b).unwrap();
-            net.run_for(Duration::from_secs(60));
-            for node in [a, b] {
-                assert!(
-                    !net.node(node).saw(|event| *event == Event::Failed),
-                    "seed {seed}"
-                );
-            }
-            time
-        })
-        .collect();
-    times.sort_unstable();
-    let (median, p95, worst) = (times[100], times[190], times[199]);
-    println!("20 % loss: median {median:?}, 95th percentile {p95:?}, worst {worst:?}");
-    assert!(median <= Duration::from_millis(150));
-    assert!(p95 <= Duration::from_millis(500));
 }

@@ -4,8 +4,8 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::time::Instant;
 
-use super::Agent;
 use super::streams::TI;
+use super::{Agent, Outlook};
 use crate::config::Pacing;
 use crate::ladder::Next;
 use crate::pacer::CATCH_UP;
@@ -29,7 +29,20 @@ const BACKUP: u32 = 3;
 
 impl Agent {
     /// Does everything that is due: deadlines of pairs, slots of the pacer, failure.
+    #[inline]
     pub(super) fn pump(&mut self) {
+        let due = self
+            .checklist
+            .next_deadline()
+            .is_some_and(|at| at <= self.now);
+        let quiet = !(due || self.pacing || self.has_check() || self.has_chores());
+        if quiet && self.progress == Outlook::Connected {
+            return;
+        }
+        self.work();
+    }
+
+    fn work(&mut self) {
         while let Some((at, id)) = self.checklist.pop_due(self.now) {
             self.pair_due(id, at);
         }
@@ -39,13 +52,17 @@ impl Agent {
         self.declare_failure();
     }
 
+    pub(super) fn has_check(&self) -> bool {
+        !self.config.is_lite() && self.checklist.has_check(!self.config.is_strict())
+    }
+
     fn pace(&mut self) {
         if self.config.is_lite() {
             return self.agree();
         }
         let any_frozen = !self.config.is_strict();
         if self.config.pacing == Pacing::External {
-            self.pacing = self.checklist.has_check(any_frozen);
+            self.pacing = self.has_check();
             return;
         }
         if !self.pacing {
@@ -60,7 +77,7 @@ impl Agent {
             self.next_slot = self.next_slot.max(earliest) + ta;
             self.send_check(id);
         }
-        self.pacing = self.checklist.has_check(any_frozen);
+        self.pacing = self.has_check();
     }
 
     /// Sends the check whose turn it is, if there is one.
@@ -74,7 +91,7 @@ impl Agent {
         if let Some(id) = next {
             self.send_check(id);
         }
-        self.pacing = !self.config.is_lite() && self.checklist.has_check(any_frozen);
+        self.pacing = self.has_check();
         next.is_some()
     }
 
@@ -115,17 +132,20 @@ impl Agent {
             sent_at: now,
             repeated: false,
         };
-        let mut state = pair.state.clone();
-        match &mut state {
+        let round_trip = pair.patience();
+        let nominate = pair.nominate;
+        let Some(pair) = self.checklist.get_mut(id) else {
+            return;
+        };
+        let fresh = match &mut pair.state {
             State::Succeeded(valid) => {
-                let nominating = pair.nominate && !valid.nominated && !reliable;
+                let nominating = nominate && !valid.nominated && !reliable;
                 let awaiting = valid.awaiting.get_or_insert(Awaiting {
                     since: now,
                     sent: 0,
                     retry_at: now,
                 });
                 awaiting.sent = awaiting.sent.saturating_add(1);
-                let round_trip = pair.patience();
                 let probe = match (nominating, awaiting.sent < PATIENT_PROBES) {
                     (true, true) => {
                         match self
@@ -141,23 +161,25 @@ impl Agent {
                     (_, false) => SLOW_PROBE,
                 };
                 awaiting.retry_at = now + probe.max(round_trip);
+                false
             }
             State::InProgress(progress) if !strict => {
                 progress.sent = progress.sent.saturating_add(1);
                 progress.sent_at = now;
+                false
             }
-            State::InProgress(_) | State::Frozen | State::Waiting | State::Failed => {
-                // In the strict profile a triggered check is a new transaction (§7.3.1.4).
-                let progress = Progress {
-                    since: now,
-                    sent_at: now,
-                    sent: 1,
-                    give_up: false,
-                };
-                state = State::InProgress(progress);
-            }
+            // In the strict profile a triggered check is a new transaction (§7.3.1.4).
+            State::InProgress(_) | State::Frozen | State::Waiting | State::Failed => true,
+        };
+        if fresh {
+            let progress = Progress {
+                since: now,
+                sent_at: now,
+                sent: 1,
+                give_up: false,
+            };
+            self.checklist.set_state(id, State::InProgress(progress));
         }
-        self.checklist.set_state(id, state);
         self.transmit(id, transaction);
         self.schedule(id);
     }
@@ -264,6 +286,7 @@ impl Agent {
     /// RFC 8445 §7.2.5.2.3.
     pub(super) fn fail(&mut self, id: PairId) {
         self.abandon_stream(id);
+        self.checklist.unqueue(id); // its series has ended, whatever waited for a slot
         if let Some(pair) = self.checklist.get_mut(id) {
             let gone = core::mem::take(&mut pair.outstanding);
             self.transactions.remove_all(gone);
@@ -307,9 +330,9 @@ impl Agent {
             // It lives but does not answer (it need not, RFC 7675 §5.1 lets single checks go
             // unanswered), or nothing is lost with it. The next regular check will ask again.
             valid.awaiting = None;
-            valid.suspected_at = None;
             valid.next_at = now + regular;
             valid.watch_until = None;
+            self.trust(id);
             self.schedule(id);
         } else {
             let suspect = unanswered && valid.suspected_at.is_none();
@@ -342,8 +365,14 @@ impl Agent {
         };
         let (own, foundation) = (pair.local, pair.foundation);
         let known = pair.valid().map(|valid| valid.local);
+        let as_before = |index: &usize| {
+            let candidate = self.locals.get(*index);
+            candidate.is_some_and(|candidate| candidate.address() == mapped)
+        };
         let local = if retained {
             own
+        } else if let Some(known) = known.or(Some(own)).filter(as_before) {
+            known
         } else {
             self.learn_local(own, mapped)
         };
@@ -368,8 +397,10 @@ impl Agent {
                 valid.next_at = now + interval;
                 valid.watch_until = None;
                 valid.awaiting = None;
-                valid.suspected_at = None;
                 valid.nominated |= confirmed;
+                if valid.suspected_at.is_some() {
+                    self.trust(id);
+                }
             }
             None => {
                 let valid = Valid {
@@ -401,7 +432,7 @@ impl Agent {
         if first {
             self.follow_when_valid(id, wished);
         }
-        self.select();
+        self.select_for(id);
         // A nomination that the peer has not confirmed goes on at once.
         let unconfirmed = self.checklist.get(id).is_some_and(|pair| {
             pair.nominate && pair.valid().is_some_and(|valid| !valid.nominated)
@@ -430,7 +461,7 @@ impl Agent {
                 let triggered = self
                     .checklist
                     .get(id)
-                    .is_some_and(|pair| pair.queue == Some(Queue::Triggered));
+                    .is_some_and(|pair| matches!(pair.queue, Some((Queue::Triggered, _))));
                 if triggered {
                     // The peer has checked it since, and that check has yet to be answered by ours.
                     self.checklist.set_state(id, State::Waiting);

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::candidates::Formation;
 use super::{Agent, Phase};
-use crate::candidate::check_address;
+use crate::address::check_address;
 use crate::early::Check;
 use crate::outbox::{Answer, AnswerKind, UNKNOWN_MAX};
 use crate::pair::{PairId, Queue, State};
@@ -89,7 +89,10 @@ impl Agent {
         }
         let is_old = old.is_some();
         let generation = generation.number;
-        let pair = self.checklist.by_path(&path);
+        let pair = match &self.active {
+            Some(active) if active.path == path => Some(active.id),
+            Some(_) | None => self.checklist.by_path(&path),
+        };
         if pair.is_none() && self.local_by_path(&path).is_none() {
             return Err(DropReason::UnknownLocal);
         }
@@ -106,18 +109,8 @@ impl Agent {
             generation,
             kind,
         };
-        let mut unknown = [AttributeType(0); UNKNOWN_MAX];
-        let mut count = 0;
-        for (place, kind) in unknown
-            .iter_mut()
-            .zip(message.unknown_comprehension_required())
-        {
-            *place = kind;
-            count += 1;
-        }
-        if count != 0 {
-            self.outbox
-                .push_answer(answer(AnswerKind::Unknown(unknown, count)));
+        if let Some(unknown) = unknown_of(message) {
+            self.outbox.push_answer(answer(unknown));
             return Ok(());
         }
         let Some(priority) = message.priority() else {
@@ -197,6 +190,7 @@ impl Agent {
             pair.wish.at = Some(now);
         }
         let asked_with = pair.last_role;
+        let valid = pair.valid().is_some();
         let lite = self.config.is_lite();
         match &mut pair.state {
             State::Succeeded(_)
@@ -206,9 +200,13 @@ impl Agent {
             | State::Failed
                 if lite =>
             {
-                self.vouch(id, check.use_candidate);
+                self.vouch(id, check.use_candidate || check.nomination != 0);
             }
-            State::Succeeded(_) => {}
+            State::Succeeded(valid) => {
+                if valid.suspected_at.is_some() {
+                    self.trust(id);
+                }
+            }
             State::InProgress(progress) => {
                 // The peer reaches us, so the pair is worth trying for another lifetime.
                 progress.since = now;
@@ -222,6 +220,9 @@ impl Agent {
                 self.checklist.queue(id, Queue::Triggered);
                 self.revive();
             }
+        }
+        if !valid {
+            self.nominate_early(id);
         }
         if check.nomination != 0 && self.config.offers_renomination() {
             self.follow_nomination(id, check.nomination);
@@ -306,4 +307,17 @@ impl Agent {
         }
         Ok(transaction.pair)
     }
+}
+
+/// The refusal that lists what has to be understood and is not (RFC 8489 §6.3.1).
+fn unknown_of(message: &Message<'_>) -> Option<AnswerKind> {
+    let mut kinds = message.unknown_comprehension_required().peekable();
+    kinds.peek()?;
+    let mut unknown = [AttributeType(0); UNKNOWN_MAX];
+    let mut count = 0;
+    for (place, kind) in unknown.iter_mut().zip(kinds) {
+        *place = kind;
+        count += 1;
+    }
+    Some(AnswerKind::Unknown(unknown, count))
 }

@@ -95,6 +95,7 @@ impl Agent {
                     trust_at: now,
                 };
                 self.checklist.unqueue(id);
+                self.checklist.set_state(id, State::Waiting);
                 self.checklist.set_state(id, State::Succeeded(valid));
             }
             None => return,
@@ -113,9 +114,14 @@ impl Agent {
         }
     }
 
+    /// Whether both are lite agents.
+    pub(super) const fn agrees(&self) -> bool {
+        self.config.is_lite() && self.is_remote_lite()
+    }
+
     /// Two lite agents use the pair with the highest priority.
     pub(super) fn agree(&mut self) {
-        if !(self.is_remote_lite() && self.is_checking()) {
+        if !(self.agrees() && self.is_checking()) {
             return;
         }
         let number = self.generation.number;
@@ -137,7 +143,7 @@ impl Agent {
             return;
         };
         if let Some(active) = active {
-            self.checklist.set_state(active, State::Frozen);
+            self.checklist.set_state(active, State::Waiting);
         }
         let valid = Valid {
             local,
@@ -150,6 +156,7 @@ impl Agent {
             suspected_at: None,
             trust_at: now,
         };
+        self.checklist.set_state(id, State::Waiting);
         self.checklist.set_state(id, State::Succeeded(valid));
         self.activate(id);
         self.checklist.unqueue(id);

@@ -5,6 +5,7 @@ mod candidates;
 mod checks;
 mod inbound;
 mod lite;
+mod locals;
 mod names;
 mod nomination;
 mod outbound;
@@ -44,7 +45,7 @@ use crate::stats::{Counters, PairStats, Stats};
 use crate::stun::AttributeType;
 use crate::transaction::Transactions;
 
-/// A full ICE agent for one data stream with one component (RFC 8445).
+/// An ICE agent, full or lite, for one data stream with one component (RFC 8445).
 ///
 /// It is created with the local credentials, which signalling takes to the peer together with the
 /// candidates. Checks begin with [`connect`](Self::connect). Candidates of either side may come
@@ -57,6 +58,10 @@ use crate::transaction::Transactions;
 /// [`poll_event`]: Self::poll_event
 /// [`poll_timeout`]: Self::poll_timeout
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent marks, each of its own concern"
+)]
 pub struct Agent {
     config: Config,
     random: Random,
@@ -88,6 +93,10 @@ pub struct Agent {
     reports: reports::Reports,
     nomination: nomination::Nomination,
     active: Option<Active>,
+    /// The pair that was nominated before it was valid.
+    early_nominee: Option<PairId>,
+    /// The order of the valid pairs may have changed.
+    reselect: bool,
     /// The active pair of the generation before, in use until the new one has a valid pair.
     retained: Option<Active>,
     progress: Outlook,
@@ -180,6 +189,8 @@ impl Agent {
             reports: reports::Reports::default(),
             nomination: nomination::Nomination::default(),
             active: None,
+            early_nominee: None,
+            reselect: false,
             retained: None,
             progress: Outlook::Trying,
             next_slot: now,
@@ -306,13 +317,21 @@ impl Agent {
         self.use_slot()
     }
 
+    /// Whether signalling has to offer the ICE option `renomination`: see
+    /// [`Config::renomination`].
+    #[must_use]
+    pub fn offers_renomination(&self) -> bool {
+        self.config.offers_renomination()
+    }
+
     /// Says whether the peer offers the ICE option `renomination`. From then on nominations carry
     /// a value, if [`Config::renomination`] offers it too; until then, and with every other peer,
     /// they are plain USE-CANDIDATE.
     pub fn set_remote_renomination(&mut self, offered: bool) {
         if self.phase != Phase::Closed {
             self.numbers_nominations(offered);
-            self.pump();
+            // A nomination that has to be repeated is due; no time is known to send it at.
+            self.pacing |= self.is_checking() && self.has_check();
         }
     }
 
@@ -381,7 +400,13 @@ impl Agent {
     pub fn authenticated_traffic(&mut self, path: Path, now: Instant) {
         self.now = self.now.max(now);
         match &mut self.active {
-            Some(active) if active.path == path => active.heard_at = Some(self.now),
+            Some(active) if active.path == path => {
+                active.heard_at = Some(self.now);
+                if active.suspected {
+                    let id = active.id;
+                    self.trust(id);
+                }
+            }
             Some(_) | None => self.heard_elsewhere(&path),
         }
     }
@@ -446,7 +471,8 @@ impl Agent {
         }
     }
 
-    /// Ends the agent: nothing is sent, answered or reported any more.
+    /// Ends the agent: nothing is sent, answered or reported any more. Its streams are the
+    /// embedder's to close.
     pub fn close(&mut self) {
         self.phase = Phase::Closed;
         self.outbox.clear();

@@ -131,7 +131,7 @@ fn write_answer(
         AnswerKind::RoleConflict => _ = message.error_code(ErrorCode::ROLE_CONFLICT)?,
         AnswerKind::Unknown(kinds, count) => {
             message.error_code(ErrorCode::UNKNOWN_ATTRIBUTE)?;
-            message.unknown_attributes(kinds.get(..count).unwrap_or(&kinds))?;
+            message.unknown_attributes(kinds.get(..usize::from(count)).unwrap_or(&kinds))?;
         }
     }
     message.integrity(&generation.local_key).fingerprint();

@@ -86,6 +86,12 @@ impl Agent {
         Ok(())
     }
 
+    /// Whether something is to be done that no deadline tells of.
+    #[inline]
+    pub(super) fn has_chores(&self) -> bool {
+        !self.withdrawn.is_empty() || self.checklist.has_orphans() || self.agrees()
+    }
+
     /// Withdrawn candidates whose pairs carry no data any more are removed.
     pub(super) fn finish_withdrawals(&mut self) {
         if self.withdrawn.is_empty() {

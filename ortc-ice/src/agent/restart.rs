@@ -64,6 +64,7 @@ impl Agent {
             pair.nominate = false;
         }
         self.forget_nomination();
+        self.early_nominee = None;
         self.remotes.clear();
         self.names.forget();
         self.remote_by_address.clear();

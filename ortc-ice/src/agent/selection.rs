@@ -24,7 +24,12 @@ pub(super) struct Active {
     pub(super) path: Path,
     /// When authenticated traffic last arrived.
     pub(super) heard_at: Option<Instant>,
+    /// It is suspected: the next traffic ends that.
+    pub(super) suspected: bool,
 }
+
+/// Whether a pair works as far as is known, whether the peer wished it, its priority.
+type Rank = (bool, bool, u64);
 
 /// A pair that was suspected is not preferred to a working one again for this long.
 const DISTRUST: Duration = Duration::from_secs(10);
@@ -38,6 +43,8 @@ impl Agent {
     pub(super) fn switch_role(&mut self) {
         self.role = self.role.opposite();
         self.forget_nomination();
+        self.reselect = true;
+        self.early_nominee = None;
         self.push_event(Event::RoleChanged(self.role));
         self.reprioritize();
         for id in self.checklist.ids() {
@@ -56,6 +63,15 @@ impl Agent {
         if self.role != Role::Controlling {
             return;
         }
+        if self.early_nominee.take() == Some(id)
+            && let Some(pair) = self.checklist.get(id).filter(|pair| pair.nominate)
+            && let Some(valid) = pair.valid()
+        {
+            if !valid.nominated {
+                self.checklist.queue(id, Queue::Triggered);
+            }
+            return;
+        }
         let value = self.next_nomination();
         if let Some(pair) = self.checklist.get_mut(id) {
             pair.nominate = true;
@@ -66,6 +82,24 @@ impl Agent {
             }
         }
         self.checklist.queue(id, Queue::Triggered);
+    }
+
+    /// The peer has checked a pair that is the only one there is: the triggered check nominates it
+    /// already, as nothing else could be chosen when it is answered.
+    ///
+    /// DEVIATION(RFC 8445 §8.1.1): nominated before it is valid. The peer waits for its own check
+    /// (§7.3.1.5), and a better pair that comes later is nominated in its turn.
+    pub(super) fn nominate_early(&mut self, id: PairId) {
+        let only = self.checklist.len() == 1 && self.early_nominee.is_none();
+        if self.role != Role::Controlling || self.config.is_strict() || !only {
+            return;
+        }
+        let value = self.next_nomination();
+        if let Some(pair) = self.checklist.get_mut(id) {
+            pair.nominate = true;
+            pair.nomination = value;
+            self.early_nominee = Some(id);
+        }
     }
 
     /// The controlled side follows USE-CANDIDATE (RFC 8445 §7.3.1.5); `fresh` when the peer's last
@@ -82,7 +116,10 @@ impl Agent {
         let Some(valid) = pair.valid_mut() else {
             return;
         };
-        valid.nominated = true;
+        let known = core::mem::replace(&mut valid.nominated, true);
+        if known && self.active.as_ref().is_some_and(|active| active.id == id) {
+            return; // once more what was done already
+        }
         let switch = match self
             .active
             .as_ref()
@@ -118,47 +155,69 @@ impl Agent {
 
     /// Chooses the pair for data again after something changed.
     pub(super) fn select(&mut self) {
-        if let Some(id) = self.choose() {
+        self.reselect = false;
+        if let Some(id) = self.choose(None) {
             self.activate(id);
         }
     }
 
-    fn choose(&self) -> Option<PairId> {
-        let now = self.now;
-        let number = self.generation.number;
-        let valid = self.checklist.iter().filter_map(|(id, pair)| {
-            // After a sleep several consents are over, and only the first was dealt with.
-            let has_consent = |valid: &&Valid| valid.consent_until > now;
-            Some((id, pair, pair.valid().filter(has_consent)?))
-                .filter(|_| pair.generation == number)
-        });
-        let by_wish = self.role == Role::Controlled;
-        let rank = |pair: &Pair, valid: &Valid| (by_wish && valid.nominated, pair.priority);
+    /// The same when nothing changed but that this pair has just been answered: only it can be
+    /// better than the pair in use, so that an answer costs the same however many pairs there are.
+    pub(super) fn select_for(&mut self, answered: PairId) {
+        if self.reselect {
+            return self.select();
+        }
+        if let Some(id) = self.choose(Some(answered)) {
+            self.activate(id);
+        }
+    }
+
+    fn choose(&self, answered: Option<PairId>) -> Option<PairId> {
         let current = self.active.as_ref().and_then(|active| {
             let pair = self.checklist.get(active.id)?;
             Some((active.id, pair, pair.valid()?))
         });
-        let Some((current_id, current, current_valid)) = current else {
-            return valid
-                .max_by_key(|(_, pair, valid)| (!pair.is_suspected(), rank(pair, valid)))
-                .map(|(id, ..)| id);
+        let rank = |id: PairId, pair: &Pair| Some((self.rank(pair, current)?, id));
+        let best = match (answered, current) {
+            (Some(id), Some(_)) => self.checklist.get(id).and_then(|pair| rank(id, pair)),
+            (None, _) | (_, None) => self
+                .checklist
+                .iter()
+                .filter_map(|(id, pair)| rank(id, pair))
+                .max(),
         };
-        if let Some(since) = current_valid.suspected_at {
+        best.map(|(_, id)| id).or(current.map(|(id, ..)| id))
+    }
+
+    /// How a pair compares with others as a successor of the current one; `None` when it is none.
+    fn rank(&self, pair: &Pair, current: Option<(PairId, &Pair, &Valid)>) -> Option<Rank> {
+        let now = self.now;
+        // After a sleep several consents are over, and only the first was dealt with.
+        let valid = pair.valid().filter(|valid| valid.consent_until > now)?;
+        if pair.generation != self.generation.number {
+            return None;
+        }
+        let by_wish = self.role == Role::Controlled;
+        let working = !pair.is_suspected();
+        let rank = |pair: &Pair, valid: &Valid| (by_wish && valid.nominated, pair.priority);
+        let own = rank(pair, valid);
+        let succeeds = match current {
+            None => true,
             // Only what has answered since then is known to be better.
-            return valid
-                .filter(|(_, pair, valid)| !pair.is_suspected() && valid.answered_at >= since)
-                .max_by_key(|(_, pair, valid)| rank(pair, valid))
-                .map_or(Some(current_id), |(id, ..)| Some(id));
-        }
-        if by_wish && current_valid.nominated {
-            return Some(current_id); // only the peer moves us
-        }
-        valid
-            .filter(|(_, pair, _)| !pair.is_suspected())
-            .filter(|(_, _, valid)| valid.trust_at <= now || (by_wish && valid.nominated))
-            .filter(|(_, pair, valid)| rank(pair, valid) > rank(current, current_valid))
-            .max_by_key(|(_, pair, valid)| rank(pair, valid))
-            .map_or(Some(current_id), |(id, ..)| Some(id))
+            Some((
+                ..,
+                Valid {
+                    suspected_at: Some(since),
+                    ..
+                },
+            )) => working && valid.answered_at >= *since,
+            // Only the peer moves us.
+            Some((.., current)) if by_wish && current.nominated => false,
+            Some((_, current, current_valid)) => {
+                working && (valid.trust_at <= now || own.0) && own > rank(current, current_valid)
+            }
+        };
+        succeeds.then_some((working, own.0, own.1))
     }
 
     pub(super) fn activate(&mut self, id: PairId) {
@@ -173,18 +232,31 @@ impl Agent {
         let Some(valid) = pair.valid_mut() else {
             return;
         };
+        let suspected = valid.suspected_at.is_some();
         valid.next_at = valid.next_at.min(self.now + interval);
         let (local, next_at) = (valid.local, valid.next_at.min(valid.consent_until));
         if valid.awaiting.is_none() {
             self.checklist.set_deadline(id, Some(next_at));
         }
-        if let Some(old) = self.active.replace(Active { id, path, heard_at })
+        let active = Active {
+            id,
+            path,
+            heard_at,
+            suspected,
+        };
+        if let Some(old) = self.active.replace(active)
             && let Some(old) = self.checklist.get_mut(old.id)
         {
             old.heard_at = old.heard_at.max(heard_at);
             old.nominate = false;
         }
         self.release_retained();
+        if let Some(early) = self.early_nominee.filter(|early| *early != id) {
+            self.early_nominee = None;
+            if let Some(pair) = self.checklist.get_mut(early) {
+                pair.nominate = false;
+            }
+        }
         self.nominate(id);
         if self.progress != Outlook::Connected {
             self.progress = Outlook::Connected;
@@ -222,8 +294,22 @@ impl Agent {
         };
         valid.suspected_at = Some(now);
         valid.trust_at = now + DISTRUST;
+        if let Some(active) = self.active.as_mut().filter(|active| active.id == id) {
+            active.suspected = true;
+        }
         self.push_event(Event::PathSuspected(path));
         self.try_others(id);
+    }
+
+    /// Something authenticated came over the pair: it is not thought broken any more.
+    #[cold]
+    pub(super) fn trust(&mut self, id: PairId) {
+        if let Some(valid) = self.checklist.get_mut(id).and_then(|pair| pair.valid_mut()) {
+            valid.suspected_at = None;
+        }
+        if let Some(active) = self.active.as_mut().filter(|active| active.id == id) {
+            active.suspected = false;
+        }
     }
 
     pub(super) fn try_others(&mut self, id: PairId) {

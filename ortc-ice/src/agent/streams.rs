@@ -1,6 +1,9 @@
 //! Pairs over TCP (RFC 6544): the agent asks for a stream when a check needs one, and follows what
 //! becomes of it. The octets are the embedder's; what it accepts at the address of a passive or
 //! simultaneous-open candidate needs no call, only its path on the datagrams that arrive.
+//!
+//! DEVIATION(RFC 6544 §8): streams of valid pairs that carry no data are not closed; they stand in
+//! reserve like other valid pairs, as nomination never ends.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -75,7 +78,6 @@ impl Agent {
             return;
         }
         if let Some(id) = self.opening(local, remote) {
-            self.checklist.unqueue(id);
             self.fail(id);
         }
         self.pump();
@@ -106,10 +108,7 @@ impl Agent {
             self.detach(id);
             match state {
                 PairState::Succeeded => self.expire(id),
-                PairState::InProgress | PairState::Waiting => {
-                    self.checklist.unqueue(id);
-                    self.fail(id);
-                }
+                PairState::InProgress | PairState::Waiting => self.fail(id),
                 PairState::Frozen | PairState::Failed => {}
             }
         }
@@ -128,6 +127,7 @@ impl Agent {
             return; // it was asked for
         }
         let path = pair.path;
+        self.checklist.set_state(id, State::Waiting);
         if !self.openings.allow(id, now) {
             return self.fail(id);
         }

@@ -13,6 +13,12 @@ pub(super) const TAG_LEN: usize = 20;
 /// Octets of one block of SHA-1.
 const BLOCK: usize = 64;
 
+/// Blocks that are hashed at once at the end of a message.
+const LAST_BLOCKS: usize = 2;
+
+/// The least padding of SHA-1: a marker, and the length in bits.
+const PADDING_MIN: usize = 9;
+
 /// Bits that the outer hash is over: the padded key and the inner digest.
 const OUTER_BITS: u32 = (64 + 20) * 8;
 
@@ -66,23 +72,28 @@ impl IntegrityKey {
     /// the header's length field has to say while it is computed (it ends with the attribute).
     pub(super) fn tag(&self, before: &[u8], length: u16) -> [u8; TAG_LEN] {
         let mut state = self.inner;
-        let (blocks, rest) = before.as_chunks::<BLOCK>();
-        let mut last = [0_u8; BLOCK];
-        if let Some(to) = last.get_mut(..rest.len()) {
-            to.copy_from_slice(rest);
+        // All blocks but the last few as they stand, but for the length in the first; then the rest
+        // with the padding of SHA-1 in one go. A check fits there as a whole.
+        let mut last = [[0_u8; BLOCK]; LAST_BLOCKS];
+        let whole = before
+            .len()
+            .saturating_sub(LAST_BLOCKS * BLOCK - PADDING_MIN);
+        let whole = whole.next_multiple_of(BLOCK).min(before.len());
+        let (head, tail) = before.split_at_checked(whole).unwrap_or((before, &[]));
+        if let Some(to) = last.as_flattened_mut().get_mut(..tail.len()) {
+            to.copy_from_slice(tail);
         }
+        let (blocks, _) = head.as_chunks::<BLOCK>();
         match blocks.split_first() {
             Some((first, more)) => {
                 let mut first = *first;
                 patch_length(&mut first, length);
                 compress(&mut state, &[first]);
-                if !more.is_empty() {
-                    compress(&mut state, more);
-                }
+                compress(&mut state, more);
             }
-            None => patch_length(&mut last, length),
+            None => patch_length(last.as_flattened_mut(), length),
         }
-        finish(&mut state, last, rest.len(), BLOCK + before.len());
+        finish(&mut state, &mut last, tail.len(), BLOCK + before.len());
 
         let mut outer = self.outer;
         compress(&mut outer, &[outer_block(state)]);
@@ -111,21 +122,21 @@ fn patch_length(bytes: &mut [u8], length: u16) {
     }
 }
 
-/// The padding of SHA-1 and its last one or two blocks; `used` octets of `last` are message, the
-/// others are zero, and `total` octets have been hashed including them.
+/// The padding of SHA-1 and the blocks that it ends; `used` octets of `last` are message, the others
+/// are zero, and `total` octets have been hashed including them.
 #[inline]
-fn finish(state: &mut [u32; 5], mut last: [u8; BLOCK], used: usize, total: usize) {
-    if let Some(marker) = last.get_mut(used) {
+fn finish(state: &mut [u32; 5], last: &mut [[u8; BLOCK]; LAST_BLOCKS], used: usize, total: usize) {
+    if let Some(marker) = last.as_flattened_mut().get_mut(used) {
         *marker = 0x80;
     }
-    if used + 9 > BLOCK {
-        compress(state, &[last]);
-        last = [0; BLOCK];
-    }
-    if let Some(to) = last.last_chunk_mut() {
+    let count = (used + PADDING_MIN).div_ceil(BLOCK);
+    let Some(blocks) = last.get_mut(..count) else {
+        return; // `tag` leaves room for the padding
+    };
+    if let Some(to) = blocks.last_mut().and_then(|block| block.last_chunk_mut()) {
         *to = (total as u64 * 8).to_be_bytes();
     }
-    compress(state, &[last]);
+    compress(state, blocks);
 }
 
 /// The only block of the outer hash: the inner digest, a marker, and 84 octets as bits.

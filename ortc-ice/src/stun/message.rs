@@ -145,9 +145,9 @@ pub struct Message<'a> {
     method: Method,
     id: TransactionId,
     /// Where MESSAGE-INTEGRITY begins.
-    integrity: Option<usize>,
+    integrity: Option<u16>,
     /// Where FINGERPRINT begins.
-    fingerprint: Option<usize>,
+    fingerprint: Option<u16>,
     unknown: bool,
     username: Option<&'a str>,
     priority: Option<u32>,
@@ -165,6 +165,7 @@ impl<'a> Message<'a> {
     /// # Errors
     ///
     /// [`ParseError`] says what is wrong with it; nobody needs to be told.
+    #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
         let Some((&[t0, t1, l0, l1, c0, c1, c2, c3, id @ ..], body)) =
             bytes.split_first_chunk::<HEADER_LEN>()
@@ -206,31 +207,33 @@ impl<'a> Message<'a> {
             mapped: None,
             error: None,
         };
-        let mut attributes = Attributes::new(body);
-        loop {
-            let offset = bytes.len() - attributes.remaining();
-            let Some(attribute) = attributes.next() else {
-                break;
-            };
+        let mut rest = body;
+        while let Some((&[k0, k1, l0, l1], after)) =
+            rest.split_first_chunk::<ATTRIBUTE_HEADER_LEN>()
+        {
             if message.fingerprint.is_some() {
                 return Err(ParseError::AfterFingerprint);
             }
-            message.take(attribute, offset)?;
-        }
-        if attributes.remaining() != 0 {
-            return Err(ParseError::AttributeOverrun);
+            let kind = AttributeType(u16::from_be_bytes([k0, k1]));
+            let length = usize::from(u16::from_be_bytes([l0, l1]));
+            let Some((padded, next)) = after.split_at_checked(length.next_multiple_of(4)) else {
+                return Err(ParseError::AttributeOverrun);
+            };
+            let value = padded.get(..length).unwrap_or_default();
+            message.take(kind, value, bytes.len() - rest.len())?;
+            rest = next;
         }
         Ok(message)
     }
 
-    fn take(&mut self, attribute: Attribute<'a>, offset: usize) -> Result<(), ParseError> {
-        let Attribute { kind, value } = attribute;
+    #[inline]
+    fn take(&mut self, kind: AttributeType, value: &'a [u8], at: usize) -> Result<(), ParseError> {
         let malformed = ParseError::Attribute(kind);
         if kind == AttributeType::FINGERPRINT {
             if value.len() != 4 {
                 return Err(malformed);
             }
-            self.fingerprint = Some(offset);
+            self.fingerprint = u16::try_from(at).ok();
             return Ok(());
         }
         if self.integrity.is_some() {
@@ -241,7 +244,7 @@ impl<'a> Message<'a> {
                 if value.len() != TAG_LEN {
                     return Err(malformed);
                 }
-                self.integrity = Some(offset);
+                self.integrity = u16::try_from(at).ok();
             }
             AttributeType::USERNAME => {
                 let text = core::str::from_utf8(value).map_err(|_| malformed)?;
@@ -406,7 +409,7 @@ impl<'a> Message<'a> {
     /// Whether MESSAGE-INTEGRITY is there and this key made it; compared in constant time.
     #[must_use]
     pub fn verify_integrity(&self, key: &IntegrityKey) -> bool {
-        let Some(offset) = self.integrity else {
+        let Some(offset) = self.integrity.map(usize::from) else {
             return false;
         };
         let Some((before, attribute)) = self.bytes.split_at_checked(offset) else {
@@ -429,7 +432,7 @@ impl<'a> Message<'a> {
     pub fn verify_fingerprint(&self) -> bool {
         let Some((before, attribute)) = self
             .fingerprint
-            .and_then(|offset| self.bytes.split_at_checked(offset))
+            .and_then(|offset| self.bytes.split_at_checked(usize::from(offset)))
         else {
             return false;
         };

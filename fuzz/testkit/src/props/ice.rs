@@ -154,14 +154,14 @@ pub fn two_agents(
     (net, a, b)
 }
 
-/// Tells `to` the credentials of `from`.
+/// Tells `to` the credentials and the ICE options of `from`.
 pub fn signal_credentials(net: &mut Net<Node>, from: NodeId, to: NodeId) {
     let now = net.now();
     let credentials = net.node(from).agent.local_credentials().clone();
-    net.node_mut(to)
-        .agent
-        .set_remote_credentials(credentials, now)
-        .unwrap();
+    let renomination = net.node(from).agent.offers_renomination();
+    let agent = &mut net.node_mut(to).agent;
+    agent.set_remote_credentials(credentials, now).unwrap();
+    agent.set_remote_renomination(renomination);
     net.node_mut(to).drain(now);
 }
 
@@ -230,8 +230,12 @@ pub struct Check {
     pub role: (Role, u64),
     /// USE-CANDIDATE.
     pub use_candidate: bool,
+    /// The value of NOMINATION.
+    pub nomination: Option<u32>,
     /// An attribute that nobody knows.
     pub unknown: Option<AttributeType>,
+    /// Attributes with these values, after the others.
+    pub extra: Vec<(AttributeType, Vec<u8>)>,
 }
 
 impl Check {
@@ -247,7 +251,9 @@ impl Check {
             priority: Some(0x6eff_feff),
             role: (Role::Controlling, u64::MAX / 2),
             use_candidate: false,
+            nomination: None,
             unknown: None,
+            extra: Vec::new(),
         }
     }
 
@@ -267,6 +273,12 @@ impl Check {
         };
         if self.use_candidate {
             message.use_candidate();
+        }
+        if let Some(value) = self.nomination {
+            message.nomination(value);
+        }
+        for (kind, value) in &self.extra {
+            message.attribute(*kind, value).unwrap();
         }
         if let Some(kind) = self.unknown {
             message.attribute(kind, &[1, 2, 3]).unwrap();
@@ -371,7 +383,8 @@ struct Side {
 }
 
 /// Octets as a script for two agents on a network with loss, jitter and broken paths: candidates
-/// trickle, paths break and heal, traffic flows, both sides restart. Whatever happens,
+/// trickle, paths break and heal, traffic flows, both sides restart, and each offers renomination
+/// or does not. Whatever happens,
 ///
 /// - no agent has a path for data without an answer less than 30 s old on it,
 /// - the path for data is always one that counts as valid,
@@ -388,7 +401,12 @@ pub fn agents(script: &[u8]) {
         _ => Config::rfc8445(),
     };
     let seed = u64::from(head[1]);
-    let (net, a, b) = two_agents(seed, [config(head[0]), config(head[0] >> 2)], [1, 1]);
+    let offers = |bit: u8| head[0] >> bit & 1 == 0;
+    let configs = [
+        config(head[0]).renomination(offers(4)),
+        config(head[0] >> 2).renomination(offers(5)),
+    ];
+    let (net, a, b) = two_agents(seed, configs, [1, 1]);
     let lossy = Link::perfect(Duration::from_millis(20))
         .with_loss(f64::from(head[1] % 4) * 0.1)
         .with_jitter(Duration::from_millis(15))
@@ -436,10 +454,21 @@ pub fn agents(script: &[u8]) {
     }
     let states = [a, b].map(|node| net.node(node).agent.stats());
     assert!(agrees(&net, a, b), "{states:#?}");
+    // A value is sent by whoever controls when both offer it, and by nobody else; from now on,
+    // as a check that is on its way may be from before the last change of roles.
+    net.run_for(Duration::from_secs(1));
+    net.record = true;
     assert_ne!(net.node(a).agent.role(), net.node(b).agent.role());
     // And it stays so, without another word.
     net.run_for(Duration::from_secs(40));
     assert!(agrees(&net, a, b));
+    let both = [a, b].map(|node| net.node(node).agent.offers_renomination()) == [true, true];
+    for sent in &net.log {
+        let check = Message::parse(&sent.contents).unwrap();
+        let controls = net.node(sent.by).agent.is_controlling();
+        assert!(controls || !check.use_candidate());
+        assert_eq!(check.nomination().is_some(), both && check.use_candidate());
+    }
 }
 
 /// Sockets that one side has at most.

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use ortc_ice::{
-    Agent, Candidate, Config, Datagram, Deframer, Event, OpenStream, Path, PathState,
+    Agent, AgentError, Candidate, Config, Datagram, Deframer, Event, OpenStream, Path, PathState,
     SignalledCandidate, StreamId, TcpType, Transport,
 };
 
@@ -408,23 +408,47 @@ pub fn candidate(side: usize, octet: u8) -> Candidate {
     .unwrap()
 }
 
-/// Candidates of all kinds come and go on both sides, streams break, addresses turn dark: nothing is
-/// ever sent from what is gone, bounds hold, and once a pair of hosts is there the sides connect.
+/// The configurations that one octet says.
+fn configs(octet: u8) -> [Config; 2] {
+    let one = |bits: u8| match bits & 3 {
+        0 | 1 => Config::default(),
+        2 => Config::rfc8445(),
+        _ => Config::lite(),
+    };
+    [one(octet), one(octet >> 2)]
+}
+
+/// Candidates of all kinds come and go on both sides, streams break, addresses turn dark, sides
+/// restart: nothing is ever sent from what is gone, bounds hold, and once a pair of hosts is there
+/// the sides connect.
 pub fn come_and_go(data: &[u8]) {
-    let mut world = World::new([Config::default(), Config::default()], 7);
+    let (head, script) = data.split_first().unwrap_or((&0, &[]));
+    let mut world = World::new(configs(*head), 7);
+    let lite = [head & 3 == 3, head >> 2 & 3 == 3];
+    for side in [0, 1] {
+        world.sides[side].agent.set_remote_lite(lite[1 - side]);
+    }
     world.connect();
-    for step in data.chunks_exact(2).take(64) {
+    for step in script.chunks_exact(2).take(64) {
         let &[what, octet] = step else { continue };
         let side = usize::from(what & 1);
         let candidate = candidate(side, octet);
+        let now = world.now;
         match what >> 1 & 7 {
+            0..=2 if lite[side] && !(octet & 7 < 2 || octet & 7 == 6) => {
+                let refused = world.sides[side].agent.add_local_candidate(candidate, now);
+                assert_eq!(refused, Err(AgentError::NotLocal));
+            }
             0..=2 => _ = world.add(side, candidate),
             3 => world.unplug(side, candidate.base()),
             4 => {
-                let now = world.now;
                 let ours = &mut world.sides[side].agent;
                 ours.withdraw_local_candidate(candidate.address(), now)
                     .unwrap();
+            }
+            5 if octet & 0x80 != 0 => {
+                world.sides[side].agent.restart(now);
+                world.introduce();
             }
             5 => {
                 let stream = world.sides[side].streams.keys().next().copied();
@@ -452,7 +476,8 @@ pub fn come_and_go(data: &[u8]) {
     });
     assert!(usable, "a pair of hosts that works is found");
     let elapsed = usize::try_from(world.elapsed().as_secs()).unwrap();
-    let bound = 100 * 2 * 5 * (elapsed / 30 + 2);
+    let generations = script.len() / 2 + 1;
+    let bound = 100 * 2 * 5 * (elapsed / 30 + 2) * generations;
     assert!(world.connects <= bound, "{} connections", world.connects);
 }
 
