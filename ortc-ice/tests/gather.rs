@@ -565,6 +565,35 @@ fn a_closed_gatherer_is_silent() {
 }
 
 #[test]
+fn a_round_does_not_wait_for_the_name_of_a_server_that_was_removed() {
+    let mut story = Story::new(GatherConfig::default(), &["10.0.0.1:5000"]);
+    let server = story.add_server("stun:stun.example.org");
+    story.gather();
+    assert!(story.gatherer().is_pending(server));
+    let now = story.net.now();
+    story.gatherer_mut().remove_server(server, now);
+    story.drain();
+    assert!(story.is_complete());
+    assert_eq!(story.gatherer().poll_timeout(), None);
+}
+
+/// RFC 4007 §6: the zone is the base's, and nobody else knows it.
+#[test]
+fn a_link_local_server_is_asked_in_the_zone_of_the_base() {
+    let mut story = Story::new(GatherConfig::default(), &["[fe80::1%7]:5000"]);
+    story.add_server("stun:[fe80::2]");
+    story.gather();
+    story.run_for(Duration::from_millis(10));
+    assert_eq!(story.sent()[0].remote, a("[fe80::2%7]:3478"));
+    let id = story.sent()[0].contents[8..20].to_vec();
+    let answer = gathering::success(&id, a("[fe80::1]:5000"));
+    let gathered = story.inject(a("[fe80::1%7]:5000"), a("[fe80::2%7]:3478"), &answer);
+    assert_eq!(gathered, Gathered::Consumed);
+    assert_eq!(story.addresses(CandidateKind::ServerReflexive), []);
+    assert!(story.is_complete());
+}
+
+#[test]
 fn a_machine_can_move_to_another_thread() {
     fn is_send<T: Send>(_: &T) {}
     is_send(Story::new(GatherConfig::default(), &[]).gatherer());

@@ -8,9 +8,9 @@ use std::time::Instant;
 
 use thiserror::Error;
 
-use super::Gathered;
 use super::reflexive::{mapped_address, plain_address};
 use super::server::reaches;
+use super::{Gathered, ServerError};
 use crate::candidate::check_address;
 use crate::path::{Datagram, Ecn, Path, Timeout, Timer, Transmit};
 use crate::random::Random;
@@ -344,16 +344,18 @@ impl BehaviourCheck {
         if message.has_fingerprint() && !message.verify_fingerprint() {
             return Gathered::Consumed;
         }
-        let mapped = mapped_address(message, self.local).map_err(|error| match error {
-            super::ServerError::Refused(code) => BehaviourError::Refused(code),
-            _ => BehaviourError::BadAnswer, // of a message nothing else can be said
+        let mapped = mapped_address(message, self.local).map_err(|error| {
+            if let ServerError::Refused(code) = error {
+                BehaviourError::Refused(code)
+            } else {
+                BehaviourError::BadAnswer
+            }
         });
         match test.question {
             Question::FromElsewhere | Question::FromOtherPort => {
-                let expected = match test.question {
-                    Question::FromElsewhere => other,
-                    _ => other.map(|other| SocketAddr::new(server.ip(), other.port())),
-                };
+                let other_port = other.map(|other| SocketAddr::new(server.ip(), other.port()));
+                let elsewhere = test.question == Question::FromElsewhere;
+                let expected = if elsewhere { other } else { other_port };
                 if from == server {
                     // From where it was asked: an error is one, a success ignores the request.
                     test.end(Err(mapped.err().unwrap_or(BehaviourError::NoChange)));

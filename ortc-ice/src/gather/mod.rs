@@ -257,6 +257,7 @@ impl Gatherer {
         for id in tasks {
             self.end_task(id, Farewell::Refresh);
         }
+        self.forget_queries();
         self.pump();
     }
 
@@ -264,6 +265,17 @@ impl Gatherer {
     #[must_use]
     pub fn server(&self, server: ServerId) -> Option<&ServerUri> {
         self.servers.get(&server).map(|server| &server.uri)
+    }
+
+    /// Whether a server has still to answer, or its name to be resolved.
+    #[must_use]
+    pub fn is_pending(&self, server: ServerId) -> bool {
+        let known = self.servers.get(&server);
+        known.is_some_and(|known| matches!(known.lookup, Lookup::Asked(_)))
+            || self
+                .tasks
+                .of_server(server)
+                .any(|(_, task)| task.state.is_pending())
     }
 
     /// The candidates that were reported and are still good.

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::task::{Outcome, Request, State};
 use super::{CandidateKind, Gathered, Gatherer, Key, LocalCandidate, ServerError, Source, TaskId};
-use crate::candidate::check_address;
+use crate::candidate::{check_address, in_zone, zone};
 use crate::path::{Ecn, Path, Transmit, Transport};
 use crate::stun::{
     AttributeType, Class, HEADER_LEN, Message, MessageBuilder, Method, TransactionId, is_stun,
@@ -243,6 +243,7 @@ pub(super) fn mapped_address(message: &Message<'_>, base: SocketAddr) -> Outcome
         plain_address(plain.value)
     };
     let mapped = message.xor_mapped_address().or_else(classic);
+    let mapped = mapped.map(|mapped| in_zone(mapped, zone(base))); // which the server cannot know
     let mapped = mapped
         .filter(|mapped| mapped.is_ipv4() == base.is_ipv4() && check_address(*mapped).is_ok());
     mapped.ok_or(ServerError::BadAnswer)

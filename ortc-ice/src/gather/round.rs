@@ -12,7 +12,7 @@ use super::{
     CandidateKind, GatherError, GatherEvent, Gatherer, Key, LocalCandidate, Lookup, Phase, QueryId,
     ServerError, ServerId, Source, TaskId,
 };
-use crate::candidate::TcpType;
+use crate::candidate::{TcpType, in_zone, zone};
 
 impl Gatherer {
     /// Begins a round: host candidates of new bases are reported, servers are asked from bases that
@@ -48,6 +48,14 @@ impl Gatherer {
         let failed: Vec<_> = self.tasks.of_server(id).filter_map(failed).collect();
         for task in failed {
             self.end_task(task, Farewell::None);
+        }
+        // An allocation that was lost is not waited for any longer.
+        let lost = |(id, task): (TaskId, &Task)| {
+            (matches!(task.state, State::Held) && task.losses > 0).then_some(id)
+        };
+        let lost: Vec<_> = self.tasks.of_server(id).filter_map(lost).collect();
+        for task in lost {
+            self.release(task);
         }
         let idle = self.tasks.of_server(id).next().is_none();
         let Some(server) = self.servers.get_mut(&id) else {
@@ -87,6 +95,19 @@ impl Gatherer {
         self.deadlines.set(Key::Query(query), at);
         self.events.push_back(GatherEvent::Resolve { query, host });
         query
+    }
+
+    /// Names that no server waits for are nobody's any more.
+    pub(super) fn forget_queries(&mut self) {
+        let (servers, deadlines) = (&self.servers, &mut self.deadlines);
+        self.queries.retain(|query, _| {
+            let wanted = |server: &super::Server| server.lookup == Lookup::Asked(*query);
+            let wanted = servers.values().any(wanted);
+            if !wanted {
+                deadlines.set(Key::Query(*query), None);
+            }
+            wanted
+        });
     }
 
     /// The end of a query; one that has ended already is nobody's.
@@ -163,7 +184,7 @@ impl Gatherer {
                     server: id,
                     base,
                     tcp,
-                    remote: *remote,
+                    remote: in_zone(*remote, zone(base)),
                     state,
                     losses: 0,
                 });

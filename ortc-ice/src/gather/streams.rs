@@ -8,6 +8,7 @@ use super::task::State;
 use super::{GatherEvent, Gathered, Gatherer, Key, ServerError, TaskId};
 use crate::path::{Path, StreamId};
 use crate::stream::{OpenStream, Security};
+use crate::stun::is_stun;
 use crate::turn::{Framer, NotFramed};
 
 /// The streams, and those that are not open yet.
@@ -151,6 +152,9 @@ impl Gatherer {
         mut octets: &[u8],
     ) -> Result<(), NotFramed> {
         while let Some(frame) = framer.next(&mut octets)? {
+            if !is_stun(frame) {
+                return Err(NotFramed); // ChannelData is for TURN clients
+            }
             let _ = self.handle_answer(path, frame);
         }
         Ok(())

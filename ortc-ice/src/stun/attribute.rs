@@ -107,6 +107,11 @@ impl<'a> Attributes<'a> {
     pub(super) const fn new(rest: &'a [u8]) -> Self {
         Self { rest }
     }
+
+    /// Octets not walked over yet.
+    pub(super) const fn remaining(&self) -> usize {
+        self.rest.len()
+    }
 }
 
 impl<'a> Iterator for Attributes<'a> {

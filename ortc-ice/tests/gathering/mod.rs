@@ -19,12 +19,15 @@ use std::time::Instant;
 use ortc_ice::stun::{
     AttributeType, Class, ErrorCode, Message, MessageBuilder, Method, TransactionId,
 };
+use ortc_ice::turn::SendError;
 use ortc_ice::{
-    CandidateKind, Datagram, GatherConfig, GatherEvent, Gathered, Gatherer, LocalCandidate, Path,
-    QueryId, ServerError, ServerId, ServerUri,
+    CandidateKind, Datagram, GatherConfig, GatherEvent, Gathered, Gatherer, LocalCandidate,
+    OpenStream, Path, QueryId, ServerCredentials, ServerError, ServerId, ServerUri, StreamId,
+    Transmit, Transport,
 };
 use ortc_testkit::laws::Lawful;
 use ortc_testkit::net::{Machine, Net, NodeId, Sent};
+use ortc_testkit::servers::turn_server::{TurnConfig, TurnServer};
 
 pub fn a(text: &str) -> SocketAddr {
     text.parse().unwrap()
@@ -35,17 +38,118 @@ pub fn ips(texts: &[&str]) -> Vec<IpAddr> {
 }
 
 /// What is on the network.
+#[expect(clippy::large_enum_variant, reason = "a test has a handful")]
 pub enum Node {
-    Gatherer(Gatherer),
-    Server(StunServer),
+    Gatherer(Lawful<Own>),
+    Server(Lawful<StunServer>),
+    Turn(TurnServer),
+    Peer(Peer),
+}
+
+/// The gatherer, and what came through its relays.
+#[derive(Debug)]
+pub struct Own {
+    pub gatherer: Gatherer,
+    pub received: Vec<(Path, Vec<u8>)>,
+    /// The last datagram that arrived, as it was.
+    pub last: Option<(Path, Vec<u8>)>,
+    /// What it wrote to streams.
+    pub streamed: Vec<(StreamId, Vec<u8>)>,
+    /// What the test had wrapped for a relay.
+    pub wrapped: Vec<(Instant, SocketAddr, SocketAddr, Vec<u8>)>,
+}
+
+/// Sends back what it receives.
+#[derive(Debug, Default)]
+pub struct Peer {
+    pub received: Vec<(SocketAddr, Vec<u8>)>,
+    out: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
+}
+
+impl Machine for Own {
+    fn handle_datagram(
+        &mut self,
+        local: SocketAddr,
+        remote: SocketAddr,
+        contents: &mut [u8],
+        now: Instant,
+    ) {
+        self.last = Some((Path::udp(local, remote), contents.to_vec()));
+        let datagram = Datagram {
+            path: Path::udp(local, remote),
+            contents,
+            ecn: Default::default(),
+        };
+        if let Gathered::Relayed { path, range } = self.gatherer.handle_datagram(datagram, now) {
+            self.received.push((path, contents[range].to_vec()));
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.gatherer.handle_timeout(now);
+    }
+
+    fn poll_transmit(
+        &mut self,
+        buf: &mut Vec<u8>,
+        now: Instant,
+    ) -> Option<(SocketAddr, SocketAddr)> {
+        if let Some((_, local, remote, payload)) = self.wrapped.pop() {
+            buf.extend_from_slice(&payload);
+            return Some((local, remote));
+        }
+        loop {
+            let transmit = self.gatherer.poll_transmit(buf, now)?;
+            assert_eq!(buf.len(), transmit.len, "len counts what was appended");
+            match transmit.path.transport {
+                Transport::Stream(id) => self.streamed.push((id, core::mem::take(buf))),
+                _ => return Some((transmit.path.local, transmit.path.remote)),
+            }
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let gatherer = self.gatherer.poll_timeout().map(|timeout| timeout.at);
+        let wrapped = self.wrapped.first().map(|(at, ..)| *at);
+        [gatherer, wrapped].into_iter().flatten().min()
+    }
+}
+
+impl Machine for Peer {
+    fn handle_datagram(
+        &mut self,
+        local: SocketAddr,
+        remote: SocketAddr,
+        contents: &mut [u8],
+        _: Instant,
+    ) {
+        self.received.push((remote, contents.to_vec()));
+        contents.reverse();
+        self.out.push((local, remote, contents.to_vec()));
+    }
+
+    fn handle_timeout(&mut self, _: Instant) {}
+
+    fn poll_transmit(&mut self, buf: &mut Vec<u8>, _: Instant) -> Option<(SocketAddr, SocketAddr)> {
+        let (local, remote, contents) = self.out.pop()?;
+        buf.extend_from_slice(&contents);
+        Some((local, remote))
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
 }
 
 /// A STUN server beyond a NAT with endpoint-independent mapping.
+#[derive(Debug)]
 pub struct StunServer {
     answers: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
     now: Option<Instant>,
     /// Answers with this error.
     pub refuse: Option<u16>,
+    /// Sends those that it refuses there.
+    pub alternate: Option<SocketAddr>,
     /// Answers as RFC 3489.
     pub classic: bool,
     /// Added to the port that it sees.
@@ -76,6 +180,19 @@ pub fn success(id: &[u8], mapped: SocketAddr) -> Vec<u8> {
     out
 }
 
+/// The answer of a TURN server that sends us elsewhere.
+pub fn redirect(request: &[u8], to: SocketAddr) -> Vec<u8> {
+    let server = StunServer {
+        answers: Vec::new(),
+        now: None,
+        refuse: Some(300),
+        alternate: Some(to),
+        classic: false,
+        shift: 0,
+    };
+    server.answer(request, to).unwrap()
+}
+
 impl StunServer {
     fn answer(&self, request: &[u8], from: SocketAddr) -> Option<Vec<u8>> {
         let message = Message::parse(request).ok()?;
@@ -89,6 +206,11 @@ impl StunServer {
             let mut builder = MessageBuilder::new(&mut out, Class::Error, message.method(), id);
             let reason = b"no";
             builder.error_code(ErrorCode { code, reason }).unwrap();
+            if let Some(SocketAddr::V4(to)) = self.alternate {
+                let value = [&[0, 1][..], &to.port().to_be_bytes(), &to.ip().octets()].concat();
+                let kind = AttributeType(0x8023); // ALTERNATE-SERVER
+                builder.attribute(kind, &value).unwrap();
+            }
             return Some(out);
         }
         let mut builder = MessageBuilder::new(&mut out, Class::Success, message.method(), id);
@@ -108,6 +230,53 @@ impl StunServer {
     }
 }
 
+impl Machine for StunServer {
+    fn handle_datagram(
+        &mut self,
+        local: SocketAddr,
+        remote: SocketAddr,
+        contents: &mut [u8],
+        now: Instant,
+    ) {
+        if let Some(answer) = self.answer(contents, remote) {
+            self.answers.push((local, remote, answer));
+            self.now = Some(now);
+        }
+    }
+
+    fn handle_timeout(&mut self, _: Instant) {}
+
+    fn poll_transmit(&mut self, buf: &mut Vec<u8>, _: Instant) -> Option<(SocketAddr, SocketAddr)> {
+        let (local, remote, answer) = self.answers.pop()?;
+        buf.extend_from_slice(&answer);
+        Some((local, remote))
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.now.filter(|_| !self.answers.is_empty())
+    }
+}
+
+impl Node {
+    fn machine(&self) -> &dyn Machine {
+        match self {
+            Self::Gatherer(machine) => machine,
+            Self::Server(machine) => machine,
+            Self::Turn(machine) => machine,
+            Self::Peer(machine) => machine,
+        }
+    }
+
+    fn machine_mut(&mut self) -> &mut dyn Machine {
+        match self {
+            Self::Gatherer(machine) => machine,
+            Self::Server(machine) => machine,
+            Self::Turn(machine) => machine,
+            Self::Peer(machine) => machine,
+        }
+    }
+}
+
 impl Machine for Node {
     fn handle_datagram(
         &mut self,
@@ -116,30 +285,12 @@ impl Machine for Node {
         contents: &mut [u8],
         now: Instant,
     ) {
-        match self {
-            Self::Gatherer(gatherer) => {
-                let path = Path::udp(local, remote);
-                let datagram = Datagram {
-                    path,
-                    contents,
-                    ecn: Default::default(),
-                };
-                let _ = gatherer.handle_datagram(datagram, now);
-            }
-            Self::Server(server) => {
-                if let Some(answer) = server.answer(contents, remote) {
-                    server.answers.push((local, remote, answer));
-                    server.now = Some(now);
-                }
-            }
-        }
+        self.machine_mut()
+            .handle_datagram(local, remote, contents, now);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        match self {
-            Self::Gatherer(gatherer) => gatherer.handle_timeout(now),
-            Self::Server(_) => {}
-        }
+        self.machine_mut().handle_timeout(now);
     }
 
     fn poll_transmit(
@@ -147,32 +298,17 @@ impl Machine for Node {
         buf: &mut Vec<u8>,
         now: Instant,
     ) -> Option<(SocketAddr, SocketAddr)> {
-        match self {
-            Self::Gatherer(gatherer) => {
-                let transmit = gatherer.poll_transmit(buf, now)?;
-                assert_eq!(buf.len(), transmit.len, "len counts what was appended");
-                Some((transmit.path.local, transmit.path.remote))
-            }
-            Self::Server(server) => {
-                let (local, remote, answer) = server.answers.pop()?;
-                buf.extend_from_slice(&answer);
-                Some((local, remote))
-            }
-        }
+        self.machine_mut().poll_transmit(buf, now)
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        match self {
-            Self::Gatherer(gatherer) => gatherer.poll_timeout().map(|timeout| timeout.at),
-            Self::Server(server) if server.answers.is_empty() => None,
-            Self::Server(server) => server.now,
-        }
+        self.machine().poll_timeout()
     }
 }
 
 /// One gatherer, what it said and when.
 pub struct Story {
-    pub net: Net<Lawful<Node>>,
+    pub net: Net<Node>,
     id: NodeId,
     servers: Vec<NodeId>,
     pub events: Vec<(u128, GatherEvent)>,
@@ -186,7 +322,14 @@ impl Story {
         for base in &bases {
             gatherer.add_base(*base).unwrap();
         }
-        let id = net.add(Lawful::new(Node::Gatherer(gatherer)), &bases);
+        let own = Own {
+            gatherer,
+            received: Vec::new(),
+            last: None,
+            streamed: Vec::new(),
+            wrapped: Vec::new(),
+        };
+        let id = net.add(Node::Gatherer(Lawful::new(own)), &bases);
         Self {
             net,
             id,
@@ -200,21 +343,85 @@ impl Story {
             answers: Vec::new(),
             now: None,
             refuse: None,
+            alternate: None,
             classic: false,
             shift: 0,
         };
         let id = self
             .net
-            .add(Lawful::new(Node::Server(server)), &[a(address)]);
+            .add(Node::Server(Lawful::new(server)), &[a(address)]);
         self.servers.push(id);
     }
 
     /// The first server.
     pub fn server_mut(&mut self) -> &mut StunServer {
-        match &mut self.net.node_mut(self.servers[0]).machine {
-            Node::Server(server) => server,
-            Node::Gatherer(_) => panic!("a server"),
+        match self.net.node_mut(self.servers[0]) {
+            Node::Server(server) => &mut server.machine,
+            _ => panic!("a server"),
         }
+    }
+
+    /// A TURN server for alice with the password secret.
+    pub fn turn_server(&mut self, listen: &str, relays: &[&str]) -> NodeId {
+        let config = TurnConfig {
+            listen: vec![a(listen)],
+            relays: ips(relays),
+            username: "alice".into(),
+            password: "secret".into(),
+            realm: "example.org".into(),
+            nonce_lifetime: Duration::from_secs(600),
+            capacity: 8,
+        };
+        let id = self
+            .net
+            .add(Node::Turn(TurnServer::new(config)), &[a(listen)]);
+        for relay in ips(relays) {
+            self.net.attach_all(id, relay);
+        }
+        id
+    }
+
+    pub fn turn(&mut self, id: NodeId) -> &mut TurnServer {
+        match self.net.node_mut(id) {
+            Node::Turn(server) => server,
+            _ => panic!("a TURN server"),
+        }
+    }
+
+    pub fn peer(&mut self, address: &str) -> NodeId {
+        self.net.add(Node::Peer(Peer::default()), &[a(address)])
+    }
+
+    /// What a peer received.
+    pub fn peer_received(&mut self, id: NodeId) -> Vec<(SocketAddr, Vec<u8>)> {
+        match self.net.node_mut(id) {
+            Node::Peer(peer) => core::mem::take(&mut peer.received),
+            _ => panic!("a peer"),
+        }
+    }
+
+    pub fn add_turn(&mut self, uri: &str, password: &str) -> ServerId {
+        let uri = ServerUri::parse(uri).unwrap();
+        let credentials = ServerCredentials::new("alice", password);
+        self.gatherer_mut()
+            .add_server(uri, Some(credentials))
+            .unwrap()
+    }
+
+    /// Sends a payload from a relayed address.
+    pub fn send(&mut self, path: Path, payload: &[u8]) -> Result<(), SendError> {
+        let mut buf = payload.to_vec();
+        let transmit = Transmit {
+            path,
+            len: buf.len(),
+            segment: None,
+            ecn: Default::default(),
+        };
+        let wrapped = self.gatherer_mut().encapsulate(transmit, &mut buf, 0)?;
+        assert_eq!(wrapped.len, buf.len());
+        let (now, Path { local, remote, .. }) = (self.net.now(), wrapped.path);
+        self.own().wrapped.push((now, local, remote, buf));
+        Ok(())
     }
 
     pub fn attach(&mut self, address: &str) {
@@ -226,18 +433,26 @@ impl Story {
         self.gatherer_mut().add_server(uri, None).unwrap()
     }
 
+    pub const fn id(&self) -> NodeId {
+        self.id
+    }
+
+    pub fn own(&mut self) -> &mut Own {
+        match self.net.node_mut(self.id) {
+            Node::Gatherer(own) => &mut own.machine,
+            _ => panic!("the gatherer"),
+        }
+    }
+
     pub fn gatherer(&self) -> &Gatherer {
-        match &self.net.node(self.id).machine {
-            Node::Gatherer(gatherer) => gatherer,
-            Node::Server(_) => panic!("the gatherer"),
+        match self.net.node(self.id) {
+            Node::Gatherer(own) => &own.machine.gatherer,
+            _ => panic!("the gatherer"),
         }
     }
 
     pub fn gatherer_mut(&mut self) -> &mut Gatherer {
-        match &mut self.net.node_mut(self.id).machine {
-            Node::Gatherer(gatherer) => gatherer,
-            Node::Server(_) => panic!("the gatherer"),
-        }
+        &mut self.own().gatherer
     }
 
     pub fn gather(&mut self) {
@@ -285,10 +500,10 @@ impl Story {
         let (id, mut events) = (self.id, core::mem::take(&mut self.events));
         self.net.run_until(end, |net| {
             let at = net.elapsed().as_millis();
-            let Node::Gatherer(gatherer) = &mut net.node_mut(id).machine else {
+            let Node::Gatherer(own) = net.node_mut(id) else {
                 panic!("the gatherer")
             };
-            while let Some(event) = gatherer.poll_event() {
+            while let Some(event) = own.machine.gatherer.poll_event() {
                 events.push((at, event));
             }
             false
@@ -350,6 +565,14 @@ impl Story {
             _ => None,
         };
         self.events.iter().filter_map(asked).collect()
+    }
+
+    pub fn opened(&self) -> Vec<OpenStream> {
+        let opened = |(_, event): &(u128, GatherEvent)| match event {
+            GatherEvent::OpenStream(open) => Some(open.clone()),
+            _ => None,
+        };
+        self.events.iter().filter_map(opened).collect()
     }
 
     pub fn completed_at(&self) -> Vec<u128> {

@@ -4,6 +4,7 @@ pub mod core;
 pub mod dtls;
 pub mod dtmf;
 pub mod framing;
+pub mod gather;
 pub mod ice;
 pub mod ice_candidates;
 pub mod jitter;
