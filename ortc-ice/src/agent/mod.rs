@@ -367,6 +367,9 @@ impl Agent {
     /// Takes the oldest event.
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front();
+        if self.events.is_empty() {
+            self.events.shrink_to_fit(); // they are large and rare
+        }
         if let Some(Event::CheckAttribute { .. }) = &event {
             self.reports.taken();
         }
