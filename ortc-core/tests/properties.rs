@@ -21,6 +21,13 @@ proptest! {
     }
 
     #[test]
+    fn a_socket_gives_every_datagram_to_its_own_connection_or_to_none(
+        data in vec(any::<u8>(), 0..900)
+    ) {
+        props::socket::routing(&data);
+    }
+
+    #[test]
     fn a_connected_call_stays_sane(setup in 0_u8..16, data in vec(any::<u8>(), 0..1_500)) {
         let script: Vec<u8> = core::iter::once(0x0F | (setup << 4)).chain(data).collect();
         props::core::connection_script(&script);
@@ -46,6 +53,7 @@ proptest! {
 fn seeds_hold() {
     replay("connection", props::core::connection_script);
     replay("descriptions", props::core::descriptions);
+    replay("socket", props::socket::routing);
 }
 
 fn replay(target: &str, property: fn(&[u8])) {

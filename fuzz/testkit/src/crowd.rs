@@ -123,7 +123,9 @@ fn join(socket: &mut RTCSocket, number: u32, now: Instant) -> Member {
     }
 }
 
-fn candidate(address: SocketAddr) -> RTCIceCandidateDescription {
+/// A host candidate with this address.
+#[must_use]
+pub fn candidate(address: SocketAddr) -> RTCIceCandidateDescription {
     RTCIceCandidateDescription {
         foundation: "1".to_owned(),
         component: 1,

@@ -11,5 +11,6 @@ pub mod jitter;
 pub mod payload;
 pub mod rtcp;
 pub mod rtp;
+pub mod socket;
 pub mod srtp;
 pub mod stun;
