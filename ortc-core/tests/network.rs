@@ -1,7 +1,6 @@
 //! What the embedder does beside sending and receiving datagrams: byte streams (RFC 6544) and names.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "test code: a failed expectation is the report"
 )]
 

@@ -333,9 +333,11 @@ impl Call {
 fn two_ends_that_cannot_reach_each_other_talk_through_the_relay() {
     let mut call = Call::new(1).connected();
     assert!(call.says());
-    let active = |event: &Event| match event {
-        Event::ActiveCandidate(pair) => Some(pair.local.kind.clone()),
-        _ => None,
+    let active = |event: &Event| {
+        let Event::ActiveCandidate(pair) = event else {
+            return None;
+        };
+        Some(pair.local.kind.clone())
     };
     let peer = call.net.node_mut(call.a).peer();
     let kinds: Vec<_> = peer.events.iter().filter_map(active).collect();

@@ -169,10 +169,10 @@ impl RTCConnection {
                 segment,
                 ecn: ortc_ice::Ecn::default(),
             };
-            return match path.transport {
-                ortc_ice::Transport::Stream(_) => framed(datagrams, buf, start),
-                _ => Some(datagrams),
-            };
+            if let ortc_ice::Transport::Stream(_) = path.transport {
+                return framed(datagrams, buf, start);
+            }
+            return Some(datagrams);
         }
         if matches!(self.state, State::Closing(_)) {
             // The relay had to last until here.

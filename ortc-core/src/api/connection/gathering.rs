@@ -206,7 +206,8 @@ impl RTCConnection {
             GatherEvent::Complete => {
                 self.output.events.push(Event::EndOfCandidates);
             }
-            event => tracing::debug!(?event, "gathering"),
+            // Its pairs will fail.
+            GatherEvent::PermissionRefused { .. } | _ => {}
         }
     }
 

@@ -16,7 +16,7 @@ use super::super::socket::{RTCSocket, Slots, SocketChange, SocketUpdate};
 use super::{Applied, Expectation, Link, RTCConnection, State};
 
 impl RTCConnection {
-    /// Applies a candidate that [`Event::Candidate`] told of (draft `setLocalCandidate`): from now
+    /// Applies a candidate that [`Event::Candidate`](crate::Event::Candidate) told of (draft `setLocalCandidate`): from now
     /// on it takes part in checks.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ impl RTCConnection {
     }
 
     /// Adds a candidate of the peer (draft `setRemoteCandidate`), before or after `connect`. When it
-    /// hides its address behind a `.local` name, [`Event::Resolve`] asks for that.
+    /// hides its address behind a `.local` name, [`Event::Resolve`](crate::Event::Resolve) asks for that.
     ///
     /// # Errors
     ///
@@ -139,7 +139,7 @@ impl RTCConnection {
     ///
     /// # Errors
     ///
-    /// [`ConnectionError::NothingToAccept`] unless [`Event::Unverified`] was told.
+    /// [`ConnectionError::NothingToAccept`] unless [`Event::Unverified`](crate::Event::Unverified) was told.
     pub fn accept_remote_fingerprint(&mut self, now: Instant) -> Result<(), ConnectionError> {
         self.open()?;
         let now = self.advance(now);
@@ -249,7 +249,7 @@ impl RTCConnection {
     /// Hands out the local socket (draft `getLocalSocket`), so that other connections can share
     /// it: make them with [`RTCSocket::fork`] or [`RTCSocket::admit`]. From then on the embedder
     /// asks the socket where each datagram belongs. Servers and relays go with it: what the
-    /// connection asked for them ([`Event::Resolve`], [`Event::OpenStream`]) is answered there.
+    /// connection asked for them ([`Event::Resolve`](crate::Event::Resolve), [`Event::OpenStream`](crate::Event::OpenStream)) is answered there.
     ///
     /// # Errors
     ///

@@ -9,7 +9,7 @@ use ortc_ice::{Credentials, LocalCandidate, Path, TransactionTag};
 use super::ConnectionId;
 use super::slots::SlotClock;
 
-/// A place on a socket, for [`RTCConnectionOptions::socket`](super::RTCConnectionOptions::socket).
+/// A place on a socket, for [`RTCConnectionOptions::socket`](crate::RTCConnectionOptions::socket).
 /// The connection that gets it can live on another thread: what it shares with the socket does not
 /// change, but for the time of the next free slot for a check, which needs no lock.
 #[derive(Clone, Debug)]
@@ -73,8 +73,8 @@ impl SocketCandidates {
 }
 
 /// What a connection tells its socket: carry it from
-/// [`RTCConnection::poll_socket_update`](super::RTCConnection::poll_socket_update) to
-/// [`RTCSocket::handle_update`].
+/// [`RTCConnection::poll_socket_update`](crate::RTCConnection::poll_socket_update) to
+/// [`RTCSocket::handle_update`](crate::RTCSocket::handle_update).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SocketUpdate {
     pub(crate) id: ConnectionId,

@@ -116,6 +116,14 @@ const TA_RANGE: core::ops::RangeInclusive<Duration> =
 /// connection takes nothing from another unless datagrams to that address really arrive at him: a
 /// forged source address proves nothing.
 ///
+/// # With servers
+///
+/// With [`SocketOptions::ice_servers`] the socket is a machine like the others: call
+/// [`handle_timeout`](Self::handle_timeout) and poll [`poll_transmit`](Self::poll_transmit),
+/// [`poll_event`](Self::poll_event) and [`poll_timeout`](Self::poll_timeout). The candidates that it
+/// finds go to every connection, and what these want to send passes through
+/// [`encapsulate`](Self::encapsulate). Without servers none of that has anything to do.
+///
 /// ```
 /// use std::time::Instant;
 /// use ortc_core::{RTCConnection, RTCConnectionOptions, RTCSocket, SocketOptions};

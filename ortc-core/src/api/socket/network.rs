@@ -22,7 +22,7 @@ const MAX_ARRIVED: usize = 1 << 20;
 #[non_exhaustive]
 pub enum SocketEvent {
     /// The candidates changed: give them to every connection of the socket, with
-    /// [`RTCConnection::handle_socket_candidates`](super::super::RTCConnection::handle_socket_candidates).
+    /// [`RTCConnection::handle_socket_candidates`](crate::RTCConnection::handle_socket_candidates).
     Candidates(SocketCandidates),
     /// The addresses of a server are wanted, A and AAAA: answer with [`RTCSocket::resolved`].
     Resolve {
@@ -110,10 +110,11 @@ impl RTCSocket {
             }
             Gathered::Relayed { path, range } => {
                 let inner = contents.get(range.clone()).unwrap_or_default();
-                match self.route(path, inner) {
-                    Route::Connection(id) => Route::Relayed { id, path, range },
-                    route => route,
+                let route = self.route(path, inner);
+                if let Route::Connection(id) = route {
+                    return Route::Relayed { id, path, range };
                 }
+                route
             }
         }
     }
@@ -140,9 +141,10 @@ impl RTCSocket {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timeout> {
         let timeout = self.network.uplink.gatherer.as_ref()?.poll_timeout()?;
-        let timer = match timeout.timer {
-            ortc_ice::Timer::Output => Timer::Output,
-            _ => Timer::Ice,
+        let timer = if timeout.timer == ortc_ice::Timer::Output {
+            Timer::Output
+        } else {
+            Timer::Ice
         };
         Some(Timeout {
             at: timeout.at,
@@ -307,7 +309,8 @@ impl RTCSocket {
                         network.push_back(SocketEvent::IceServerFailed { server, reason });
                     }
                 }
-                event => tracing::debug!(?event, "gathering"),
+                // The pairs of that peer will fail.
+                GatherEvent::PermissionRefused { .. } | _ => {}
             }
         }
     }

@@ -56,7 +56,7 @@ impl SocketOptions {
     }
 
     /// STUN and TURN servers, asked once for all connections of the socket: what is found comes as
-    /// [`SocketEvent::Candidates`](super::SocketEvent::Candidates).
+    /// [`SocketEvent::Candidates`](crate::SocketEvent::Candidates).
     #[must_use]
     pub fn ice_servers(self, ice_servers: Vec<RTCIceServer>) -> Self {
         Self {
