@@ -5,6 +5,10 @@
 //! datagrams and instants, and takes out datagrams, events and the next deadline. What the two sides
 //! have to tell each other (credentials, candidates) travels by any signalling.
 //!
+//! A [`Gatherer`] finds the candidates of one side with the help of STUN and TURN servers, and carries
+//! data through relays; a [`BehaviourCheck`] tells what a NAT does. The example `nat_check` is both
+//! of them, and an agent, on real sockets.
+//!
 //! It is useful alone, for anything that wants a path between two hosts: media, games, tunnels.
 //!
 //! # The loop
@@ -76,6 +80,9 @@
 //! |---|---|---|
 //! | 8489 (STUN) | message, attributes, MESSAGE-INTEGRITY, FINGERPRINT, 420 | §9.1.3: a request without valid credentials gets no 400 or 401, so that a stranger cannot make us send. MESSAGE-INTEGRITY-SHA256 is parsed over, not computed |
 //! | 8445 (ICE) | full and lite agents; host, server-reflexive, peer-reflexive and relayed candidates; one stream, one component | §14: `Ta` 5 ms, repetitions from 60 ms with new transactions. §6.1.4.2: a slot that nothing else wants goes to a frozen pair. §7.2.5.2.1: a response from elsewhere is dropped, the pair does not fail at once. §8.1.1: nomination goes on for the life of the session, by plain USE-CANDIDATE. §11: keepalives are consent checks |
+//! | 8445 §5.1.1 (gathering) | [`Gatherer`]: host, server-reflexive and relayed candidates of all bases, UDP and TCP, redundant ones left out, bindings kept alive | §14.2: `Ta` 5 ms. §5.1.1.4: a keepalive that is not answered ends no candidate |
+//! | 7064, 7065 (URIs) | [`ServerUri`], and `turn:user@host` | RFC 5928: no NAPTR and SRV look-ups. `turns` and `stuns` are TLS, not DTLS (RFC 7350) |
+//! | 5780 (NAT behaviour) | [`BehaviourCheck`]: mapping, filtering, hairpinning | §4.5: no fragments (PADDING), no lifetimes (RESPONSE-PORT) |
 //! | 8838 (trickle) | candidates at any time, end of candidates | |
 //! | 8863 (patience) | failure waits 39.5 s | §4: after the end of candidates it waits for the last pair only |
 //! | 7675 (consent) | checks every 4 to 6 s, expiry after 30 s | §5.1: one that is not answered is followed by others 0.5 s and later 2 s apart; a new successful check gives consent again without a restart |
@@ -159,7 +166,7 @@ pub use self::framing::{Deframer, FrameTooLong, frame};
 pub use self::gather::{
     Behaviour, BehaviourCheck, BehaviourError, Filtering, GatherConfig, GatherConfigError,
     GatherError, GatherEvent, Gathered, Gatherer, LocalCandidate, Mapping, QueryId,
-    ServerCredentials, ServerError, ServerId,
+    ServerCredentials, ServerError, ServerId, ServerState, ServerStats,
 };
 pub use self::named_candidate::NamedCandidate;
 pub use self::pacer::Pacer;

@@ -6,7 +6,8 @@ use core::time::Duration;
 
 use gathering::{Story, a, ips};
 use ortc_ice::{
-    CandidateKind, GatherConfig, GatherError, GatherEvent, Gathered, ServerError, ServerUri,
+    CandidateKind, GatherConfig, GatherError, GatherEvent, Gathered, ServerError, ServerState,
+    ServerUri,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -76,6 +77,29 @@ fn an_address_that_no_nat_changed_is_no_second_candidate() {
     assert_eq!(story.addresses(CandidateKind::ServerReflexive), []);
     assert!(story.is_complete());
     assert_eq!(story.failures(), []);
+}
+
+#[test]
+fn the_statistics_tell_what_each_server_said_even_if_it_gives_no_candidate() {
+    let mut story = Story::new(GatherConfig::default(), &["198.51.100.7:5000"]);
+    story.stun_server("192.0.2.1:3478");
+    let works = story.add_server("stun:192.0.2.1");
+    let silent = story.add_server("stun:192.0.2.9");
+    story.gather();
+    assert!(story.gatherer().is_pending(works));
+    story.run_for(SECOND);
+    let [first, second] = &story.gatherer().server_stats()[..] else {
+        panic!("two servers, one base")
+    };
+    assert_eq!((first.server, first.state), (works, ServerState::Working));
+    assert_eq!(first.mapped, Some(a("198.51.100.7:5000")));
+    assert_eq!(first.rtt, Some(Duration::from_millis(50)));
+    assert_eq!((second.server, second.state), (silent, ServerState::Asking));
+    assert_eq!((second.mapped, second.rtt), (None, None));
+    assert!(!story.gatherer().is_pending(works) && story.gatherer().is_pending(silent));
+    story.run_for(40 * SECOND);
+    let stats = story.gatherer().server_stats();
+    assert_eq!(stats[1].state, ServerState::Failed);
 }
 
 /// RFC 8445 §14.2.

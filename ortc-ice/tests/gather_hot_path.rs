@@ -91,6 +91,20 @@ fn a_relayed_packet_allocates_nothing_either_way() {
     }
 }
 
+#[test]
+fn a_relay_counts_what_it_carries() {
+    let (mut story, _, path) = relaying(0);
+    let counted = |story: &Story| {
+        let counters = story.gatherer().relay_counters(&path.local).unwrap();
+        format!("{counters:?}")
+    };
+    let before = counted(&story);
+    story.send(path, b"hello").unwrap();
+    story.run_for(SECOND);
+    assert_ne!(counted(&story), before);
+    assert!(story.gatherer().relay_counters(&a(PEER)).is_none());
+}
+
 /// A run of segments leaves in one go.
 #[test]
 fn segments_are_wrapped_one_by_one_in_place() {

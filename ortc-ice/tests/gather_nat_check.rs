@@ -49,6 +49,10 @@ fn candidates_of_all_transports_and_the_nat_are_shown() {
         assert!(row[4].parse::<f64>().is_ok() && row[5] == "ms", "{text}");
         assert!(row[6].parse::<u32>().is_ok(), "{text}");
     }
+    let servers = rows(&text, "Servers");
+    assert_eq!(servers.len(), 4, "{text}");
+    let all_work = servers.iter().all(|row| row.last().unwrap() == "works");
+    assert!(all_work, "{text}");
     // Loopback has no NAT, and coturn answers from its second address.
     let behaviour = rows(&text, "NAT behaviour");
     assert_eq!(behaviour[0][..2], ["translation", "none:"], "{text}");

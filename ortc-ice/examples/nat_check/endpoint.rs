@@ -10,7 +10,7 @@ use ortc_ice::turn::PeerPolicy;
 use ortc_ice::{
     Agent, Candidate, CandidateKind, Config, Datagram, Ecn, Event, GatherConfig, GatherEvent,
     Gathered, Gatherer, LocalCandidate, RolePolicy, ServerCredentials, ServerError, ServerId,
-    ServerScheme, ServerTransport, ServerUri, Transmit,
+    ServerScheme, ServerState, ServerStats, ServerTransport, ServerUri, Transmit,
 };
 
 use crate::io::{Input, Io};
@@ -170,9 +170,13 @@ impl Endpoint {
                     self.found.push((local, placed));
                 }
             }
-            GatherEvent::CandidateGone(gone) => self
-                .found
-                .retain(|(local, _)| (local.address, local.base) != (gone.address, gone.base)),
+            GatherEvent::CandidateGone(gone) => {
+                let is_gone = |known: &LocalCandidate| {
+                    (known.address, known.base) == (gone.address, gone.base)
+                };
+                self.found.retain(|(local, _)| !is_gone(local));
+                let _ = self.agent.remove_local_candidate(gone.address, now); // closed, at the end
+            }
             GatherEvent::Resolve { query, host } => self.io.resolve(query, host),
             GatherEvent::OpenStream(open) => self.io.connect(open),
             GatherEvent::CloseStream(id) => self.io.close(id),
@@ -350,6 +354,7 @@ impl Endpoint {
         let rows: Vec<_> = rows.into_iter().map(row).collect();
         let heads = ["kind", "address", "related", "server", "time", "priority"];
         table::print("Candidates", &heads, &rows);
+        self.print_servers();
         for (id, uri) in &self.servers {
             if self.gatherer.is_pending(*id) {
                 println!("\n{uri} has not answered in {} s.", longest.as_secs_f64());
@@ -363,6 +368,30 @@ impl Endpoint {
         for complaint in &self.complaints {
             println!("  {}", sentence(complaint));
         }
+    }
+
+    fn print_servers(&self) {
+        let row = |stats: ServerStats| {
+            let uri = self.gatherer.server(stats.server);
+            let state = match stats.state {
+                ServerState::Waiting => "not asked yet",
+                ServerState::Asking => "no answer yet",
+                ServerState::Working => "works",
+                ServerState::Failed => "failed",
+                _ => "?",
+            };
+            vec![
+                uri.map_or("-".into(), ServerUri::to_string),
+                stats.address.to_string(),
+                stats.base.to_string(),
+                stats.mapped.map_or("-".into(), |mapped| mapped.to_string()),
+                table::rtt(stats.rtt),
+                state.into(),
+            ]
+        };
+        let rows: Vec<_> = self.gatherer.server_stats().into_iter().map(row).collect();
+        let heads = ["server", "address", "asked from", "sees", "time", "state"];
+        table::print("Servers", &heads, &rows);
     }
 
     /// Gives back what the servers hold for us.

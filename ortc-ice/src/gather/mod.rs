@@ -10,6 +10,7 @@ mod reflexive;
 mod relayed;
 mod round;
 mod server;
+mod stats;
 mod streams;
 mod task;
 
@@ -29,6 +30,7 @@ use self::reflexive::Outgoing;
 use self::relayed::{Farewell, Relays};
 pub use self::server::ServerCredentials;
 use self::server::{Lookup, Server};
+pub use self::stats::{ServerState, ServerStats};
 use self::streams::Streams;
 use self::task::{TaskId, Tasks};
 use crate::candidate::{CandidateError, CandidateKind, TcpType, check_address};
@@ -47,6 +49,106 @@ const SERVERS_MAX: usize = 16;
 /// It is told which local addresses there are ([`add_base`](Self::add_base)) and which servers
 /// ([`add_server`](Self::add_server)); [`gather`](Self::gather) begins, and again looks for what
 /// changed. Candidates come out as events, and go to every agent that uses these bases.
+///
+/// It answers only for what it asked: answers are matched by transaction id and server address,
+/// relayed data by the path to its server. Everything else is [`Gathered::NotMine`], and costs a
+/// look-up, however many bases and servers there are.
+///
+/// # The loop
+///
+/// With an [`Agent`](crate::Agent) on the same sockets. The server is played by the last lines.
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use ortc_ice::stun::{Class, Message, MessageBuilder, Method};
+/// use ortc_ice::{
+///     Agent, Config, Datagram, Ecn, GatherConfig, GatherEvent, Gathered, Gatherer, Path, ServerUri,
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # #[expect(clippy::disallowed_methods, reason = "an embedder has a clock")]
+/// let mut now = Instant::now();
+/// // Seeds come from the operating system's generator; these are for reading only.
+/// let mut agent = Agent::new(Config::default(), [1; 32], now);
+/// let mut gatherer = Gatherer::new(GatherConfig::default(), [2; 32], now);
+/// gatherer.add_base("10.0.0.1:5000".parse()?)?;
+/// gatherer.add_server(ServerUri::parse("stun:192.0.2.1")?, None)?;
+/// gatherer.gather(now)?;
+///
+/// let mut arrived: Vec<(Path, Vec<u8>)> = Vec::new();
+/// let mut buf = Vec::with_capacity(1500);
+/// while !gatherer.is_complete() {
+///     // What came in is the gatherer's, or the agent's, or came through a relay for the agent.
+///     for (path, mut octets) in arrived.drain(..) {
+///         let ecn = Ecn::NotEct;
+///         let datagram = Datagram { path, contents: &mut octets, ecn };
+///         let (path, range) = match gatherer.handle_datagram(datagram, now) {
+///             Gathered::Consumed => continue,
+///             Gathered::NotMine => (path, 0..octets.len()),
+///             Gathered::Relayed { path, range } => (path, range),
+///         };
+///         let datagram = Datagram { path, contents: &mut octets[range], ecn };
+///         let _ = agent.handle_datagram(datagram, now);
+///     }
+///     while let Some(event) = gatherer.poll_event() {
+///         match event {
+///             GatherEvent::Candidate(found) => {
+///                 let candidate = agent.add_local_candidate(found.candidate()?, now)?;
+///                 println!("for the peer: {candidate:?}");
+///             }
+///             GatherEvent::CandidateGone(gone) => agent.remove_local_candidate(gone.address, now)?,
+///             GatherEvent::Resolve { query, host } => {
+///                 println!("who is {host}?");
+///                 gatherer.resolve_failed(query, now);
+///             }
+///             GatherEvent::OpenStream(open) => gatherer.stream_failed(open.local, open.remote, now),
+///             other => println!("{other:?}"),
+///         }
+///     }
+///     // What the agent sends from a relayed address is wrapped for the relay's server.
+///     while let Some(transmit) = agent.poll_transmit(&mut buf, now) {
+///         let _send = if gatherer.is_relayed(&transmit.path.local) {
+///             gatherer.encapsulate(transmit, &mut buf, 0).ok()
+///         } else {
+///             Some(transmit)
+///         };
+///         buf.clear();
+///     }
+///     while let Some(transmit) = gatherer.poll_transmit(&mut buf, now) {
+///         // Here a socket would send `buf`; instead the server answers.
+///         let request = Message::parse(&buf)?.transaction_id();
+///         let mut answer = Vec::new();
+///         MessageBuilder::new(&mut answer, Class::Success, Method::BINDING, request)
+///             .xor_mapped_address("203.0.113.9:61000".parse()?);
+///         arrived.push((transmit.path, answer));
+///         buf.clear();
+///     }
+///     // Sleep until the earlier deadline or a datagram, whichever comes first.
+///     let deadlines = [agent.poll_timeout(), gatherer.poll_timeout()];
+///     now = deadlines.iter().flatten().map(|due| due.at).min().unwrap_or(now);
+///     agent.handle_timeout(now);
+///     gatherer.handle_timeout(now);
+/// }
+/// assert_eq!(gatherer.candidates().count(), 2);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Streams
+///
+/// TURN over TCP and TLS, and `stuns`, run over byte streams of the embedder:
+/// [`GatherEvent::OpenStream`] asks for one, [`stream_opened`](Self::stream_opened) or
+/// [`stream_failed`](Self::stream_failed) is the answer. Octets go in by
+/// [`handle_stream`](Self::handle_stream), with [`poll_data`](Self::poll_data) after it, and come out
+/// by [`poll_transmit`](Self::poll_transmit).
+///
+/// # Bounds
+///
+/// 64 bases, 16 servers, four addresses of each family for one name, one question for one name at a
+/// time. An answer of a server is a few dozen octets, of which none are kept but the address. A lost
+/// allocation is made anew after a second, and later when it does not last: after 2 s, 4 s and so on
+/// to 64 s.
 #[derive(Debug)]
 pub struct Gatherer {
     config: GatherConfig,
@@ -422,7 +524,7 @@ impl Gatherer {
             && let Some(task) = self.waiting.pop_front()
         {
             if self.begin(task) {
-                self.next_slot = self.now + self.config.ta;
+                self.next_slot = self.after(self.config.ta).unwrap_or(self.now);
             }
         }
         self.complete();

@@ -176,6 +176,7 @@ impl Gatherer {
     /// The server sees the base at this address, as before or not.
     fn bound(&mut self, id: TaskId, mapped: SocketAddr, rtt: Option<Duration>) {
         let old = self.tasks.set(id, State::Bound(mapped));
+        self.tasks.measure(id, rtt);
         let Some(task) = self.tasks.get(id) else {
             return;
         };
@@ -199,7 +200,10 @@ impl Gatherer {
     }
 
     pub(super) fn schedule_keepalive(&mut self, id: TaskId) {
+        // A NAT keeps a connection for hours (RFC 5382 §5), and its relay with it.
+        let stream = |path: Path| path.transport != Transport::Udp;
         let period = self.config.keepalive;
+        let period = period.filter(|_| !self.relay_of(id).is_some_and(stream));
         let at = period.and_then(|period| self.after(period));
         self.deadlines.set(Key::Task(id), at);
     }

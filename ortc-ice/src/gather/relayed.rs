@@ -15,7 +15,9 @@ use super::{
 use crate::path::{Path, Timer, Transmit, Transport};
 use crate::stream::Security;
 use crate::stun::LongTermCredentials;
-use crate::turn::{Client, Config, DropReason, Event, Failure, PeerError, Received, SendError};
+use crate::turn::{
+    Client, Config, Counters, DropReason, Event, Failure, PeerError, Received, SendError,
+};
 
 /// An allocation that was lost is made anew after this long, doubling ...
 const RETRY: Duration = Duration::from_secs(1);
@@ -190,6 +192,16 @@ impl Gatherer {
         server
             .and_then(|server| self.servers.get(&server))
             .is_some_and(super::Server::is_turn)
+    }
+
+    pub(super) fn counters_of(&self, relayed: &SocketAddr) -> Option<&Counters> {
+        let task = self.relays.by_address.get(relayed)?;
+        Some(self.relays.by_task.get(task)?.client.counters())
+    }
+
+    /// Our address as the server of a task's allocation sees it.
+    pub(super) fn mapped_of(&self, task: TaskId) -> Option<SocketAddr> {
+        self.relays.by_task.get(&task)?.client.mapped()
     }
 
     /// The path of a task's allocation.
@@ -373,6 +385,10 @@ impl Gatherer {
             | Event::Permitted { .. }
             | Event::ChannelBound { .. }
             | Event::ChannelRefused { .. }
+            | Event::Connection { .. }
+            | Event::ConnectFailed { .. }
+            | Event::ConnectionBound { .. }
+            | Event::ConnectionFailed { .. }
             | Event::Closed => {}
         }
     }
@@ -387,7 +403,6 @@ impl Gatherer {
         };
         let first = relay.allocated.is_empty();
         relay.allocated.push(relayed);
-        // Authentication takes two round trips, which measures nothing of use.
         let candidate = LocalCandidate {
             kind: CandidateKind::Relayed,
             address: relayed,
@@ -410,6 +425,7 @@ impl Gatherer {
             relay.reflexive = Some(mapped);
             self.report(reflexive, Source::Task(id));
         }
+        self.tasks.measure(id, candidate.rtt);
         self.relays.by_address.insert(relayed, id);
         self.report(candidate, Source::Task(id));
         self.drop_siblings(id);
@@ -460,7 +476,8 @@ impl Gatherer {
     fn lost(&mut self, id: TaskId, failure: Failure) {
         tracing::debug!(%failure, "allocation lost");
         let relay = self.relays.by_task.get(&id);
-        let lasted = relay.is_some_and(|relay| self.now > relay.began + STABLE);
+        let lasted =
+            relay.is_some_and(|relay| self.now.saturating_duration_since(relay.began) > STABLE);
         self.end_relay(id, Farewell::None);
         let Some(task) = self.tasks.get_mut(id) else {
             return;

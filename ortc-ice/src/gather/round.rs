@@ -187,6 +187,7 @@ impl Gatherer {
                     remote: in_zone(*remote, zone(base)),
                     state,
                     losses: 0,
+                    rtt: None,
                 });
                 if first {
                     self.waiting.push_back(task);

@@ -1,6 +1,7 @@
 //! What is asked of one address of a server from one base, and how far that has come.
 
 use core::net::{Ipv4Addr, SocketAddr};
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -24,6 +25,8 @@ pub(super) struct Task {
     pub(super) state: State,
     /// How often in a row an allocation was lost soon.
     pub(super) losses: u32,
+    /// How long the server took to answer.
+    pub(super) rtt: Option<Duration>,
 }
 
 /// How far a task has come.
@@ -145,6 +148,15 @@ impl Tasks {
     /// The request of a task, to count its repetitions.
     pub(super) fn request_mut(&mut self, id: TaskId) -> Option<&mut Request> {
         self.by_id.get_mut(&id)?.state.request_mut()
+    }
+
+    /// Keeps the latest round trip.
+    pub(super) fn measure(&mut self, id: TaskId, rtt: Option<Duration>) {
+        if let Some(task) = self.by_id.get_mut(&id)
+            && rtt.is_some()
+        {
+            task.rtt = rtt;
+        }
     }
 
     /// A task whose state stays.

@@ -207,10 +207,7 @@ impl Session {
         if let Some(code @ (401 | 438)) = code {
             return self.take(response, code, signed);
         }
-        let nonce = response.find(AttributeType::NONCE).unwrap_or_default();
-        let lists =
-            SecurityFeatures::from_nonce(nonce).is_some_and(SecurityFeatures::password_algorithms);
-        if lists && response.find(AttributeType::PASSWORD_ALGORITHMS).is_none() {
+        if self.is_bid_down(response) {
             return Verdict::Ignore;
         }
         let bare = !response.has_integrity() && !response.has_integrity_sha256();
@@ -223,6 +220,21 @@ impl Session {
             Some(_) | None if bare && code == Some(300) => Verdict::Unsigned,
             Some(_) | None => Verdict::Violated,
         }
+    }
+
+    /// A nonce that announces password algorithms, and no list of them (RFC 8489 §9.2.5).
+    ///
+    /// DEVIATION(RFC 8489 §9.2.5): when a list was agreed on, and what came carries the SHA-256
+    /// integrity of the agreed key, nobody can have taken anything out of it. There are servers
+    /// that repeat the nonce alone in their successes.
+    fn is_bid_down(&self, response: &Message<'_>) -> bool {
+        let nonce = response.find(AttributeType::NONCE).unwrap_or_default();
+        let announced =
+            SecurityFeatures::from_nonce(nonce).is_some_and(SecurityFeatures::password_algorithms);
+        let agreed = self.challenge.as_ref().filter(|it| it.algorithms.is_some());
+        announced
+            && response.find(AttributeType::PASSWORD_ALGORITHMS).is_none()
+            && !agreed.is_some_and(|challenge| challenge.verifies(response))
     }
 
     /// 401 or 438.

@@ -31,6 +31,8 @@ pub struct Config {
     pub(super) permissions_max: usize,
     pub(super) channels_max: usize,
     pub(super) inbound_max: usize,
+    pub(super) tcp: bool,
+    pub(super) connections_max: usize,
 }
 
 impl Config {
@@ -48,6 +50,8 @@ impl Config {
             permissions_max: 256,
             channels_max: 256,
             inbound_max: 512 * 1024,
+            tcp: false,
+            connections_max: 16,
         }
     }
 
@@ -108,6 +112,22 @@ impl Config {
     #[must_use]
     pub const fn channels_max(mut self, most: usize) -> Self {
         self.channels_max = most;
+        self
+    }
+
+    /// Whether to ask for an allocation of TCP connections (RFC 6062) in place of one for datagrams;
+    /// not by default. It needs a path over a stream, and has no IPv6 (RFC 6062 §4.1).
+    #[must_use]
+    pub const fn tcp_allocation(mut self, ask: bool) -> Self {
+        self.tcp = ask;
+        self
+    }
+
+    /// How many TCP connections with peers there may be at a time (RFC 6062), those that are being
+    /// made included; 16 by default.
+    #[must_use]
+    pub const fn connections_max(mut self, most: usize) -> Self {
+        self.connections_max = most;
         self
     }
 

@@ -4,6 +4,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use thiserror::Error;
 
+use super::ConnectionId;
 use crate::stun::Refusal;
 
 /// The family of an address.
@@ -79,7 +80,10 @@ pub enum Event {
         /// of the relayed one.
         mapped: SocketAddr,
     },
-    /// Of the two families asked for this one is not to be had (ADDRESS-ERROR-CODE).
+    /// Of the two families asked for this one did not come with the other (ADDRESS-ERROR-CODE, RFC
+    /// 8656 §7.2). Servers that do not know ADDITIONAL-ADDRESS-FAMILY are among those with 440: a
+    /// second client, from another address of ours, may get it by
+    /// [`Families::V6`](super::Families::V6).
     FamilyRefused {
         /// The family.
         family: Family,
@@ -124,6 +128,36 @@ pub enum Event {
     ChannelRefused {
         /// The peer.
         peer: SocketAddr,
+        /// Why.
+        failure: Failure,
+    },
+    /// The relay has a TCP connection with this peer (RFC 6062), made by either side: open a stream
+    /// to the server, over the same transport as ours, and call
+    /// [`Client::bind_connection`](super::Client::bind_connection) within 30 s.
+    Connection {
+        /// The connection.
+        connection: ConnectionId,
+        /// The peer.
+        peer: SocketAddr,
+    },
+    /// The server could not connect to this peer.
+    ConnectFailed {
+        /// The peer.
+        peer: SocketAddr,
+        /// Why: 446 when it has such a connection, 447 when the peer was not reached.
+        failure: Failure,
+    },
+    /// The connection's stream carries what the peer sends, and to the peer what is written to it.
+    ConnectionBound {
+        /// The connection.
+        connection: ConnectionId,
+        /// The peer.
+        peer: SocketAddr,
+    },
+    /// The server did not bind the connection; its stream is of no use.
+    ConnectionFailed {
+        /// The connection.
+        connection: ConnectionId,
         /// Why.
         failure: Failure,
     },

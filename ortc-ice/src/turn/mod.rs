@@ -37,6 +37,7 @@
 mod channel;
 mod client;
 mod config;
+mod connection;
 mod encapsulate;
 mod event;
 mod framing;
@@ -48,6 +49,7 @@ mod transaction;
 
 pub use self::client::{Client, MoveError, PeerError, Received, SendError};
 pub use self::config::{Config, Families};
+pub use self::connection::ConnectionId;
 pub use self::event::{Event, Failure, Family};
 pub use self::framing::{Framer, NotFramed};
 pub use self::policy::PeerPolicy;

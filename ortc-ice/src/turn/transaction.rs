@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use super::ConnectionId;
 use super::channel::Number;
 use crate::path::Transport;
 use crate::stun::{Method, Signed, TransactionId};
@@ -30,15 +31,34 @@ pub(super) enum Kind {
     Move,
     Permissions(Vec<IpAddr>),
     Channel(Number, SocketAddr),
+    /// Connect (RFC 6062 §4.3).
+    Connect(SocketAddr),
+    /// `ConnectionBind` (RFC 6062 §4.4).
+    Bind(ConnectionId),
 }
 
 impl Kind {
+    /// The connection whose stream it belongs to; none for the client's own path.
+    pub(super) const fn connection(&self) -> Option<ConnectionId> {
+        match self {
+            Self::Bind(connection) => Some(*connection),
+            Self::Allocate
+            | Self::Refresh
+            | Self::Move
+            | Self::Permissions(_)
+            | Self::Channel(..)
+            | Self::Connect(_) => None,
+        }
+    }
+
     pub(super) const fn method(&self) -> Method {
         match self {
             Self::Allocate => Method::ALLOCATE,
             Self::Refresh | Self::Move => Method::REFRESH,
             Self::Permissions(_) => Method::CREATE_PERMISSION,
             Self::Channel(..) => Method::CHANNEL_BIND,
+            Self::Connect(_) => Method::CONNECT,
+            Self::Bind(_) => Method::CONNECTION_BIND,
         }
     }
 }
@@ -122,7 +142,7 @@ impl Transactions {
         id: TransactionId,
         transport: Transport,
         now: Instant,
-    ) -> Option<&[u8]> {
+    ) -> Option<(&[u8], Option<ConnectionId>)> {
         let transaction = self.by_id.get_mut(&id)?;
         transaction.sent += 1;
         transaction.since.get_or_insert(now);
@@ -136,7 +156,7 @@ impl Transactions {
             self.due.remove(&(before, id));
         }
         self.due.insert((at, id));
-        Some(&transaction.octets)
+        Some((&transaction.octets, transaction.kind.connection()))
     }
 
     /// Takes one request that is due.

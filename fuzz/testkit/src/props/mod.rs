@@ -14,3 +14,4 @@ pub mod rtp;
 pub mod socket;
 pub mod srtp;
 pub mod stun;
+pub mod turn;

@@ -13,7 +13,7 @@ use crate::stun::{
     AttributeType, Class, Message, TransactionId, Verdict, parse_plain_address, parse_xor_address,
 };
 use crate::turn::transaction::{CHALLENGES_MAX, Kind, Transaction};
-use crate::turn::{DropReason, Event, Failure, Families, Family};
+use crate::turn::{ConnectionId, DropReason, Event, Failure, Families, Family};
 
 /// The lifetime of an allocation when the server does not say (RFC 8656 §3.2).
 const LIFETIME: u32 = 600;
@@ -22,7 +22,11 @@ const TICKET_MAX: usize = 1024;
 
 impl Client {
     /// A response: it counts if it answers a request of ours and the server made it.
-    pub(super) fn answered(&mut self, message: &Message<'_>) -> Result<Received, DropReason> {
+    pub(super) fn answered(
+        &mut self,
+        message: &Message<'_>,
+        via: Option<ConnectionId>,
+    ) -> Result<Received, DropReason> {
         if message.has_fingerprint() && !message.verify_fingerprint() {
             return Err(DropReason::BadFingerprint);
         }
@@ -30,7 +34,7 @@ impl Client {
         let Some(transaction) = self.transactions.get_mut(id) else {
             return Err(DropReason::UnknownTransaction);
         };
-        if transaction.kind.method() != message.method() {
+        if transaction.kind.method() != message.method() || transaction.kind.connection() != via {
             return Err(DropReason::UnknownTransaction);
         }
         let verdict = self.session.judge(message, transaction.signed);
@@ -104,6 +108,8 @@ impl Client {
                     self.events.push_back(Event::ChannelBound { peer });
                 }
             }
+            Kind::Connect(peer) => self.connected(peer, message),
+            Kind::Bind(connection) => self.connection_bound(connection),
         }
     }
 
@@ -113,7 +119,7 @@ impl Client {
             match kind {
                 Kind::Permissions(peers) => self.permissions.again(peers),
                 Kind::Channel(number, _) if !self.channels.is_kept(number) => {}
-                Kind::Channel(..) => self.start(kind, 0),
+                Kind::Channel(..) | Kind::Connect(_) | Kind::Bind(_) => self.start(kind, 0),
                 // The one with the ticket was as good.
                 Kind::Allocate | Kind::Refresh | Kind::Move => {}
             }
@@ -161,10 +167,14 @@ impl Client {
             tracing::debug!(?relayed, "allocated");
             self.events.push_back(Event::Allocated { relayed, mapped });
         }
-        if let Some((family, code)) = message
-            .find(AttributeType::ADDRESS_ERROR_CODE)
-            .and_then(address_error)
+        if self.config.families == Families::Both
+            && let Some(missing) = missing(relayed)
         {
+            // Without a word the server does not know what it was asked for.
+            let told = message
+                .find(AttributeType::ADDRESS_ERROR_CODE)
+                .and_then(address_error);
+            let (family, code) = told.unwrap_or((missing, 440));
             self.events.push_back(Event::FamilyRefused { family, code });
         }
     }
@@ -213,7 +223,9 @@ impl Client {
                 }
             }
             // The allocation is gone (RFC 8656 §5).
-            (_, 437) => self.lose(Failure::Mismatch),
+            (Kind::Refresh | Kind::Move | Kind::Permissions(_) | Kind::Channel(..), 437) => {
+                self.lose(Failure::Mismatch)
+            }
             _ => self.fail(kind, Failure::Code(code)),
         }
     }
@@ -254,6 +266,8 @@ impl Client {
         match kind {
             Kind::Allocate | Kind::Refresh | Kind::Move => self.lose(failure),
             Kind::Permissions(peers) => self.permissions_failed(peers, failure),
+            Kind::Connect(peer) => self.connect_failed(peer, failure),
+            Kind::Bind(connection) => self.connection_failed(connection, failure),
             Kind::Channel(number, peer) => {
                 let kept = self.channels.is_kept(number);
                 self.channels.retire(number);
@@ -302,6 +316,14 @@ fn ticket_of(message: &Message<'_>) -> Option<Ticket> {
     let ticket = message.find(AttributeType::MOBILITY_TICKET)?;
     (!ticket.is_empty() && ticket.len() <= TICKET_MAX)
         .then(|| Ticket(zeroize::Zeroizing::new(ticket.to_vec())))
+}
+
+const fn missing(relayed: [Option<SocketAddr>; 2]) -> Option<Family> {
+    match relayed {
+        [None, _] => Some(Family::V4),
+        [_, None] => Some(Family::V6),
+        [Some(_), Some(_)] => None,
+    }
 }
 
 /// ADDRESS-ERROR-CODE (RFC 8656 §18.12).

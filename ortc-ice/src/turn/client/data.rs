@@ -31,7 +31,8 @@ pub enum Received {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// There is no allocation, not yet or no longer, or the stream to the server is gone.
+    /// There is no allocation, not yet or no longer, it is for TCP connections, or it
+    /// is being moved to another path.
     #[error("no allocation")]
     NotAllocated,
     /// No permission was asked for the peer's address, or the server refused it.
@@ -66,7 +67,8 @@ impl Client {
         let State::Allocated(allocation) = &self.state else {
             return Err(SendError::NotAllocated);
         };
-        if matches!(allocation.link, Link::Down(_)) {
+        // While the server does not know our path it takes no data (RFC 8016 §3.2.2).
+        if !matches!(allocation.link, Link::Up) || self.config.tcp {
             return Err(SendError::NotAllocated);
         }
         let mut relayed = allocation.relayed.iter().flatten();
@@ -115,8 +117,9 @@ impl Client {
         }
         let message = Message::parse(contents).map_err(|_| DropReason::Malformed)?;
         match (message.class(), message.method()) {
-            (Class::Success | Class::Error, _) => self.answered(&message),
+            (Class::Success | Class::Error, _) => self.answered(&message, None),
             (Class::Indication, Method::DATA) => self.data_indication(&message),
+            (Class::Indication, Method::CONNECTION_ATTEMPT) => self.connection_attempt(&message),
             (Class::Request | Class::Indication, _) => Err(DropReason::Method),
         }
     }

@@ -1,6 +1,7 @@
 //! The public type: it composes transactions, authentication, permissions and channels.
 
 mod answers;
+mod connections;
 mod data;
 mod probe;
 mod requests;
@@ -13,6 +14,7 @@ use std::time::Instant;
 use thiserror::Error;
 
 use super::channel::{Bind, CHANNELS, Channels};
+use super::connection::Connections;
 use super::inbound::Inbound;
 use super::permission::{Known, Permissions};
 use super::transaction::{Due, Kind, Transactions};
@@ -73,6 +75,7 @@ pub struct Client {
     goodbye: Option<Vec<u8>>,
     permissions: Permissions,
     channels: Channels,
+    connections: Connections,
     framer: Framer,
     inbound: Inbound,
     events: VecDeque<Event>,
@@ -162,6 +165,7 @@ impl Client {
             goodbye: None,
             permissions: Permissions::default(),
             channels: Channels::default(),
+            connections: Connections::default(),
             framer: Framer::new(),
             inbound: Inbound::default(),
             events: VecDeque::new(),
@@ -435,12 +439,14 @@ impl Client {
             self.start(Kind::Permissions(batch), 0);
         }
         while let Some(id) = self.outbox.pop_front() {
-            let octets = self.transactions.send(id, self.path.transport, self.now);
-            if let Some(octets) = octets {
+            let sent = self.transactions.send(id, self.path.transport, self.now);
+            if let Some((octets, connection)) = sent {
                 buf.extend_from_slice(octets);
                 let len = octets.len();
+                let transmit = self.transmit(len, None);
                 self.counters.requests_sent += 1;
-                return Some(self.transmit(len, None));
+                let path = self.path_of(connection);
+                return Some(Transmit { path, ..transmit });
             }
         }
         None
@@ -517,14 +523,12 @@ impl Client {
     }
 
     fn end(&mut self, last: Event) {
-        let answers = match last {
-            Event::Lost(failure) | Event::Failed(failure) => !matches!(
-                failure,
-                Failure::Mismatch | Failure::NotFramed | Failure::StreamClosed | Failure::TimedOut
-            ),
-            _ => true,
-        };
-        if answers && self.may_exist() {
+        // Otherwise there is nothing to give back, or nobody who would take it.
+        let held = matches!(
+            last,
+            Event::Closed | Event::Failed(Failure::Family) | Event::Lost(Failure::Code(_))
+        );
+        if held && self.may_exist() {
             self.goodbye = self.goodbye();
         }
         self.state = State::Closed;
@@ -532,6 +536,7 @@ impl Client {
         self.outbox.clear();
         self.permissions.clear();
         self.channels.clear();
+        self.connections = Connections::default();
         self.session.reset();
         self.events.push_back(last);
     }

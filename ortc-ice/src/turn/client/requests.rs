@@ -7,6 +7,8 @@ use crate::stun::{AttributeType, Class, MessageBuilder, Method, Signed, TooLong,
 use crate::turn::transaction::{Kind, Transaction};
 use crate::turn::{Failure, Families};
 
+/// TCP in REQUESTED-TRANSPORT (RFC 6062 §4.1).
+const TCP: [u8; 4] = [6, 0, 0, 0];
 /// UDP in REQUESTED-TRANSPORT (RFC 8656 §18.8): the protocol number in the first octet.
 const UDP: [u8; 4] = [17, 0, 0, 0];
 /// The families of REQUESTED-ADDRESS-FAMILY (RFC 8656 §18.6).
@@ -55,6 +57,13 @@ impl Client {
                 request.attribute(AttributeType::CHANNEL_NUMBER, &[high, low, 0, 0])?;
                 request.xor_address(AttributeType::XOR_PEER_ADDRESS, *peer);
             }
+            Kind::Connect(peer) => {
+                request.xor_address(AttributeType::XOR_PEER_ADDRESS, *peer);
+            }
+            Kind::Bind(connection) => {
+                let id = connection.0.to_be_bytes();
+                request.attribute(AttributeType::CONNECTION_ID, &id)?;
+            }
         }
         let signed = self.finish(&mut request)?;
         Ok((octets, signed))
@@ -62,7 +71,8 @@ impl Client {
 
     /// RFC 8656 §7.1.
     fn allocate(&self, request: &mut MessageBuilder<'_>) -> Result<(), TooLong> {
-        request.attribute(AttributeType::REQUESTED_TRANSPORT, &UDP)?;
+        let transport = if self.config.tcp { &TCP } else { &UDP };
+        request.attribute(AttributeType::REQUESTED_TRANSPORT, transport)?;
         self.lifetime(request)?;
         match self.config.families {
             Families::V4 => {}
@@ -73,7 +83,7 @@ impl Client {
                 request.attribute(AttributeType::ADDITIONAL_ADDRESS_FAMILY, &V6)?;
             }
         }
-        if self.asks.dont_fragment {
+        if self.asks.dont_fragment && !self.config.tcp {
             request.attribute(AttributeType::DONT_FRAGMENT, &[])?;
         }
         if self.asks.mobility {

@@ -1,0 +1,56 @@
+//! Relayed data allocates nothing at steady state, either way.
+
+use core::net::SocketAddr;
+
+use allocation_counter::measure;
+use ortc_ice::turn::Received;
+use ortc_testkit::servers::scripted::{self, Scripted};
+
+#[test]
+fn wrapping_and_unwrapping_data_allocates_nothing() {
+    let peer: SocketAddr = "192.0.2.77:7777".parse().unwrap();
+    for (path, channel) in [
+        (scripted::udp(), false),
+        (scripted::udp(), true),
+        (scripted::stream(), false),
+        (scripted::stream(), true),
+    ] {
+        let mut server = Scripted::allocated(scripted::config(), path);
+        server.client.permit(peer.ip(), server.now).unwrap();
+        if channel {
+            server.client.bind_channel(peer, server.now).unwrap();
+        }
+        server.serve();
+        server.events();
+        let payload = [7; 1100];
+        let incoming = if channel {
+            scripted::channel_data(0x4000, &payload)
+        } else {
+            scripted::data_indication(peer, &payload)
+        };
+        let mut buf = Vec::with_capacity(20_000);
+        let now = server.now;
+        let client = &mut server.client;
+        let mut run = |count: usize| {
+            for _ in 0..count {
+                buf.clear();
+                buf.extend_from_slice(&[1; 4 * 1100 + 100]);
+                let sent = client.encapsulate(peer, &mut buf, 0, Some(1100)).unwrap();
+                assert_eq!(sent.len, buf.len());
+                if path == scripted::udp() {
+                    let got = client.handle_datagram(&incoming, now);
+                    assert!(matches!(got, Ok(Received::Data { .. })));
+                } else {
+                    let (head, tail) = incoming.split_at(700);
+                    client.handle_stream(head, now);
+                    client.handle_stream(tail, now);
+                    let (from, got) = client.poll_data().unwrap();
+                    assert_eq!((from, got), (peer, &payload[..]));
+                }
+            }
+        };
+        run(10);
+        let info = measure(|| run(1_000));
+        assert_eq!(info.count_total, 0, "{path:?} {channel}");
+    }
+}
