@@ -1,6 +1,6 @@
 //! The order in which pairs get their first check: by priority, but every kind of path early.
 //!
-//! Pairs run in lanes by address family, by whether a relay is on the way, and by whether it is a
+//! Pairs run in lanes by address family, by how many relays are on the way, and by whether it is a
 //! stream. By priority alone a family that is broken, or a network that lets only the relay through,
 //! would be found out after all the host pairs (RFC 8421 §4 asks to interleave).
 
@@ -11,7 +11,7 @@ use crate::candidate::{Candidate, CandidateKind};
 use crate::pair::PairId;
 
 /// How many lanes there are.
-const LANES: usize = 8;
+const LANES: usize = 16;
 
 /// Once every lane has had a turn, one slot in this many goes to the lane that waits longest.
 const TURN: u32 = 4;
@@ -24,10 +24,9 @@ impl Lane {
     /// That of a pair of these, ours first.
     pub(crate) fn of(ours: &Candidate, theirs: &Candidate) -> Self {
         let is_ipv4 = ours.base().is_ipv4();
-        let is_relayed = [ours, theirs]
-            .map(Candidate::kind)
-            .contains(&CandidateKind::Relayed);
-        Self(u8::from(is_ipv4) | u8::from(is_relayed) << 1 | u8::from(ours.is_tcp()) << 2)
+        let relayed = |end: &Candidate| u8::from(end.kind() == CandidateKind::Relayed);
+        let relays = relayed(ours) + relayed(theirs);
+        Self(u8::from(is_ipv4) | relays << 1 | u8::from(ours.is_tcp()) << 3)
     }
 }
 
@@ -35,28 +34,33 @@ type Key = (Reverse<u64>, PairId);
 
 /// Pairs in one state, best first in each lane.
 #[derive(Debug, Default)]
-pub(crate) struct Lanes([BTreeSet<Key>; LANES]);
+pub(crate) struct Lanes {
+    lanes: [BTreeSet<Key>; LANES],
+    /// How many there are in all: asked for with every datagram.
+    len: usize,
+}
 
 impl Lanes {
     pub(crate) fn insert(&mut self, lane: Lane, key: Key) {
-        if let Some(lane) = self.0.get_mut(usize::from(lane.0)) {
-            lane.insert(key);
-        }
+        let lane = self.lanes.get_mut(usize::from(lane.0));
+        let is_new = lane.is_some_and(|lane| lane.insert(key));
+        self.len += usize::from(is_new);
     }
 
     pub(crate) fn remove(&mut self, lane: Lane, key: &Key) {
-        if let Some(lane) = self.0.get_mut(usize::from(lane.0)) {
-            lane.remove(key);
-        }
+        let lane = self.lanes.get_mut(usize::from(lane.0));
+        let was_there = lane.is_some_and(|lane| lane.remove(key));
+        self.len -= usize::from(was_there);
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.iter().all(BTreeSet::is_empty)
+    #[inline]
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     /// The best of each lane, with the lane.
     fn firsts(&self) -> impl Iterator<Item = (Key, usize)> {
-        let lanes = self.0.iter().enumerate();
+        let lanes = self.lanes.iter().enumerate();
         lanes.filter_map(|(lane, keys)| Some((*keys.first()?, lane)))
     }
 }

@@ -12,13 +12,6 @@ const CHECKS_MAX: usize = 64;
 /// Unknown attributes that one answer lists at most.
 pub(crate) const UNKNOWN_MAX: usize = 8;
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Outgoing {
-    /// The request with this id, described in the table of transactions.
-    Check(TransactionId),
-    Answer(Answer),
-}
-
 /// The answer to a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Answer {
@@ -37,61 +30,65 @@ pub(crate) enum AnswerKind {
     Unknown([AttributeType; UNKNOWN_MAX], u8),
 }
 
+/// Answers leave before checks: somebody waits for them.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    queue: VecDeque<Outgoing>,
-    answers: usize,
+    answers: VecDeque<Answer>,
+    /// Requests by their ids, described in the table of transactions.
+    checks: VecDeque<TransactionId>,
 }
 
 impl Default for Outbox {
     fn default() -> Self {
         Self {
-            queue: VecDeque::with_capacity(8),
-            answers: 0,
+            answers: VecDeque::with_capacity(4),
+            checks: VecDeque::with_capacity(4),
         }
     }
 }
 
 impl Outbox {
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.answers.is_empty() && self.checks.is_empty()
     }
 
-    pub(crate) const fn takes_answer(&self) -> bool {
-        self.answers < ANSWERS_MAX
+    pub(crate) fn takes_answer(&self) -> bool {
+        self.answers.len() < ANSWERS_MAX
     }
 
     pub(crate) fn takes_check(&self) -> bool {
-        self.queue.len() - self.answers < CHECKS_MAX
+        self.checks.len() < CHECKS_MAX
     }
 
-    #[inline]
+    /// Inline, so that an answer is built where it waits.
+    #[inline(always)]
     pub(crate) fn push_answer(&mut self, answer: Answer) {
-        self.answers += 1;
-        self.queue.push_back(Outgoing::Answer(answer));
+        self.answers.push_back(answer);
     }
 
     pub(crate) fn push_check(&mut self, id: TransactionId) {
-        self.queue.push_back(Outgoing::Check(id));
+        self.checks.push_back(id);
     }
 
+    /// The answer that leaves next, to be read where it stands; moving it would cost more.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<Outgoing> {
-        let next = self.queue.pop_front()?;
-        if matches!(next, Outgoing::Answer(_)) {
-            self.answers -= 1;
-        }
-        Some(next)
+    pub(crate) fn answer(&self) -> Option<&Answer> {
+        self.answers.front()
+    }
+
+    /// That answer has left.
+    #[inline]
+    pub(crate) fn answered(&mut self) {
+        self.answers.pop_front();
+    }
+
+    pub(crate) fn pop_check(&mut self) -> Option<TransactionId> {
+        self.checks.pop_front()
     }
 
     /// Forgets answers that cannot leave any more; checks are forgotten with their transactions.
     pub(crate) fn retain_answers(&mut self, keep: impl Fn(&Path) -> bool) {
-        self.queue.retain(|queued| match queued {
-            Outgoing::Check(_) => true,
-            Outgoing::Answer(answer) => keep(&answer.path),
-        });
-        let is_answer = |queued: &&Outgoing| matches!(queued, Outgoing::Answer(_));
-        self.answers = self.queue.iter().filter(is_answer).count();
+        self.answers.retain(|answer| keep(&answer.path));
     }
 
     pub(crate) fn clear(&mut self) {

@@ -469,3 +469,29 @@ fn the_other_family_and_the_relay_are_among_the_first_checks() {
     println!("position of the other family {family}, of the relay {relay}");
     assert!(family <= 1 && relay <= 3, "{family} {relay}");
 }
+
+#[test]
+fn a_path_through_both_relays_is_found_among_dead_hosts_of_both_families() {
+    let mut world = world();
+    for side in [0, 1] {
+        for index in 0..4 {
+            for dark in [host(side, index), host6(side, index)] {
+                world.dark.insert(dark);
+                world.add(side, Candidate::host(dark).unwrap());
+            }
+        }
+        let mapped = at("203.0.113.1:6000");
+        world.add(
+            side,
+            Candidate::relayed(relay(side, 0), mapped, server(1)).unwrap(),
+        );
+    }
+    world.connect();
+    assert!(world.run_until(SECOND, World::is_usable));
+    println!("through both relays, 40 dead pairs: {:?}", world.elapsed());
+    assert!(world.elapsed() <= Duration::from_millis(100));
+    assert_eq!(
+        world.data_paths()[0],
+        Some(Path::udp(relay(0, 0), relay(1, 0)))
+    );
+}

@@ -147,3 +147,32 @@ fn a_restart_brings_a_failed_session_back() {
     exchange(&mut net, b, a, address(2, 0));
     assert!(run_until_usable(&mut net, a, b, SECOND));
 }
+
+/// No restart, the same credentials: a network is added, and the one in use goes away later.
+#[test]
+fn a_new_network_takes_over_without_a_restart_and_without_a_gap() {
+    let (mut net, a, b) = connected();
+    run_with_data(&mut net, a, b, 60 * SECOND);
+    let credentials = net.node(a).agent.local_credentials().clone();
+    for (node, peer, side) in [(a, b, 1), (b, a, 2)] {
+        net.attach(node, address(side, 1));
+        signal_candidates(&mut net, node, peer, &[address(side, 1)]);
+    }
+    run_with_data(&mut net, a, b, 20 * SECOND);
+    let old = [address(1, 0), address(2, 0)];
+    let paths = |net: &Net<Node>| [a, b].map(|node| net.node(node).agent.data_path().unwrap());
+    assert_eq!(paths(&net).map(|path| path.local), old, "it was first");
+    for other in [0, 1] {
+        net.block(address(1, 0), address(2, other));
+        net.block(address(1, other), address(2, 0));
+    }
+    run_with_data(&mut net, a, b, 20 * SECOND);
+    assert_eq!(
+        paths(&net).map(|path| path.local),
+        [address(1, 1), address(2, 1)]
+    );
+    assert_eq!(net.node(a).agent.local_credentials(), &credentials);
+    for node in [a, b] {
+        assert!(!net.node(node).saw(|event| *event == Event::ConsentExpired));
+    }
+}

@@ -98,11 +98,12 @@ fn with_loss(config: &Config) -> [Duration; 3] {
             let failed = net.node(node).saw(|event| *event == Event::Failed);
             assert!(!failed, "seed {seed}");
         }
-        time.unwrap_or_else(|| panic!("seed {seed} never connects"))
+        assert!(time.is_some(), "seed {seed} never connects");
+        time.unwrap_or_default()
     };
     let mut times: Vec<_> = (0..1000).map(run).collect();
     times.sort_unstable();
-    [times[499], times[949], times[999]]
+    [499, 949, 999].map(|place| times.get(place).copied().unwrap_or_default())
 }
 
 /// Datagrams to a peer that never answers, in the first second, in the first five, and in the
@@ -180,11 +181,37 @@ fn an_unanswered_pair_is_asked_as_often_as_the_documentation_says() {
         "one unanswered pair: datagrams in the first 1, 5, 30 s",
         one,
     );
+    assert_eq!(one, [[9, 14, 26], [2, 4, 6]]);
     let many = profiles().map(|config| unanswered(&config, 36));
-    row(
-        "36 unanswered pairs: datagrams in the first 1, 5, 30 s",
-        many,
-    );
+    row("36 unanswered pairs: the same", many);
+    assert_eq!(many, [[200, 468, 936], [20, 72, 180]]);
+}
+
+/// Nobody answers on the better pair: it takes its slots, and nothing else.
+#[test]
+fn a_dead_candidate_delays_a_live_one_by_a_slot() {
+    let (mut net, a, b) = two_agents(7, [Config::default(), Config::default()], [1, 2]);
+    net.block(address(1, 0), address(2, 0));
+    connect(&mut net, a, b, [1, 2]);
+    let time = time_to_agree(&mut net, a, b).expect("one pair works");
+    assert!(time <= Duration::from_millis(85), "{time:?}");
+}
+
+/// Datagrams that cannot be sent are datagrams that are lost: a network that is down when the
+/// session begins fails nothing, and is found soon after it comes up.
+#[test]
+fn a_network_that_comes_up_late_is_found_within_two_seconds() {
+    for seconds in [1, 5, 20] {
+        let (net, a, b) = two_agents(7, [Config::default(), Config::default()], [1, 1]);
+        let mut net = net.link(Link::black_hole());
+        connect(&mut net, a, b, [1, 1]);
+        net.run_for(seconds * SECOND);
+        net.set_link(Link::perfect(DELAY));
+        let time = time_to_agree(&mut net, a, b).expect("it works now");
+        assert!(time <= 2 * SECOND + 3 * DELAY, "{time:?}");
+        let failed = |node| net.node(node).saw(|event| *event == Event::Failed);
+        assert!(!failed(a) && !failed(b));
+    }
 }
 
 /// Candidates of one address share a foundation, and such pairs wait for each other in RFC 8445

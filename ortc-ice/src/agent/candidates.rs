@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 use std::time::Instant;
 
+use super::selection::Order;
 use super::{Agent, AgentError};
 use crate::address::in_zone;
 use crate::candidate::{COMPONENT, Candidate, CandidateKind, TcpType};
@@ -232,7 +233,7 @@ impl Agent {
         };
         let priority = pair::priority(self.role, ours.priority(), theirs.priority());
         self.checklist.set_priority(id, priority);
-        self.reselect = true;
+        self.order = Order::Changed;
     }
 
     /// A peer-reflexive candidate has been signalled (RFC 8838 §11.4): it takes its real kind,

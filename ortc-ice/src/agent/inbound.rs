@@ -42,7 +42,8 @@ impl Agent {
     }
 
     fn handle_message(&mut self, path: Path, contents: &[u8]) -> Result<(), DropReason> {
-        let message = Message::parse(contents).map_err(|_| DropReason::Malformed)?;
+        let mut message = Message::unread(contents);
+        message.read().map_err(|_| DropReason::Malformed)?;
         if message.method() != Method::BINDING {
             return Err(DropReason::Method);
         }

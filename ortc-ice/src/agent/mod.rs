@@ -58,10 +58,6 @@ use crate::transaction::Transactions;
 /// [`poll_event`]: Self::poll_event
 /// [`poll_timeout`]: Self::poll_timeout
 #[derive(Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent marks, each of its own concern"
-)]
 pub struct Agent {
     config: Config,
     random: Random,
@@ -95,8 +91,7 @@ pub struct Agent {
     active: Option<Active>,
     /// The pair that was nominated before it was valid.
     early_nominee: Option<PairId>,
-    /// The order of the valid pairs may have changed.
-    reselect: bool,
+    order: selection::Order,
     /// The active pair of the generation before, in use until the new one has a valid pair.
     retained: Option<Active>,
     progress: Outlook,
@@ -190,7 +185,7 @@ impl Agent {
             nomination: nomination::Nomination::default(),
             active: None,
             early_nominee: None,
-            reselect: false,
+            order: selection::Order::Settled,
             retained: None,
             progress: Outlook::Trying,
             next_slot: now,

@@ -6,7 +6,7 @@ use super::Agent;
 use crate::attributes::Attributes;
 use crate::framing::frame;
 use crate::generation::Generation;
-use crate::outbox::{Answer, AnswerKind, Outgoing};
+use crate::outbox::{Answer, AnswerKind};
 use crate::path::{Ecn, Path, Transmit, Transport};
 use crate::role::Role;
 use crate::stun::{Class, ErrorCode, MessageBuilder, Method, TooLong, TransactionId};
@@ -19,10 +19,18 @@ impl Agent {
         self.now = self.now.max(now);
         loop {
             let start = buf.len();
-            let outgoing = self.outbox.pop()?;
-            let path = match outgoing {
-                Outgoing::Check(id) => self.encode_check(buf, id),
-                Outgoing::Answer(answer) => self.encode_answer(buf, &answer),
+            let path = if let Some(answer) = self.outbox.answer() {
+                let keys = of_number(&self.generation, &self.previous, answer.generation);
+                let attributes = (&mut self.attributes, self.config.max_check_len);
+                let written =
+                    keys.and_then(|keys| write_answer(buf, answer, keys, attributes).ok());
+                let path = written.map(|()| answer.path);
+                self.counters.responses_sent += u64::from(path.is_some());
+                self.outbox.answered();
+                path
+            } else {
+                let id = self.outbox.pop_check()?;
+                self.encode_check(buf, id)
             };
             let framed = |path: &Path| match path.transport {
                 Transport::Udp => true,
@@ -53,14 +61,6 @@ impl Agent {
         write_check(buf, id, &transaction, generation, attributes).ok()??;
         self.counters.requests_sent += 1;
         Some(transaction.path)
-    }
-
-    fn encode_answer(&mut self, buf: &mut Vec<u8>, answer: &Answer) -> Option<Path> {
-        let generation = of_number(&self.generation, &self.previous, answer.generation)?;
-        let attributes = (&mut self.attributes, self.config.max_check_len);
-        write_answer(buf, answer, generation, attributes).ok()?;
-        self.counters.responses_sent += 1;
-        Some(answer.path)
     }
 
     pub(super) fn generation(&self, number: u32) -> Option<&Generation> {

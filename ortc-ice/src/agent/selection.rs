@@ -28,6 +28,14 @@ pub(super) struct Active {
     pub(super) suspected: bool,
 }
 
+/// Whether the valid pairs compare with each other as when the pair for data was last chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Settled,
+    /// A priority or the role is another.
+    Changed,
+}
+
 /// Whether a pair works as far as is known, whether the peer wished it, its priority.
 type Rank = (bool, bool, u64);
 
@@ -43,7 +51,7 @@ impl Agent {
     pub(super) fn switch_role(&mut self) {
         self.role = self.role.opposite();
         self.forget_nomination();
-        self.reselect = true;
+        self.order = Order::Changed;
         self.early_nominee = None;
         self.push_event(Event::RoleChanged(self.role));
         self.reprioritize();
@@ -155,7 +163,7 @@ impl Agent {
 
     /// Chooses the pair for data again after something changed.
     pub(super) fn select(&mut self) {
-        self.reselect = false;
+        self.order = Order::Settled;
         if let Some(id) = self.choose(None) {
             self.activate(id);
         }
@@ -164,7 +172,7 @@ impl Agent {
     /// The same when nothing changed but that this pair has just been answered: only it can be
     /// better than the pair in use, so that an answer costs the same however many pairs there are.
     pub(super) fn select_for(&mut self, answered: PairId) {
-        if self.reselect {
+        if self.order == Order::Changed {
             return self.select();
         }
         if let Some(id) = self.choose(Some(answered)) {

@@ -165,8 +165,39 @@ impl<'a> Message<'a> {
     /// # Errors
     ///
     /// [`ParseError`] says what is wrong with it; nobody needs to be told.
-    #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        let mut message = Self::unread(bytes);
+        message.read()?;
+        Ok(message)
+    }
+
+    /// A view that nothing was read into: for [`read`](Self::read), which leaves it where it is.
+    /// Moving what has just been written in small parts costs as much as reading it.
+    #[inline]
+    pub(crate) const fn unread(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            class: Class::Request,
+            method: Method(0),
+            id: TransactionId([0; 12]),
+            integrity: None,
+            fingerprint: None,
+            unknown: false,
+            username: None,
+            priority: None,
+            controlling: None,
+            controlled: None,
+            use_candidate: false,
+            nomination: None,
+            mapped: None,
+            error: None,
+        }
+    }
+
+    /// What [`parse`](Self::parse) does, once.
+    #[inline]
+    pub(crate) fn read(&mut self) -> Result<(), ParseError> {
+        let bytes = self.bytes;
         let Some((&[t0, t1, l0, l1, c0, c1, c2, c3, id @ ..], body)) =
             bytes.split_first_chunk::<HEADER_LEN>()
         else {
@@ -190,28 +221,14 @@ impl<'a> Message<'a> {
         if length % 4 != 0 || length != body.len() {
             return Err(ParseError::Length);
         }
-        let mut message = Self {
-            bytes,
-            class: Class::from_bits(kind),
-            method: Method::from_bits(kind),
-            id: TransactionId(id),
-            integrity: None,
-            fingerprint: None,
-            unknown: false,
-            username: None,
-            priority: None,
-            controlling: None,
-            controlled: None,
-            use_candidate: false,
-            nomination: None,
-            mapped: None,
-            error: None,
-        };
+        self.class = Class::from_bits(kind);
+        self.method = Method::from_bits(kind);
+        self.id = TransactionId(id);
         let mut rest = body;
         while let Some((&[k0, k1, l0, l1], after)) =
             rest.split_first_chunk::<ATTRIBUTE_HEADER_LEN>()
         {
-            if message.fingerprint.is_some() {
+            if self.fingerprint.is_some() {
                 return Err(ParseError::AfterFingerprint);
             }
             let kind = AttributeType(u16::from_be_bytes([k0, k1]));
@@ -220,10 +237,10 @@ impl<'a> Message<'a> {
                 return Err(ParseError::AttributeOverrun);
             };
             let value = padded.get(..length).unwrap_or_default();
-            message.take(kind, value, bytes.len() - rest.len())?;
+            self.take(kind, value, bytes.len() - rest.len())?;
             rest = next;
         }
-        Ok(message)
+        Ok(())
     }
 
     #[inline]

@@ -5,14 +5,14 @@
     reason = "test code: a failed expectation is the report"
 )]
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use ortc_ice::{
-    Agent, AgentError, Candidate, Config, Datagram, Deframer, Event, OpenStream, Path, PathState,
-    SignalledCandidate, StreamId, TcpType, Transport,
+    Agent, AgentError, Candidate, CandidateKind, Config, Datagram, Deframer, Event, NameQuery,
+    NamedCandidate, OpenStream, Path, PathState, SignalledCandidate, StreamId, TcpType, Transport,
 };
 
 use crate::net::Net;
@@ -47,6 +47,7 @@ enum Transit {
     Connected(OpenStream, Option<(StreamId, SocketAddr)>),
     Octets(StreamId, Vec<u8>),
     Closed(StreamId),
+    Resolved(NameQuery, Option<IpAddr>),
 }
 
 /// Both sides and what is between them.
@@ -59,6 +60,8 @@ pub struct World {
     pub sides: [Side; 2],
     /// Addresses that nothing reaches, over UDP.
     pub dark: BTreeSet<SocketAddr>,
+    /// What `.local` names stand for.
+    pub names: BTreeMap<String, IpAddr>,
     /// Whether connections are refused.
     pub refusing: bool,
     transit: BTreeMap<(Instant, u64), (usize, Transit)>,
@@ -93,6 +96,7 @@ impl World {
             start: now,
             sides,
             dark: BTreeSet::new(),
+            names: BTreeMap::new(),
             refusing: false,
             transit: BTreeMap::new(),
             serial: 0,
@@ -262,6 +266,10 @@ impl World {
                 self.sides[side].streams.remove(stream);
                 self.send(1 - side, DELAY, Transit::Closed(*stream));
             }
+            Event::Resolve { query, name } => {
+                let address = self.names.get(name).copied();
+                self.send(side, DELAY, Transit::Resolved(*query, address));
+            }
             _ => {}
         }
     }
@@ -358,6 +366,10 @@ impl World {
                     let _ = ours.agent.handle_datagram(datagram, now);
                 }
             }
+            Transit::Resolved(query, address) => {
+                ours.agent.resolved(query, address, now);
+                ours.agent.resolved(query, Some([10, 9, 9, 9].into()), now);
+            }
             Transit::Closed(stream) => {
                 if ours.streams.remove(&stream).is_some() {
                     ours.agent.stream_closed(stream, now);
@@ -418,8 +430,8 @@ fn configs(octet: u8) -> [Config; 2] {
     [one(octet), one(octet >> 2)]
 }
 
-/// Candidates of all kinds come and go on both sides, streams break, addresses turn dark, sides
-/// restart: nothing is ever sent from what is gone, bounds hold, and once a pair of hosts is there
+/// Candidates of all kinds come and go on both sides, streams break, addresses turn dark, names
+/// resolve or do not, sides restart: nothing is ever sent from what is gone, bounds hold, and once a pair of hosts is there
 /// the sides connect.
 pub fn come_and_go(data: &[u8]) {
     let (head, script) = data.split_first().unwrap_or((&0, &[]));
@@ -458,6 +470,15 @@ pub fn come_and_go(data: &[u8]) {
             }
             6 if !world.dark.remove(&candidate.base()) => _ = world.dark.insert(candidate.base()),
             6 => {}
+            _ if octet & 0x80 != 0 => {
+                let name = format!("0000000{}-5f4c-4d7e-9c4a-2f1f6f0d9b11.local", octet & 7);
+                if octet & 8 == 0 {
+                    world.names.insert(name.clone(), candidate.base().ip());
+                }
+                let kind = CandidateKind::Host;
+                let named = NamedCandidate::new("n", 1, 9, &name, 5000, kind).unwrap();
+                let _ = world.sides[1 - side].agent.add_remote_name(named, now);
+            }
             _ => world.refusing = !world.refusing,
         }
         let pause = Duration::from_millis(u64::from(what >> 4) * 20);
@@ -467,6 +488,9 @@ pub fn come_and_go(data: &[u8]) {
         });
     }
     world.dark.clear();
+    for side in &mut world.sides {
+        assert!(side.agent.stats().pairs.len() <= 101);
+    }
     for side in [0, 1] {
         let _ = world.add(side, Candidate::host(host(side, 9)).unwrap());
     }
