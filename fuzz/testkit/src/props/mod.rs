@@ -7,6 +7,7 @@ pub mod framing;
 pub mod gather;
 pub mod ice;
 pub mod ice_candidates;
+pub mod ice_matrix;
 pub mod jitter;
 pub mod payload;
 pub mod rtcp;
