@@ -1,4 +1,4 @@
-//! A sans-I/O ICE agent with its STUN codec.
+//! A sans-I/O ICE agent with its STUN codec and a TURN client.
 //!
 //! An [`Agent`] finds out over which pair of addresses two peers can talk, keeps their consent, and
 //! moves to another pair when one breaks. It owns no socket, clock or thread: the embedder hands in
@@ -78,8 +78,12 @@
 //!
 //! | RFC | what | departures |
 //! |---|---|---|
-//! | 8489 (STUN) | message, attributes, MESSAGE-INTEGRITY, FINGERPRINT, 420 | §9.1.3: a request without valid credentials gets no 400 or 401, so that a stranger cannot make us send. MESSAGE-INTEGRITY-SHA256 is parsed over, not computed |
+//! | 8489 (STUN) | message, attributes, MESSAGE-INTEGRITY, MESSAGE-INTEGRITY-SHA256, FINGERPRINT, 420; short-term credentials for ICE, long-term ones with USERHASH and PASSWORD-ALGORITHMS (MD5, SHA-256) for TURN; ALTERNATE-SERVER | §9.1.3: a request without valid credentials gets no 400 or 401, so that a stranger cannot make us send. §9.2.5: a nonce that announces password algorithms may come without their list in a response with the SHA-256 integrity that was agreed on |
 //! | 8445 (ICE) | full and lite agents; host, server-reflexive, peer-reflexive and relayed candidates; one stream, one component | §14: `Ta` 5 ms, repetitions from 60 ms with new transactions. §6.1.4.2: a slot that nothing else wants goes to a frozen pair. §7.2.5.2.1: a response from elsewhere is dropped, the pair does not fail at once. §8.1.1: nomination goes on for the life of the session, and the only pair there is is nominated by its triggered check. §11: keepalives are consent checks |
+//! | 8656 (TURN) | the client, in [`turn`]: allocations of one or two families over UDP, TCP and TLS streams, permissions, channels, Send and Data, DONT-FRAGMENT | no EVEN-PORT and RESERVATION-TOKEN; ICMP is not reported. §7: an Allocate success without MESSAGE-INTEGRITY is not believed |
+//! | 8016 (mobility) | tickets, and the move to another address | |
+//! | 6062 (TURN TCP) | Connect, `ConnectionBind`, `ConnectionAttempt` | |
+//! | 8265 (PRECIS) | `OpaqueString` for usernames, realms and passwords | |
 //! | 8445 §5.1.1 (gathering) | [`Gatherer`]: host, server-reflexive and relayed candidates of all bases, UDP and TCP, redundant ones left out, bindings kept alive | §14.2: `Ta` 5 ms. §5.1.1.4: a keepalive that is not answered ends no candidate |
 //! | 7064, 7065 (URIs) | [`ServerUri`], and `turn:user@host` | RFC 5928: no NAPTR and SRV look-ups. `turns` and `stuns` are TLS, not DTLS (RFC 7350) |
 //! | 5780 (NAT behaviour) | [`BehaviourCheck`]: mapping, filtering, hairpinning | §4.5: no fragments (PADDING), no lifetimes (RESPONSE-PORT) |

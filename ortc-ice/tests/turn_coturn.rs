@@ -9,14 +9,17 @@
     reason = "test helpers, and a real server needs real sockets and a real clock"
 )]
 
+use core::net::SocketAddr;
+use core::time::Duration;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ortc_ice::stun::LongTermCredentials;
 use ortc_ice::turn::{
     Client, Config, ConnectionId, Event, Failure, Families, Family, PeerPolicy, Received,
+    RelayTransport,
 };
 use ortc_ice::{Path, StreamId};
 use ortc_testkit::servers::coturn::{Coturn, PASSWORD, USER};
@@ -248,7 +251,7 @@ fn tcp_connections_are_made_through_the_relay_both_ways() {
     let Some(server) = Coturn::start(&[]) else {
         return;
     };
-    let mut relay = Relay::tcp(config().tcp_allocation(true), server.plain);
+    let mut relay = Relay::tcp(config().relay_transport(RelayTransport::Tcp), server.plain);
     let relayed = relay.allocated();
 
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

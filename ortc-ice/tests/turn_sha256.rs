@@ -1,13 +1,10 @@
 //! The client against a server in memory that knows password algorithms, SHA-256 integrity and
 //! hashed usernames (RFC 8489 §9.2).
-#![expect(
-    clippy::unwrap_used,
-    clippy::wildcard_enum_match_arm,
-    reason = "test helpers"
-)]
+#![expect(clippy::unwrap_used, reason = "test helpers")]
 
 use core::net::SocketAddr;
-use std::time::{Duration, Instant};
+use core::time::Duration;
+use std::time::Instant;
 
 use ortc_ice::Path;
 use ortc_ice::stun::{AttributeType, LongTermCredentials, Message, Refusal};

@@ -18,6 +18,16 @@ pub enum Families {
     Both,
 }
 
+/// What the relay speaks with peers (REQUESTED-TRANSPORT, RFC 8656 §18.8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RelayTransport {
+    /// UDP.
+    #[default]
+    Udp,
+    /// TCP connections (RFC 6062).
+    Tcp,
+}
+
 /// The configuration of a [`Client`](super::Client).
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -31,7 +41,7 @@ pub struct Config {
     pub(super) permissions_max: usize,
     pub(super) channels_max: usize,
     pub(super) inbound_max: usize,
-    pub(super) tcp: bool,
+    pub(super) relay: RelayTransport,
     pub(super) connections_max: usize,
 }
 
@@ -50,7 +60,7 @@ impl Config {
             permissions_max: 256,
             channels_max: 256,
             inbound_max: 512 * 1024,
-            tcp: false,
+            relay: RelayTransport::Udp,
             connections_max: 16,
         }
     }
@@ -115,11 +125,10 @@ impl Config {
         self
     }
 
-    /// Whether to ask for an allocation of TCP connections (RFC 6062) in place of one for datagrams;
-    /// not by default. It needs a path over a stream, and has no IPv6 (RFC 6062 §4.1).
+    /// What the relay speaks with peers; UDP by default. TCP (RFC 6062) needs a path over a stream.
     #[must_use]
-    pub const fn tcp_allocation(mut self, ask: bool) -> Self {
-        self.tcp = ask;
+    pub const fn relay_transport(mut self, transport: RelayTransport) -> Self {
+        self.relay = transport;
         self
     }
 

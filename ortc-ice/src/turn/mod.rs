@@ -48,7 +48,7 @@ mod stats;
 mod transaction;
 
 pub use self::client::{Client, MoveError, PeerError, Received, SendError};
-pub use self::config::{Config, Families};
+pub use self::config::{Config, Families, RelayTransport};
 pub use self::connection::ConnectionId;
 pub use self::event::{Event, Failure, Family};
 pub use self::framing::{Framer, NotFramed};

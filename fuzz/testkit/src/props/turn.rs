@@ -1,10 +1,6 @@
 //! Properties of the TURN client.
-#![expect(
-    clippy::missing_panics_doc,
-    reason = "test code: a failed expectation is the report"
-)]
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 
 use ortc_ice::stun::{AttributeType, Message};
 use ortc_ice::turn::{Client, Framer, Received};

@@ -1,7 +1,8 @@
 //! A TURN server of a few lines, for one client: a test says what each answer is.
 
-use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::time::Instant;
 
 use ortc_ice::stun::{
     AttributeType, Class, ErrorCode, LongTermCredentials, LongTermKey, Message, MessageBuilder,

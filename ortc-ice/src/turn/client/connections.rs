@@ -9,7 +9,7 @@ use crate::stun::{AttributeType, Message};
 use crate::turn::connection::{ConnectionId, ConnectionState};
 use crate::turn::permission::Known;
 use crate::turn::transaction::Kind;
-use crate::turn::{DropReason, Event, Failure, Framer, NotFramed};
+use crate::turn::{DropReason, Event, Failure, Framer, NotFramed, RelayTransport};
 
 impl Client {
     /// Asks the server to connect to a peer (RFC 6062 §4.3); [`Event::Connection`] says when it has,
@@ -31,7 +31,10 @@ impl Client {
         if self.connections.connecting.contains(&peer) {
             return Ok(());
         }
-        if !self.config.tcp || !self.is_up() || !self.connections.has_room(most, self.now) {
+        if self.config.relay != RelayTransport::Tcp
+            || !self.is_up()
+            || !self.connections.has_room(most, self.now)
+        {
             return Err(PeerError::Full);
         }
         self.connections.connecting.push(peer);
@@ -173,7 +176,7 @@ impl Client {
         let (Some(peer), Some(connection)) = (peer, connection.map(ConnectionId)) else {
             return Err(DropReason::Malformed);
         };
-        if !self.config.tcp || !self.is_up() {
+        if self.config.relay != RelayTransport::Tcp || !self.is_up() {
             return Err(DropReason::NotAllocated);
         }
         if self.permissions.get(peer.ip()) != Known::Permitted {

@@ -8,10 +8,10 @@ use thiserror::Error;
 use super::{Client, Link, State};
 use crate::path::{Transmit, Transport};
 use crate::stun::{AttributeType, Class, Message, Method};
-use crate::turn::DropReason;
 use crate::turn::encapsulate::{Head, PAYLOAD_MAX, Padding, frame};
 use crate::turn::framing::CHANNEL_HEADER_LEN;
 use crate::turn::permission::Known;
+use crate::turn::{DropReason, RelayTransport};
 
 /// What a datagram from the server was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Client {
             return Err(SendError::NotAllocated);
         };
         // While the server does not know our path it takes no data (RFC 8016 §3.2.2).
-        if !matches!(allocation.link, Link::Up) || self.config.tcp {
+        if !matches!(allocation.link, Link::Up) || self.config.relay == RelayTransport::Tcp {
             return Err(SendError::NotAllocated);
         }
         let mut relayed = allocation.relayed.iter().flatten();

@@ -262,6 +262,10 @@ impl Client {
         self.framer = Framer::new();
         match &mut self.state {
             State::Allocating => self.lose(Failure::StreamClosed),
+            State::Allocated(Allocation {
+                link: Link::Down(_),
+                ..
+            }) => {}
             State::Allocated(allocation) if allocation.ticket.is_some() => {
                 let mut held = allocation.link.take();
                 held.extend(

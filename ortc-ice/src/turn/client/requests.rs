@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use super::{Client, Link, State};
 use crate::stun::{AttributeType, Class, MessageBuilder, Method, Signed, TooLong, TransactionId};
 use crate::turn::transaction::{Kind, Transaction};
-use crate::turn::{Failure, Families};
+use crate::turn::{Failure, Families, RelayTransport};
 
 /// TCP in REQUESTED-TRANSPORT (RFC 6062 §4.1).
 const TCP: [u8; 4] = [6, 0, 0, 0];
@@ -71,7 +71,10 @@ impl Client {
 
     /// RFC 8656 §7.1.
     fn allocate(&self, request: &mut MessageBuilder<'_>) -> Result<(), TooLong> {
-        let transport = if self.config.tcp { &TCP } else { &UDP };
+        let transport = match self.config.relay {
+            RelayTransport::Udp => &UDP,
+            RelayTransport::Tcp => &TCP,
+        };
         request.attribute(AttributeType::REQUESTED_TRANSPORT, transport)?;
         self.lifetime(request)?;
         match self.config.families {
@@ -83,7 +86,7 @@ impl Client {
                 request.attribute(AttributeType::ADDITIONAL_ADDRESS_FAMILY, &V6)?;
             }
         }
-        if self.asks.dont_fragment && !self.config.tcp {
+        if self.asks.dont_fragment && self.config.relay == RelayTransport::Udp {
             request.attribute(AttributeType::DONT_FRAGMENT, &[])?;
         }
         if self.asks.mobility {
