@@ -11,12 +11,14 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::time::Instant;
 
+use allocation_counter::measure;
 use ortc_core::{
     Autostart, Datagram, Ecn, Event, Frame, LocalCandidates, MediaKind, MediaStream,
     MediaStreamTrack, Path, RTCConnection, RTCConnectionOptions, RTCIceServer, RTCSocket,
     RTCTrackFilter, Route, ServerError, SocketEvent, SocketOptions,
 };
 use ortc_testkit::call::{Peer, seed};
+use ortc_testkit::laws::{Lawful, due_timeouts_progress, early_timeouts_do_nothing};
 use ortc_testkit::link::Link;
 use ortc_testkit::net::{Machine, Net, NodeId};
 use ortc_testkit::servers::turn_server::{TurnConfig, TurnServer};
@@ -35,16 +37,16 @@ const RELAY: &str = "192.0.2.11";
 /// Whatever stands on the network.
 #[derive(Debug)]
 enum Node {
-    Peer(Box<Peer>),
-    Hub(Box<Hub>),
+    Peer(Box<Lawful<Peer>>),
+    Hub(Box<Lawful<Hub>>),
     Server(Box<TurnServer>),
 }
 
 impl Node {
     fn peer(&mut self) -> &mut Peer {
         match self {
-            Self::Peer(peer) => peer,
-            Self::Hub(hub) => &mut hub.peer,
+            Self::Peer(peer) => &mut peer.machine,
+            Self::Hub(hub) => &mut hub.machine.peer,
             Self::Server(_) => panic!("a server"),
         }
     }
@@ -88,6 +90,55 @@ fn datagram(path: Path, contents: &mut [u8]) -> Datagram<'_> {
     }
 }
 
+impl Machine for Hub {
+    fn handle_datagram(
+        &mut self,
+        local: SocketAddr,
+        remote: SocketAddr,
+        contents: &mut [u8],
+        now: Instant,
+    ) {
+        let path = Path::udp(local, remote);
+        let connection = &mut self.peer.connection;
+        match self.socket.handle_datagram(path, contents, now) {
+            Route::Connection(_) => connection.handle_datagram(datagram(path, contents), now),
+            Route::Relayed { path, range, .. } => {
+                connection.handle_datagram(datagram(path, &mut contents[range]), now);
+            }
+            Route::Held | Route::Consumed | Route::Unknown => {}
+        }
+        self.exchange(now);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.socket.handle_timeout(now);
+        self.peer.connection.handle_timeout(now);
+        self.exchange(now);
+    }
+
+    fn poll_transmit(
+        &mut self,
+        buf: &mut Vec<u8>,
+        now: Instant,
+    ) -> Option<(SocketAddr, SocketAddr)> {
+        let own = self.socket.poll_transmit(buf, now);
+        let mut next = || {
+            let start = buf.len();
+            let transmit = self.peer.connection.poll_transmit(buf, now)?;
+            Some(self.socket.encapsulate(transmit, buf, start))
+        };
+        // One that the relay does not take is not the last.
+        let sent = own.or_else(|| core::iter::from_fn(&mut next).flatten().next());
+        self.exchange(now);
+        sent.map(|sent| (sent.path.local, sent.path.remote))
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let socket = self.socket.poll_timeout().map(|timeout| timeout.at);
+        self.peer.poll_timeout().into_iter().chain(socket).min()
+    }
+}
+
 impl Machine for Node {
     fn handle_datagram(
         &mut self,
@@ -98,34 +149,16 @@ impl Machine for Node {
     ) {
         match self {
             Self::Peer(peer) => peer.handle_datagram(local, remote, contents, now),
+            Self::Hub(hub) => hub.handle_datagram(local, remote, contents, now),
             Self::Server(server) => server.handle_datagram(local, remote, contents, now),
-            Self::Hub(hub) => {
-                let path = Path::udp(local, remote);
-                let connection = &mut hub.peer.connection;
-                match hub.socket.handle_datagram(path, contents, now) {
-                    Route::Connection(_) => {
-                        connection.handle_datagram(datagram(path, contents), now);
-                    }
-                    Route::Relayed { path, range, .. } => {
-                        let contents = &mut contents[range];
-                        connection.handle_datagram(datagram(path, contents), now);
-                    }
-                    Route::Held | Route::Consumed | Route::Unknown => {}
-                }
-                hub.exchange(now);
-            }
         }
     }
 
     fn handle_timeout(&mut self, now: Instant) {
         match self {
             Self::Peer(peer) => peer.handle_timeout(now),
+            Self::Hub(hub) => hub.handle_timeout(now),
             Self::Server(server) => server.handle_timeout(now),
-            Self::Hub(hub) => {
-                hub.socket.handle_timeout(now);
-                hub.peer.connection.handle_timeout(now);
-                hub.exchange(now);
-            }
         }
     }
 
@@ -136,29 +169,16 @@ impl Machine for Node {
     ) -> Option<(SocketAddr, SocketAddr)> {
         match self {
             Self::Peer(peer) => peer.poll_transmit(buf, now),
+            Self::Hub(hub) => hub.poll_transmit(buf, now),
             Self::Server(server) => server.poll_transmit(buf, now),
-            Self::Hub(hub) => {
-                hub.exchange(now);
-                let own = hub.socket.poll_transmit(buf, now);
-                let sent = own.or_else(|| {
-                    let start = buf.len();
-                    let transmit = hub.peer.connection.poll_transmit(buf, now)?;
-                    hub.socket.encapsulate(transmit, buf, start)
-                });
-                hub.exchange(now);
-                sent.map(|sent| (sent.path.local, sent.path.remote))
-            }
         }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
         match self {
             Self::Peer(peer) => peer.poll_timeout(),
+            Self::Hub(hub) => hub.poll_timeout(),
             Self::Server(server) => server.poll_timeout(),
-            Self::Hub(hub) => {
-                let socket = hub.socket.poll_timeout().map(|timeout| timeout.at);
-                hub.peer.poll_timeout().into_iter().chain(socket).min()
-            }
         }
     }
 }
@@ -205,7 +225,7 @@ impl Call {
         let now = net.now();
         let asks = options(number, at(A)).ice_servers(vec![turn()]);
         let a = Peer::new(RTCConnection::new(asks, now).unwrap());
-        Self::of(net, Node::Peer(Box::new(a)), number)
+        Self::of(net, Node::Peer(Box::new(Lawful::new(a))), number)
     }
 
     /// The same with `a` on a socket that has the server.
@@ -220,16 +240,17 @@ impl Call {
         let options = RTCConnectionOptions::new(seed(number, 1)).socket(place);
         let peer = Peer::new(RTCConnection::new(options, now).unwrap());
         let hub = Hub { socket, peer };
-        Self::of(net, Node::Hub(Box::new(hub)), number)
+        Self::of(net, Node::Hub(Box::new(Lawful::new(hub))), number)
     }
 
     fn of(mut net: Net<Node>, a: Node, number: u64) -> Self {
         let now = net.now();
         let b = RTCConnection::new(options(number + 1, at(B)), now).unwrap();
-        let b = Node::Peer(Box::new(Peer::new(b)));
+        let b = Node::Peer(Box::new(Lawful::new(Peer::new(b))));
         let a = net.add(a, &[at(A)]);
         let b = net.add(b, &[at(B)]);
-        let server = net.add(Node::Server(Box::new(server())), &[at(SERVER)]);
+        let server = Node::Server(Box::new(server()));
+        let server = net.add(server, &[at(SERVER)]);
         net.attach_all(server, RELAY.parse().unwrap());
         net.block(at(A), at(B));
         Self { net, a, b, server }
@@ -450,7 +471,7 @@ fn a_socket_gives_its_allocations_back() {
     let Node::Hub(hub) = call.net.node_mut(call.a) else {
         panic!("not a hub");
     };
-    hub.socket.close(now);
+    hub.machine.socket.close(now);
     call.net.run_for(ms(200));
     assert_eq!(call.load(), 0);
 }
@@ -496,7 +517,7 @@ fn a_run_of_segments_goes_through_the_relay() {
         .local_candidates(LocalCandidates::AtOnce)
         .max_segments(8);
     let a = Peer::new(RTCConnection::new(asks, now).unwrap());
-    let mut call = Call::of(net, Node::Peer(Box::new(a)), 10).connected();
+    let mut call = Call::of(net, Node::Peer(Box::new(Lawful::new(a))), 10).connected();
     assert!(call.says());
     let now = call.net.now();
     let ours = &mut call.net.node_mut(call.a).peer().connection;
@@ -518,4 +539,56 @@ fn a_run_of_segments_goes_through_the_relay() {
     }
     call.net.run_for(ms(500));
     assert_eq!(call.frames(), before + 5);
+}
+
+/// The laws hold for whoever asks servers: the network checks the calls, this the deadlines.
+#[test]
+fn deadlines_of_servers_are_kept_once_and_output_is_due() {
+    for mut call in [Call::new(11), Call::with_socket(12)] {
+        call = call.connected();
+        for _ in 0..40 {
+            call.net.run_for(Duration::from_secs(7));
+        }
+        assert!(call.are_connected());
+        let now = call.net.now();
+        match call.net.node_mut(call.a) {
+            Node::Peer(peer) => early_timeouts_do_nothing(peer, now),
+            Node::Hub(hub) => early_timeouts_do_nothing(hub, now),
+            Node::Server(_) => panic!("a server"),
+        }
+        // From here on nobody answers.
+        for _ in 0..200 {
+            match call.net.node_mut(call.a) {
+                Node::Peer(peer) => due_timeouts_progress(peer),
+                Node::Hub(hub) => due_timeouts_progress(hub),
+                Node::Server(_) => panic!("a server"),
+            }
+        }
+    }
+}
+
+/// What goes through a relay allocates no more than what does not.
+#[test]
+fn a_packet_through_the_relay_allocates_nothing() {
+    let mut call = Call::new(13).connected();
+    assert!(call.says());
+    call.net.run_for(ms(2_000)); // the channel is bound
+    let now = call.net.now();
+    let ours = &mut call.net.node_mut(call.a).peer().connection;
+    let track = ours.tracks(&RTCTrackFilter::default())[0];
+    let payload = bytes::Bytes::from(vec![7; 160]);
+    let mut buf = Vec::with_capacity(2_000);
+    let mut send = |range: core::ops::Range<u64>| {
+        for index in range {
+            let frame = Frame::new(payload.clone(), 50_000_000 + index * 960);
+            ours.send_frame(track, &frame, now).unwrap();
+            buf.clear();
+            let sent = ours.poll_transmit(&mut buf, now).unwrap();
+            assert_eq!(sent.path.remote, at(SERVER));
+            assert!(buf.len() < 250, "a channel, not an indication");
+        }
+    };
+    send(0..2_000);
+    let info = measure(|| send(2_000..4_000));
+    assert_eq!(info.count_total, 0);
 }

@@ -197,7 +197,8 @@ impl RTCConnectionOptions {
     }
 
     /// Adds an address for candidates over TCP (RFC 6544): one that the embedder listens at for
-    /// [`TcpType::Passive`], one to connect from, its port 0, for [`TcpType::Active`].
+    /// [`TcpType::Passive`], one to connect from, its port 0, for [`TcpType::Active`]. With a shared
+    /// socket it counts for nothing: give it to the socket.
     #[must_use]
     pub fn local_tcp_address(mut self, address: SocketAddr, kind: TcpType) -> Self {
         self.local_tcp_addresses.push((address, kind));

@@ -12,6 +12,9 @@ use ortc_ice::{
 /// Octets of the length before each datagram on a stream (RFC 4571 §2).
 const FRAME_PREFIX: usize = 2;
 
+/// Streams that may be asked for at a time.
+const MAX_OPENING: usize = 256;
+
 /// Both are there only when something needs them.
 #[derive(Debug, Default)]
 pub(crate) struct Uplink {
@@ -45,8 +48,12 @@ impl Uplink {
         }
     }
 
-    /// Remembers who asked for a stream.
+    /// Remembers who asked for a stream. Those who ask do not wait for ever, so that the oldest of
+    /// many questions without an answer means nothing any more.
     pub(crate) fn asked(&mut self, open: &OpenStream, asker: Asker) {
+        if self.opening.len() >= MAX_OPENING {
+            self.opening.remove(0);
+        }
         self.opening.push((open.local, open.remote, asker));
     }
 
@@ -91,8 +98,8 @@ impl Uplink {
         }
     }
 
-    /// Gives what leaves from a relayed address its way to the relay; `None` when there is none any
-    /// more.
+    /// Gives what leaves from a relayed address its way to the relay; `None`, and nothing in the
+    /// buffer, when there is none any more.
     pub(crate) fn wrap(
         &mut self,
         transmit: Transmit,
@@ -101,7 +108,11 @@ impl Uplink {
     ) -> Option<Transmit> {
         match &mut self.gatherer {
             Some(gatherer) if gatherer.is_relayed(&transmit.path.local) => {
-                gatherer.encapsulate(transmit, buf, start).ok()
+                let wrapped = gatherer.encapsulate(transmit, buf, start);
+                if wrapped.is_err() {
+                    buf.truncate(start);
+                }
+                wrapped.ok()
             }
             Some(_) | None => Some(transmit),
         }

@@ -424,3 +424,21 @@ fn a_lossy_jittery_link_connects_all_the_same() {
         assert!(call.run_until_connected(ms(15_000)), "seed {number}");
     }
 }
+
+#[test]
+fn a_lite_end_is_found_and_its_peer_controls() {
+    let mut call = call_with(910, |end, options| match end {
+        0 => options.ice(Config::lite()),
+        _ => options,
+    });
+    let now = call.net.now();
+    call.b().connection.set_remote_lite(true, now);
+    call.signal();
+    call.vouch();
+    assert!(call.run_until_connected(ms(5_000)));
+    call.net.run_for(ms(60_000));
+    let now = call.net.now();
+    assert!(call.a().connection.is_connected() && call.b().connection.is_connected());
+    let sent = call.a().connection.stats(now).ice.counters.requests_sent;
+    assert_eq!(sent, 0, "a lite agent sends no checks");
+}

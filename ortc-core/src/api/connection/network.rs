@@ -62,7 +62,6 @@ impl RTCConnection {
         };
         let wrapped = uplink.wrap(transmit, buf, start);
         if wrapped.is_none() {
-            buf.truncate(start);
             self.output.drops.count(DropReason::NoRelay);
         }
         wrapped
@@ -72,6 +71,9 @@ impl RTCConnection {
     /// Of a peer's `.local` name there has to be exactly one.
     pub fn resolved(&mut self, query: ResolveQuery, addresses: &[IpAddr], now: Instant) {
         let now = self.advance(now);
+        if self.open().is_err() {
+            return;
+        }
         match query.0 {
             Resolving::Server(query) => {
                 if let Some(gatherer) = self.gatherer() {
@@ -111,6 +113,9 @@ impl RTCConnection {
         now: Instant,
     ) {
         let now = self.advance(now);
+        if self.open().is_err() {
+            return;
+        }
         match self.uplink().asker(local, remote) {
             Some(Asker::Gatherer) => {
                 if let Some(gatherer) = self.gatherer() {
@@ -130,6 +135,9 @@ impl RTCConnection {
     /// The stream that [`Event::OpenStream`] asked for cannot be opened.
     pub fn stream_failed(&mut self, local: SocketAddr, remote: SocketAddr, now: Instant) {
         let now = self.advance(now);
+        if self.open().is_err() {
+            return;
+        }
         match self.uplink().asker(local, remote) {
             Some(Asker::Gatherer) => {
                 if let Some(gatherer) = self.gatherer() {
@@ -160,6 +168,9 @@ impl RTCConnection {
     /// A stream was closed, by the other end, the network or the embedder.
     pub fn stream_closed(&mut self, stream: StreamId, now: Instant) {
         let now = self.advance(now);
+        if self.open().is_err() {
+            return;
+        }
         let uplink = self.uplink();
         uplink.disconnect(stream);
         if let Some(gatherer) = self.gatherer() {

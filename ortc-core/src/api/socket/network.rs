@@ -163,7 +163,9 @@ impl RTCSocket {
 
     /// Makes ready for the wire what a connection of this socket wants to send, `buf[start..]`: from
     /// a relayed address it goes through the server, anything else is as it was. `None` when the
-    /// relay is gone: drop it.
+    /// relay is gone, or does not know the peer yet: the octets are taken out of `buf` then. Carry
+    /// what [`poll_socket_update`](crate::RTCConnection::poll_socket_update) gives before, so that
+    /// it does know.
     pub fn encapsulate(
         &mut self,
         transmit: Transmit,
