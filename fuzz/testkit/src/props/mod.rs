@@ -9,6 +9,7 @@ pub mod ice;
 pub mod ice_candidates;
 pub mod ice_matrix;
 pub mod jitter;
+pub mod network;
 pub mod payload;
 pub mod rtcp;
 pub mod rtp;
