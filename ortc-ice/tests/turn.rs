@@ -18,10 +18,6 @@ fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn method(request: &[u8]) -> Method {
-    Message::parse(request).unwrap().method()
-}
-
 /// RFC 8656 §7, RFC 8489 §9.2.3.
 #[test]
 fn the_first_request_has_no_credentials_and_the_second_has() {
@@ -144,9 +140,6 @@ fn the_same_stale_nonce_again_ends_the_request() {
         }
         let mut sent = 0;
         while let Some(request) = server.sent() {
-            if method(&request) == Method::REFRESH && kind != "refresh" {
-                break; // the goodbye
-            }
             let stale = server.challenge(&request, 438);
             server.hand_in(&stale);
             sent += 1;
@@ -174,9 +167,6 @@ fn ever_new_nonces_end_the_request_as_well() {
     let mut server = Scripted::new(config(), udp());
     let mut sent = 0_u8;
     while let Some(request) = server.sent() {
-        if method(&request) == Method::REFRESH {
-            break;
-        }
         server.nonce = vec![b'n', sent];
         let code = if sent == 0 { 401 } else { 438 };
         let stale = server.challenge(&request, code);

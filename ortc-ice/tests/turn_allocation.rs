@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 
 use allocation_counter::measure;
+use ortc_ice::stun::{AttributeType, Class, MessageBuilder, Method, TransactionId};
 use ortc_ice::turn::Received;
 use ortc_testkit::servers::scripted::{self, Scripted};
 
@@ -53,4 +54,50 @@ fn wrapping_and_unwrapping_data_allocates_nothing() {
         let info = measure(|| run(1_000));
         assert_eq!(info.count_total, 0, "{path:?} {channel}");
     }
+}
+
+/// Whatever comes that was not asked for: dropped, and nothing is kept of it.
+#[test]
+fn strangers_make_it_allocate_nothing() {
+    let stranger: SocketAddr = "192.0.2.99:9".parse().unwrap();
+    let mut junk = vec![
+        scripted::data_indication(stranger, &[7; 1000]),
+        scripted::channel_data(0x4001, &[7; 1000]),
+        scripted::channel_data(0x4FFF, &[]),
+        vec![0x40, 0, 0xFF, 0xFF],
+        vec![0; 100],
+        vec![0xFF; 1400],
+    ];
+    let methods = [
+        Method::ALLOCATE,
+        Method::REFRESH,
+        Method::CONNECTION_ATTEMPT,
+    ];
+    for class in [
+        Class::Success,
+        Class::Error,
+        Class::Indication,
+        Class::Request,
+    ] {
+        for method in methods {
+            let mut message = Vec::new();
+            let id = TransactionId([9; 12]);
+            MessageBuilder::new(&mut message, class, method, id)
+                .xor_address(AttributeType::XOR_PEER_ADDRESS, stranger)
+                .attribute(AttributeType::CONNECTION_ID, &[0; 4])
+                .unwrap();
+            junk.push(message);
+        }
+    }
+    let mut server = Scripted::allocated(scripted::config(), scripted::udp());
+    let (client, now) = (&mut server.client, server.now);
+    let info = measure(|| {
+        for _ in 0..5_000 {
+            for datagram in &junk {
+                assert!(client.handle_datagram(datagram, now).is_err());
+            }
+        }
+    });
+    assert_eq!(info.count_total, 0);
+    assert!(server.events().is_empty() && server.sent().is_none());
 }

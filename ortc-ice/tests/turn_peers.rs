@@ -189,7 +189,7 @@ fn a_refused_channel_leaves_indications() {
 #[test]
 fn peers_that_only_the_relay_can_reach_are_refused() {
     let safe = config().peer_policy(PeerPolicy::Safe);
-    let mut server = Scripted::allocated(safe, udp());
+    let mut server = Scripted::new(safe, udp());
     for refused in [
         "0.0.0.0",
         "0.1.2.3",

@@ -4,8 +4,10 @@
 use core::net::SocketAddr;
 
 use ortc_ice::Path;
-use ortc_ice::stun::{AttributeType, Message, Method};
-use ortc_ice::turn::{Event, Failure, Families, Family, MoveError, SendError};
+use ortc_ice::stun::{AttributeType, Class, ErrorCode, Message, Method};
+use ortc_ice::turn::{
+    DropReason, Event, Failure, Families, Family, MoveError, PeerError, SendError,
+};
 use ortc_testkit::servers::scripted::{Scripted, config, mapped, relayed, stream, udp};
 
 fn peer() -> SocketAddr {
@@ -201,11 +203,53 @@ fn two_families_are_asked_for_at_once() {
         };
         assert_eq!(server.events(), [first, second]);
         let peer: SocketAddr = "[2001:db8::77]:7".parse().unwrap();
-        server.client.permit(peer.ip(), server.now).unwrap();
+        let permit = server.client.permit(peer.ip(), server.now);
+        assert_eq!(permit.err(), (!both).then_some(PeerError::Family));
         let sent = server.client.encapsulate(peer, &mut vec![1], 0, None);
-        assert_eq!(sent.is_ok(), both);
         assert_eq!(sent.err(), (!both).then_some(SendError::Family));
     }
+}
+
+/// In one request with the others it would have them all refused.
+#[test]
+fn a_peer_of_a_family_that_did_not_come_is_not_asked_for() {
+    let mut server = Scripted::new(config(), udp());
+    let v6: SocketAddr = "[2001:db8::77]:7".parse().unwrap();
+    server.client.permit(v6.ip(), server.now).unwrap();
+    server.client.permit(peer().ip(), server.now).unwrap();
+    let served = server.serve();
+    assert_eq!(served[2..], [Method::CREATE_PERMISSION]);
+    let refused = Event::PermissionRefused {
+        peer: v6.ip(),
+        failure: Failure::Code(443),
+    };
+    let permitted = Event::Permitted { peer: peer().ip() };
+    assert_eq!(server.events()[1..], [refused, permitted]);
+}
+
+/// A challenge that asks for what we do not understand is not taken (RFC 8489 §6.3.3).
+#[test]
+fn a_challenge_with_an_unknown_attribute_changes_nothing() {
+    let mut server = Scripted::new(config(), udp());
+    let first = server.sent().unwrap();
+    let mut odd = Vec::new();
+    let mut answer = ortc_testkit::servers::scripted::answer(&mut odd, Class::Error, &first);
+    answer
+        .error_code(ErrorCode {
+            code: 401,
+            reason: b"",
+        })
+        .and_then(|answer| answer.attribute(AttributeType::REALM, b"example.net"))
+        .and_then(|answer| answer.attribute(AttributeType::NONCE, b"theirs"))
+        .and_then(|answer| answer.attribute(AttributeType(0x7777), b"what?"))
+        .unwrap();
+    let dropped = server.client.handle_datagram(&odd, server.now);
+    assert_eq!(dropped, Err(DropReason::UnknownAttribute));
+    assert!(server.sent().is_none());
+    let challenge = server.good(&first);
+    server.hand_in(&challenge);
+    assert_eq!(server.serve(), [Method::ALLOCATE]);
+    assert_eq!(server.events().len(), 1);
 }
 
 #[test]

@@ -283,15 +283,22 @@ impl Agent {
         self.schedule(id);
     }
 
-    /// RFC 8445 §7.2.5.2.3.
+    /// RFC 8445 §7.2.5.2.3. A pair that a triggered check waits for is tried anew instead.
     pub(super) fn fail(&mut self, id: PairId) {
         self.abandon_stream(id);
-        self.checklist.unqueue(id); // its series has ended, whatever waited for a slot
-        if let Some(pair) = self.checklist.get_mut(id) {
-            let gone = core::mem::take(&mut pair.outstanding);
-            self.transactions.remove_all(gone);
+        let Some(pair) = self.checklist.get_mut(id) else {
+            return;
+        };
+        let gone = core::mem::take(&mut pair.outstanding);
+        let state = match pair.queue {
+            Some((Queue::Triggered, _)) => State::Waiting,
+            Some((Queue::Repeat, _)) | None => State::Failed,
+        };
+        self.transactions.remove_all(gone);
+        if matches!(state, State::Failed) {
+            self.checklist.unqueue(id);
         }
-        self.checklist.set_state(id, State::Failed);
+        self.checklist.set_state(id, state);
     }
 
     /// A regular check of a valid pair is due, or the last one stayed unanswered.
@@ -457,19 +464,7 @@ impl Agent {
     /// The peer refused our check with an error that we cannot repair (RFC 8445 §7.2.5.2.4).
     pub(super) fn pair_refused(&mut self, id: PairId) {
         match self.checklist.get(id).map(|pair| pair.pair_state()) {
-            Some(PairState::InProgress | PairState::Waiting) => {
-                let triggered = self
-                    .checklist
-                    .get(id)
-                    .is_some_and(|pair| matches!(pair.queue, Some((Queue::Triggered, _))));
-                if triggered {
-                    // The peer has checked it since, and that check has yet to be answered by ours.
-                    self.checklist.set_state(id, State::Waiting);
-                } else {
-                    self.checklist.unqueue(id);
-                    self.fail(id);
-                }
-            }
+            Some(PairState::InProgress | PairState::Waiting) => self.fail(id),
             // A refusal is no consent, and no proof that the path is broken either.
             Some(PairState::Succeeded | PairState::Frozen | PairState::Failed) | None => {}
         }

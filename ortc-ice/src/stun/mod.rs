@@ -1,4 +1,5 @@
-//! STUN (RFC 8489): a borrowed view of a message, a builder, and the two integrity checks.
+//! STUN (RFC 8489): a borrowed view of a message, a builder, the integrity checks, and the client's
+//! side of long-term credentials ([`Session`]).
 //!
 //! ```
 //! use ortc_ice::stun::{Class, IntegrityKey, Message, MessageBuilder, Method, TransactionId};

@@ -65,6 +65,21 @@ impl Permissions {
         self.wanted.retain(|wanted| *wanted != peer);
     }
 
+    /// Forgets those that are wanted and not asked for, if this says so.
+    pub(super) fn drop_wanted(&mut self, drop: impl Fn(IpAddr) -> bool) -> Vec<IpAddr> {
+        let dropped: Vec<_> = self
+            .wanted
+            .iter()
+            .copied()
+            .filter(|peer| drop(*peer))
+            .collect();
+        self.wanted.retain(|peer| !drop(*peer));
+        for peer in &dropped {
+            self.by_address.remove(peer);
+        }
+        dropped
+    }
+
     pub(super) fn is_wanted(&self) -> bool {
         !self.wanted.is_empty()
     }

@@ -37,6 +37,12 @@ impl Client {
         if transaction.kind.method() != message.method() || transaction.kind.connection() != via {
             return Err(DropReason::UnknownTransaction);
         }
+        let unknown = message
+            .unknown_comprehension_required()
+            .any(|kind| !kind.is_known_to_turn());
+        if unknown {
+            return Err(DropReason::UnknownAttribute);
+        }
         let verdict = self.session.judge(message, transaction.signed);
         let code = message.error_code().map(|error| error.code);
         match verdict {
@@ -56,12 +62,6 @@ impl Client {
                 return Err(DropReason::BadIntegrity);
             }
             Verdict::Authentic | Verdict::Retry | Verdict::Refused(_) => {}
-        }
-        let unknown = message
-            .unknown_comprehension_required()
-            .any(|kind| !kind.is_known_to_turn());
-        if unknown {
-            return Err(DropReason::UnknownAttribute);
         }
         let Some(transaction) = self.forget(id) else {
             return Err(DropReason::UnknownTransaction);
@@ -166,6 +166,16 @@ impl Client {
         for relayed in relayed.into_iter().flatten() {
             tracing::debug!(?relayed, "allocated");
             self.events.push_back(Event::Allocated { relayed, mapped });
+        }
+        // What was wanted ahead of the allocation and cannot be had through it would take the rest
+        // of its request with it.
+        for peer in self
+            .permissions
+            .drop_wanted(|peer| !has_family(relayed, peer))
+        {
+            let failure = Failure::Code(443);
+            let refused = Event::PermissionRefused { peer, failure };
+            self.events.push_back(refused);
         }
         if self.config.families == Families::Both
             && let Some(missing) = missing(relayed)
@@ -316,6 +326,12 @@ fn ticket_of(message: &Message<'_>) -> Option<Ticket> {
     let ticket = message.find(AttributeType::MOBILITY_TICKET)?;
     (!ticket.is_empty() && ticket.len() <= TICKET_MAX)
         .then(|| Ticket(zeroize::Zeroizing::new(ticket.to_vec())))
+}
+
+/// Whether a relayed address can reach this peer (443 otherwise, RFC 8656 §9.1).
+pub(super) fn has_family(relayed: [Option<SocketAddr>; 2], peer: IpAddr) -> bool {
+    let mut relayed = relayed.iter().flatten();
+    relayed.any(|relayed| relayed.is_ipv4() == peer.is_ipv4())
 }
 
 const fn missing(relayed: [Option<SocketAddr>; 2]) -> Option<Family> {

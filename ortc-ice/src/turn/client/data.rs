@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use thiserror::Error;
 
+use super::answers::has_family;
 use super::{Client, Link, State};
 use crate::path::{Transmit, Transport};
 use crate::stun::{AttributeType, Class, Message, Method};
@@ -71,8 +72,7 @@ impl Client {
         if !matches!(allocation.link, Link::Up) || self.config.relay == RelayTransport::Tcp {
             return Err(SendError::NotAllocated);
         }
-        let mut relayed = allocation.relayed.iter().flatten();
-        if !relayed.any(|relayed| relayed.is_ipv4() == peer.is_ipv4()) {
+        if !has_family(allocation.relayed, peer.ip()) {
             return Err(SendError::Family);
         }
         if self.permissions.get(peer.ip()) != Known::Permitted {

@@ -5,6 +5,7 @@ mod connections;
 mod data;
 mod probe;
 mod requests;
+mod state;
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -13,6 +14,8 @@ use std::time::Instant;
 
 use thiserror::Error;
 
+use self::answers::has_family;
+use self::state::{Allocation, Asks, Link, State, Ticket};
 use super::channel::{Bind, CHANNELS, Channels};
 use super::connection::Connections;
 use super::inbound::Inbound;
@@ -32,6 +35,9 @@ pub enum PeerError {
     /// [`PeerPolicy`](super::PeerPolicy) refuses the address.
     #[error("address may not be a peer")]
     Policy,
+    /// No relayed address is of its family.
+    #[error("no relayed address of the peer's family")]
+    Family,
     /// The server refuses it.
     #[error("server refuses the address")]
     Refused,
@@ -85,54 +91,6 @@ pub struct Client {
     /// Addresses of ours that the server saw as in use.
     mismatches: u8,
     now: Instant,
-}
-
-#[derive(Debug)]
-enum State {
-    /// An Allocate request is out.
-    Allocating,
-    /// For another path, before there is an allocation.
-    Waiting,
-    Allocated(Allocation),
-    Closed,
-}
-
-/// What is worth asking for, as far as the server is known.
-#[derive(Clone, Copy, Debug)]
-struct Asks {
-    dont_fragment: bool,
-    mobility: bool,
-}
-
-#[derive(Debug)]
-struct Allocation {
-    relayed: [Option<SocketAddr>; 2],
-    mapped: SocketAddr,
-    /// When it ends unless it is refreshed.
-    expires: Instant,
-    /// When it is to be refreshed; none while it is.
-    refresh_at: Option<Instant>,
-    ticket: Option<Ticket>,
-    link: Link,
-}
-
-/// What identifies an allocation in place of its 5-tuple (RFC 8016 §4.1): a secret.
-struct Ticket(zeroize::Zeroizing<Vec<u8>>);
-
-impl core::fmt::Debug for Ticket {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Ticket(..)")
-    }
-}
-
-/// Whether the server knows our path.
-#[derive(Debug)]
-enum Link {
-    Up,
-    /// The Refresh with the ticket is out; these requests wait for its answer.
-    Moving(Vec<Kind>),
-    /// The stream is gone.
-    Down(Vec<Kind>),
 }
 
 /// The largest share of a lifetime that is kept for the Refresh request, which can take 39.5 s.
@@ -346,6 +304,10 @@ impl Client {
         if !self.config.policy.allows(peer) {
             return Err(PeerError::Policy);
         }
+        let relayed = self.allocation().map(|allocation| allocation.relayed);
+        if relayed.is_some_and(|relayed| !has_family(relayed, peer)) {
+            return Err(PeerError::Family);
+        }
         if self.permissions.len() >= self.config.permissions_max {
             return Err(PeerError::Full);
         }
@@ -551,15 +513,6 @@ impl Client {
             State::Allocating => self.session.is_challenged(),
             State::Allocated(allocation) => matches!(allocation.link, Link::Up),
             State::Waiting | State::Closed => false,
-        }
-    }
-}
-
-impl Link {
-    fn take(&mut self) -> Vec<Kind> {
-        match core::mem::replace(self, Self::Up) {
-            Self::Up => Vec::new(),
-            Self::Moving(held) | Self::Down(held) => held,
         }
     }
 }
