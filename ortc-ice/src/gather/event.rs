@@ -64,8 +64,8 @@ pub enum GatherEvent {
         /// Why; of several addresses or bases, the last.
         reason: ServerError,
     },
-    /// Every server has answered or failed: once for each call of
-    /// [`gather`](crate::Gatherer::gather). What comes later (a candidate that changes) comes anyway.
+    /// Every server has answered or failed: once for each round that
+    /// [`gather`](crate::Gatherer::gather) began; a call during a round joins it. What comes later (a candidate that changes) comes anyway.
     Complete,
 }
 

@@ -1,7 +1,7 @@
 //! Relayed candidates: one TURN client for each allocation, found by the path to its server, by the
 //! relayed address, and by nothing else.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
@@ -9,15 +9,12 @@ use std::time::Instant;
 use super::server::reaches;
 use super::task::State;
 use super::{
-    CandidateKind, GatherEvent, Gathered, Gatherer, Key, LocalCandidate, ServerError, Source,
-    TaskId,
+    CandidateKind, GatherEvent, Gatherer, Key, LocalCandidate, ServerError, Source, TaskId,
 };
 use crate::path::{Path, Timer, Transmit, Transport};
 use crate::stream::Security;
 use crate::stun::LongTermCredentials;
-use crate::turn::{
-    Client, Config, Counters, DropReason, Event, Failure, PeerError, Received, SendError,
-};
+use crate::turn::{Client, Config, Counters, Event, Failure};
 
 /// An allocation that was lost is made anew after this long, doubling ...
 const RETRY: Duration = Duration::from_secs(1);
@@ -26,11 +23,11 @@ const RETRY_DOUBLINGS: u32 = 6;
 const STABLE: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
-struct Relay {
-    client: Box<Client>,
+pub(super) struct Relay {
+    pub(super) client: Box<Client>,
     path: Path,
     began: Instant,
-    allocated: Vec<SocketAddr>,
+    pub(super) allocated: Vec<SocketAddr>,
     /// The server-reflexive candidate that the Allocate response gave.
     reflexive: Option<SocketAddr>,
     /// It is in the list of those with output.
@@ -39,13 +36,13 @@ struct Relay {
 
 #[derive(Debug, Default)]
 pub(super) struct Relays {
-    by_task: BTreeMap<TaskId, Relay>,
-    by_path: BTreeMap<Path, TaskId>,
-    by_address: BTreeMap<SocketAddr, TaskId>,
+    pub(super) by_task: BTreeMap<TaskId, Relay>,
+    pub(super) by_path: BTreeMap<Path, TaskId>,
+    pub(super) by_address: BTreeMap<SocketAddr, TaskId>,
     /// Those with output.
     ready: VecDeque<TaskId>,
     /// Those with payloads that came over a stream.
-    data: VecDeque<TaskId>,
+    pub(super) data: VecDeque<TaskId>,
     /// Closed ones whose last words have not left.
     closing: VecDeque<Box<Client>>,
 }
@@ -55,7 +52,7 @@ impl Relays {
         !self.ready.is_empty() || !self.closing.is_empty()
     }
 
-    fn client(&mut self, relayed: SocketAddr) -> Option<(TaskId, &mut Client)> {
+    pub(super) fn client(&mut self, relayed: SocketAddr) -> Option<(TaskId, &mut Client)> {
         let task = *self.by_address.get(&relayed)?;
         Some((task, &mut self.by_task.get_mut(&task)?.client))
     }
@@ -85,107 +82,6 @@ pub(super) enum Farewell {
 }
 
 impl Gatherer {
-    /// Whether datagrams from this address have to be given to [`encapsulate`](Self::encapsulate).
-    #[must_use]
-    pub fn is_relayed(&self, address: &SocketAddr) -> bool {
-        self.relays.by_address.contains_key(address)
-    }
-
-    /// Lets a peer reach the relayed address (RFC 8656 §9), ahead of need: do so for each remote
-    /// candidate. It costs a look-up when it is known already.
-    ///
-    /// # Errors
-    ///
-    /// [`PeerError`]: the policy or the server refuses the address, or there are too many.
-    pub fn permit(
-        &mut self,
-        relayed: SocketAddr,
-        peer: IpAddr,
-        now: Instant,
-    ) -> Result<(), PeerError> {
-        self.with_client(relayed, now, |client, now| client.permit(peer, now))
-    }
-
-    /// Makes what leaves for a peer smaller by 32 octets or more each (RFC 8656 §12): do so for the
-    /// pair that is in use. It includes the permission.
-    ///
-    /// # Errors
-    ///
-    /// [`PeerError`]: the policy or the server refuses the address, or there are too many.
-    pub fn bind_channel(
-        &mut self,
-        relayed: SocketAddr,
-        peer: SocketAddr,
-        now: Instant,
-    ) -> Result<(), PeerError> {
-        self.with_client(relayed, now, |client, now| client.bind_channel(peer, now))
-    }
-
-    /// Asks the server of a relayed address whether it is still there, when nothing comes through it
-    /// any more: [`Client::probe`]. One that is gone ends as a candidate, and is made anew.
-    pub fn probe(&mut self, relayed: SocketAddr, now: Instant) {
-        // It fails for one that is gone already.
-        let _ = self.with_client(relayed, now, |client, now| {
-            client.probe(now);
-            Ok(())
-        });
-    }
-
-    fn with_client(
-        &mut self,
-        relayed: SocketAddr,
-        now: Instant,
-        command: impl FnOnce(&mut Client, Instant) -> Result<(), PeerError>,
-    ) -> Result<(), PeerError> {
-        self.advance(now).map_err(|_| PeerError::Closed)?;
-        let now = self.now;
-        let (task, client) = self.relays.client(relayed).ok_or(PeerError::Closed)?;
-        command(client, now)?;
-        self.schedule_relay(task);
-        Ok(())
-    }
-
-    /// Wraps what an agent wants to send from a relayed address for the server: `buf[start..]` is
-    /// what [`Transmit`] stands for, and moves once, in place. Send what comes back instead.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError`]: the buffer is as it was, and nothing can be sent.
-    pub fn encapsulate(
-        &mut self,
-        transmit: Transmit,
-        buf: &mut Vec<u8>,
-        start: usize,
-    ) -> Result<Transmit, SendError> {
-        let Path { local, remote, .. } = transmit.path;
-        let (_, client) = self.relays.client(local).ok_or(SendError::NotAllocated)?;
-        let wrapped = client.encapsulate(remote, buf, start, transmit.segment)?;
-        Ok(Transmit {
-            ecn: transmit.ecn,
-            ..wrapped
-        })
-    }
-
-    /// Takes a payload that a peer sent to a relayed address and a stream brought: appends it to
-    /// `buf`, and says on which path it would have come. Poll it until there is none after each
-    /// [`handle_stream`](Self::handle_stream); up to 512 KiB wait, more is lost.
-    pub fn poll_data(&mut self, buf: &mut Vec<u8>) -> Option<Path> {
-        loop {
-            let relay = self.relays.by_task.get_mut(self.relays.data.front()?);
-            if let Some(relay) = relay
-                && let Some((peer, payload)) = relay.client.poll_data()
-            {
-                let same = |known: &&SocketAddr| known.is_ipv4() == peer.is_ipv4();
-                if let Some(relayed) = relay.allocated.iter().find(same) {
-                    buf.extend_from_slice(payload);
-                    return Some(Path::udp(*relayed, peer));
-                }
-            } else {
-                self.relays.data.pop_front();
-            }
-        }
-    }
-
     /// Whether the task is for a TURN server.
     pub(super) fn is_relay(&self, task: TaskId) -> bool {
         let server = self.tasks.get(task).map(|task| task.server);
@@ -273,35 +169,6 @@ impl Gatherer {
         Some(config)
     }
 
-    /// A datagram on the path to a server that we have an allocation on.
-    pub(super) fn handle_relay(&mut self, path: Path, contents: &[u8]) -> Gathered {
-        let now = self.now;
-        let Some(id) = self.relays.by_path.get(&path).copied() else {
-            return Gathered::NotMine;
-        };
-        let Some(relay) = self.relays.by_task.get_mut(&id) else {
-            return Gathered::NotMine;
-        };
-        match relay.client.handle_datagram(contents, now) {
-            Ok(Received::Data { peer, range }) => {
-                let same = |known: &&SocketAddr| known.is_ipv4() == peer.is_ipv4();
-                match relay.allocated.iter().find(same) {
-                    Some(relayed) => Gathered::Relayed {
-                        path: Path::udp(*relayed, peer),
-                        range,
-                    },
-                    None => Gathered::Consumed,
-                }
-            }
-            Ok(Received::Consumed) => {
-                self.after_client(id);
-                Gathered::Consumed
-            }
-            Err(DropReason::UnknownTransaction) => Gathered::NotMine,
-            Err(_) => Gathered::Consumed,
-        }
-    }
-
     /// Octets on a stream to a TURN server.
     pub(super) fn relay_stream(&mut self, id: TaskId, octets: &[u8]) {
         let now = self.now;
@@ -335,7 +202,7 @@ impl Gatherer {
     }
 
     /// Hears what a client has to say, and when it wants to be called next.
-    fn after_client(&mut self, id: TaskId) {
+    pub(super) fn after_client(&mut self, id: TaskId) {
         while let Some(relay) = self.relays.by_task.get_mut(&id)
             && let Some(event) = relay.client.poll_event()
         {
@@ -344,7 +211,7 @@ impl Gatherer {
         self.schedule_relay(id);
     }
 
-    fn schedule_relay(&mut self, id: TaskId) {
+    pub(super) fn schedule_relay(&mut self, id: TaskId) {
         let Some(relay) = self.relays.by_task.get_mut(&id) else {
             self.deadlines.set(Key::Relay(id), None);
             return;

@@ -358,7 +358,7 @@ impl Gatherer {
 }
 
 /// The same address with any port.
-const fn any_port(mut base: SocketAddr) -> SocketAddr {
+pub(super) const fn any_port(mut base: SocketAddr) -> SocketAddr {
     base.set_port(0);
     base
 }
