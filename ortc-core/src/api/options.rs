@@ -189,7 +189,8 @@ impl RTCConnectionOptions {
     }
 
     /// Adds an address that the embedder has bound a UDP socket to. More can follow later with
-    /// [`RTCConnection::add_local_address`](super::RTCConnection::add_local_address).
+    /// [`RTCConnection::add_local_address`](super::RTCConnection::add_local_address). With a shared
+    /// socket it counts for nothing: the socket has addresses.
     #[must_use]
     pub fn local_address(mut self, address: SocketAddr) -> Self {
         self.local_addresses.push(address);

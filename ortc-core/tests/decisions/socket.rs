@@ -3,6 +3,7 @@
 use ortc_core::ice::Config;
 use ortc_core::{
     ConnectionError, Event, Path, RTCConnection, RTCConnectionOptions, Route, SocketError,
+    SocketEvent,
 };
 use ortc_testkit::call::address_a;
 
@@ -162,6 +163,35 @@ fn rtc_socket_keeps_the_former_credentials_when_the_new_ones_are_told_again() {
     }
     let route = hub.socket.handle_datagram(path, &check, hub.now);
     assert_eq!(route, Route::Connection(id));
+}
+
+/// Addresses of the socket are those of all its connections, of the ones that are there as well.
+#[test]
+fn rtc_socket_tells_its_connections_of_new_addresses_and_of_lost_ones() {
+    let mut hub = Hub::new();
+    let id = hub.add(false);
+    let new = "10.0.0.99:5000".parse().unwrap();
+    assert_eq!(hub.socket.poll_event(), None);
+    hub.socket.add_local_address(new);
+    hub.socket.remove_local_address(address_a());
+    hub.socket.update(hub.now).unwrap();
+    let Some(SocketEvent::Candidates(candidates)) = hub.socket.poll_event() else {
+        panic!("nothing was told");
+    };
+    let ours = hub.ours.get_mut(&id).unwrap();
+    while ours.poll_event().is_some() {}
+    ours.handle_socket_candidates(&candidates, hub.now);
+    let Some(Event::Candidate(found)) = ours.poll_event() else {
+        panic!("no candidate");
+    };
+    assert_eq!(found.connection_address, "10.0.0.99");
+    assert_eq!(ours.poll_event(), None);
+    ours.update(hub.now).unwrap();
+    assert!(matches!(ours.poll_event(), Some(Event::Candidate(again)) if again == found));
+    assert_eq!(ours.poll_event(), Some(Event::EndOfCandidates));
+
+    hub.socket.add_local_address("0.0.0.0:1".parse().unwrap());
+    assert!(hub.socket.update(hub.now).is_err());
 }
 
 #[test]

@@ -281,9 +281,10 @@ impl RTCConnection {
             tone_handlers: BTreeSet::new(),
             traffic: Traffic::default(),
         };
-        let addresses = shared.map_or(options.local_addresses, |shared| shared.addresses);
-        for address in addresses {
-            connection.list_address(address)?;
+        if shared.is_none() {
+            for address in options.local_addresses {
+                connection.list_address(address)?;
+            }
         }
         connection.gather()?;
         Ok(connection)

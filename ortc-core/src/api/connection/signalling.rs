@@ -263,7 +263,7 @@ impl RTCConnection {
         let mut seed = [0; 32];
         self.rng.fill_bytes(&mut seed);
         let credentials = self.transport.ice.local_credentials().clone();
-        let addresses = self.gathering.addresses.clone();
+        let addresses = core::mem::take(&mut self.gathering.addresses);
         let gatherer = self.uplink.as_mut().and_then(|up| up.gatherer.take());
         let (socket, place) = RTCSocket::of(
             addresses,

@@ -1,6 +1,5 @@
 //! What passes between a socket and its connections, which may live on other threads.
 
-use core::net::SocketAddr;
 use std::sync::Arc;
 
 use ortc_dtls::Certificate;
@@ -17,7 +16,6 @@ pub struct SharedSocket {
     pub(crate) id: ConnectionId,
     pub(crate) credentials: Credentials,
     pub(crate) certificate: Certificate,
-    pub(crate) addresses: Vec<SocketAddr>,
     /// What its transaction ids say, so that answers find it.
     pub(crate) tag: TransactionTag,
     pub(crate) slots: SlotClock,
@@ -33,7 +31,7 @@ impl SharedSocket {
     }
 }
 
-/// The candidates that a socket has found with its servers, and whether there are more to come: to
+/// The candidates that a socket has, of its addresses and from its servers, and whether there are more to come: to
 /// be given to all its connections, on whatever threads they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SocketCandidates {

@@ -183,6 +183,7 @@ impl RTCSocket {
         let mut socket = Self::with(addresses, certificate, shared, slots, rng);
         socket.network.uplink = uplink.unwrap_or_default();
         socket.update(now)?;
+        socket.tells_nothing_old();
         Ok(socket)
     }
 
@@ -267,7 +268,6 @@ impl RTCSocket {
             id,
             credentials,
             certificate: self.certificate.clone(),
-            addresses: self.addresses.clone(),
             tag: self.router.tag(id),
             slots: self.slots.clone(),
             candidates: self.candidates(),

@@ -6,7 +6,8 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use ortc_ice::{
-    GatherEvent, Gathered, OpenStream, Path, ServerError, ServerUri, StreamId, Transmit,
+    Candidate, CandidateKind, GatherError, GatherEvent, Gathered, LocalCandidate, OpenStream, Path,
+    ServerError, ServerUri, StreamId, Transmit,
 };
 
 use crate::transport::Uplink;
@@ -59,7 +60,6 @@ pub(super) struct Network {
 
 impl RTCSocket {
     /// Adds an address that the embedder has bound a UDP socket to; `update` gathers from it.
-    /// Connections that are made from now on have it.
     pub fn add_local_address(&mut self, address: SocketAddr) {
         if !self.addresses.contains(&address) {
             self.addresses.push(address);
@@ -78,16 +78,28 @@ impl RTCSocket {
     ///
     /// [`SocketError::Gather`] when there are too many addresses, or one that nothing can be sent to.
     pub fn update(&mut self, now: Instant) -> Result<(), SocketError> {
+        for address in &self.addresses {
+            Candidate::host(*address).map_err(GatherError::Address)?;
+        }
         self.network.uplink.gather(&self.addresses, now)?;
+        self.network.changed = true;
         self.drain_gatherer();
         Ok(())
+    }
+
+    /// Nobody is on the socket yet who could be told.
+    pub(super) fn tells_nothing_old(&mut self) {
+        self.network.changed = false;
     }
 
     /// The candidates so far.
     #[must_use]
     pub fn candidates(&self) -> SocketCandidates {
         match &self.network.uplink.gatherer {
-            None => SocketCandidates::default(),
+            None => {
+                let list = self.addresses.iter().copied().map(host).collect();
+                SocketCandidates::new(list, true)
+            }
             Some(gatherer) => {
                 let list = gatherer.candidates().copied().collect();
                 SocketCandidates::new(list, gatherer.is_complete())
@@ -315,5 +327,18 @@ impl RTCSocket {
                 GatherEvent::PermissionRefused { .. } | _ => {}
             }
         }
+    }
+}
+
+/// The candidate of a local address.
+const fn host(address: SocketAddr) -> LocalCandidate {
+    LocalCandidate {
+        kind: CandidateKind::Host,
+        address,
+        base: address,
+        tcp: None,
+        related: None,
+        server: None,
+        rtt: None,
     }
 }
