@@ -184,6 +184,7 @@ impl Endpoint {
             GatherEvent::PermissionRefused { relayed, peer } => self
                 .complaints
                 .push(format!("{relayed} may not relay to {peer}")),
+            GatherEvent::Complete => {} // seen in `is_complete`
             _ => {}
         }
     }

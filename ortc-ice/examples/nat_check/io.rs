@@ -101,11 +101,13 @@ impl Io {
     pub(crate) fn send(&mut self, transmit: &Transmit, octets: &[u8]) {
         match transmit.path.transport {
             Transport::Stream(id) => self.write(id, octets),
-            _ => {
+            Transport::Udp => {
                 if let Some(socket) = self.sockets.get(&transmit.path.local) {
                     let _ = socket.send_to(octets, transmit.path.remote);
                 }
             }
+            Transport::Unopened => {}
+            _ => {}
         }
     }
 

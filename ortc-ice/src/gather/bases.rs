@@ -7,7 +7,8 @@ use super::relayed::Farewell;
 use super::round::{any_port, host_tcp};
 use super::task::Task;
 use super::{GatherError, Gatherer, Lookup, Server, ServerCredentials, ServerId, Source, TaskId};
-use crate::candidate::{TcpType, check_address};
+use crate::address::check_address;
+use crate::candidate::TcpType;
 use crate::server_uri::ServerUri;
 
 /// Bases of one gatherer at most.

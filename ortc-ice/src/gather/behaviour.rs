@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::reflexive::{mapped_address, plain_address};
 use super::server::reaches;
 use super::{Gathered, ServerError};
-use crate::candidate::check_address;
+use crate::address::check_address;
 use crate::path::{Datagram, Ecn, Path, Timeout, Timer, Transmit};
 use crate::random::Random;
 use crate::stun::{AttributeType, Class, Message, MessageBuilder, Method, TransactionId, is_stun};

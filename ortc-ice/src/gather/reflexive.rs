@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::task::{Outcome, Request, State};
 use super::{CandidateKind, Gathered, Gatherer, Key, LocalCandidate, ServerError, Source, TaskId};
-use crate::candidate::{check_address, in_zone, zone};
+use crate::address::{check_address, in_zone, zone};
 use crate::path::{Ecn, Path, Transmit, Transport};
 use crate::stun::{
     AttributeType, Class, HEADER_LEN, Message, MessageBuilder, Method, TransactionId, is_stun,

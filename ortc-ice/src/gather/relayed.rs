@@ -288,7 +288,7 @@ impl Gatherer {
         };
         let udp = relay.path.transport == Transport::Udp;
         let usable = udp && mapped.is_ipv4() == task.base.is_ipv4() && first;
-        if usable && crate::candidate::check_address(mapped).is_ok() {
+        if usable && crate::address::check_address(mapped).is_ok() {
             relay.reflexive = Some(mapped);
             self.report(reflexive, Source::Task(id));
         }
@@ -305,7 +305,7 @@ impl Gatherer {
             return;
         };
         let base = task.base;
-        if !reaches(base, server) || crate::candidate::check_address(server).is_err() {
+        if !reaches(base, server) || crate::address::check_address(server).is_err() {
             self.end_relay(id, Farewell::None);
             self.fail(id, ServerError::NoBase);
             return;

@@ -12,7 +12,8 @@ use super::{
     CandidateKind, GatherError, GatherEvent, Gatherer, Key, LocalCandidate, Lookup, Phase, QueryId,
     ServerError, ServerId, Source, TaskId,
 };
-use crate::candidate::{TcpType, in_zone, zone};
+use crate::address::{in_zone, zone};
+use crate::candidate::TcpType;
 
 impl Gatherer {
     /// Begins a round: host candidates of new bases are reported, servers are asked from bases that

@@ -6,7 +6,7 @@ use core::net::{IpAddr, SocketAddr};
 use zeroize::Zeroizing;
 
 use super::{QueryId, ServerError};
-use crate::candidate::check_address;
+use crate::address::check_address;
 use crate::server_uri::{ServerTransport, ServerUri};
 use crate::stream::Security;
 
