@@ -79,6 +79,8 @@ pub struct Net<M> {
     order: u64,
     /// Every datagram sent so far, when `record` is on.
     pub log: Vec<Sent>,
+    /// How many datagrams were sent so far.
+    pub sent: usize,
     /// Whether datagrams are kept in `log`; on by default.
     pub record: bool,
 }
@@ -111,6 +113,7 @@ impl<M: Machine> Net<M> {
             in_flight: BinaryHeap::new(),
             order: 0,
             log: Vec::new(),
+            sent: 0,
             record: true,
         }
     }
@@ -261,6 +264,7 @@ impl<M: Machine> Net<M> {
             .links
             .get(&(local, remote))
             .unwrap_or(&self.default_link);
+        self.sent += 1;
         let home = self.homes.get(&(by, local)).copied();
         let realm = home.unwrap_or(Realm::PUBLIC);
         let detached = home.is_some() && self.owners.get(&(realm, local)) != Some(&by);

@@ -143,6 +143,14 @@ impl Agent {
         match self.verdict(claim) {
             Verdict::Refuse => {
                 self.outbox.push_answer(answer(AnswerKind::RoleConflict));
+                // The answer may not pass: behind a NAT whose ports depend on the destination it
+                // leaves from another one than the peer asked. A check of our own tells the peer as
+                // well (RFC 8445 §7.3.1.1), and learns the address that it has for us.
+                let refused = Check {
+                    use_candidate: false,
+                    ..check
+                };
+                self.take_up(pair, path, refused);
                 self.pump();
                 return Ok(());
             }
