@@ -16,6 +16,8 @@ use crate::stun::TransactionId;
 /// After this many new checks in a row a repetition that is due goes first, so that a long check
 /// list does not turn one lost datagram into a long wait.
 const NEW_IN_A_ROW: u32 = 18;
+/// Triggered checks that leave before another one that waits.
+const TRIGGERED_IN_A_ROW: u32 = 7;
 
 /// The foundations of both candidates (RFC 8445 §6.1.2.6), as numbers.
 type Foundation = (usize, usize);
@@ -41,6 +43,8 @@ pub(crate) struct Checklist {
     /// Pairs that are not failed.
     live: usize,
     new_in_a_row: u32,
+    /// Triggered checks since another one left.
+    triggered_in_a_row: u32,
     tickets: u64,
     /// Streams that no pair is on any more.
     orphans: Vec<StreamId>,
@@ -67,6 +71,7 @@ impl Checklist {
             deadlines: BTreeSet::new(),
             live: 0,
             new_in_a_row: 0,
+            triggered_in_a_row: 0,
             tickets: 0,
             orphans: Vec::new(),
         }
@@ -369,12 +374,27 @@ impl Checklist {
     }
 
     /// Takes the pair to check next (RFC 8445 §6.1.4.2): triggered, then waiting by
-    /// priority with an early slot for each kind of path, then repetitions. A slot that nothing else wants goes to a frozen pair: by the RFC to one of a
+    /// priority with an early slot for each kind of path, then repetitions. A slot that nothing
+    /// else wants goes to a frozen pair: by the RFC to one of a
     /// foundation that nothing is in progress for, else, when `any_frozen`, to the best of all.
     pub(crate) fn next_check(&mut self, any_frozen: bool) -> Option<PairId> {
-        if let Some((_, id)) = self.triggered.pop_first() {
+        // DEVIATION(RFC 8445 §6.1.4.2): a peer that never stops to trigger checks leaves a slot now
+        // and then to the others.
+        if self.triggered_in_a_row < TRIGGERED_IN_A_ROW
+            && let Some((_, id)) = self.triggered.pop_first()
+        {
+            self.triggered_in_a_row += 1;
             return self.dequeued(id);
         }
+        self.triggered_in_a_row = 0;
+        if let Some(id) = self.next_ordinary(any_frozen) {
+            return Some(id);
+        }
+        let (_, id) = self.triggered.pop_first()?;
+        self.dequeued(id)
+    }
+
+    fn next_ordinary(&mut self, any_frozen: bool) -> Option<PairId> {
         if self.new_in_a_row >= NEW_IN_A_ROW
             && let Some((_, id)) = self.repeats.pop_first()
         {

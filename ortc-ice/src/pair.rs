@@ -168,6 +168,8 @@ pub(crate) struct Pair {
     pub(crate) check_received: bool,
     /// When anything authenticated last came over it.
     pub(crate) heard_at: Option<Instant>,
+    /// Since when the peer's checks over it had no answer to ours.
+    pub(crate) tried_since: Option<Instant>,
     /// We are controlling and want it: its checks carry USE-CANDIDATE.
     pub(crate) nominate: bool,
     /// The value of that nomination; 0 when it is a plain one.
@@ -178,6 +180,11 @@ pub(crate) struct Pair {
     /// Outstanding transactions, oldest first.
     pub(crate) outstanding: Vec<TransactionId>,
 }
+
+/// How long the checks of a peer that was learned from them are taken up without an answer to ours:
+/// whoever hears us has answered by then, and two NATs that show new ports all the time do not keep
+/// each other's pairs alive. After a silence of this length it begins anew.
+pub(crate) const TRIAL: Duration = Duration::from_secs(30);
 
 impl Pair {
     pub(crate) fn new(path: Path, local: usize, remote: usize, generation: u32) -> Self {
@@ -194,6 +201,7 @@ impl Pair {
             deadline: None,
             check_received: false,
             heard_at: None,
+            tried_since: None,
             nominate: false,
             nomination: 0,
             wish: Wish::default(),
@@ -210,6 +218,15 @@ impl Pair {
     /// Waiting or in progress.
     pub(crate) const fn is_busy(&self) -> bool {
         matches!(self.state, State::Waiting | State::InProgress(_))
+    }
+
+    /// Whether a check of the peer, the first since `heard_at`, starts one of ours on a pair that was
+    /// never answered.
+    pub(crate) fn is_worth_trying(&mut self, heard_at: Option<Instant>, now: Instant) -> bool {
+        if heard_at.is_none_or(|at| now - at > TRIAL) {
+            self.tried_since = None;
+        }
+        now - *self.tried_since.get_or_insert(now) <= TRIAL
     }
 
     pub(crate) const fn valid(&self) -> Option<&Valid> {

@@ -361,7 +361,8 @@ fn a_peer_that_checks_from_everywhere_finds_bounded_lists_and_paced_checks() {
             checks += u32::from(class == Class::Request);
         }
     }
-    assert_eq!(agent.stats().pairs.len(), 100);
+    let pairs = agent.stats().pairs.len();
+    assert!((30..=100).contains(&pairs), "{pairs} pairs");
     // One second of time at Ta = 5 ms.
     assert!(checks <= 201, "{checks} checks");
     assert!(

@@ -74,6 +74,11 @@ fn attribute() -> impl Strategy<Value = String> {
     )
 }
 
+#[test]
+fn the_corpus_of_ice_matrix_holds() {
+    assert!(replay("ice_matrix", props::ice_matrix::property) >= 8);
+}
+
 /// A header with the right cookie and length, and attributes of the known numbers: octets at
 /// random would stop at the cookie.
 fn plausible() -> impl Strategy<Value = Vec<u8>> {

@@ -11,6 +11,12 @@ use crate::lanes::Lane;
 use crate::pair::{self, Pair, PairId, PairState, State};
 use crate::path::Path;
 
+/// Remote candidates that each base learns from checks, from one pair that becomes valid to the
+/// next. Two NATs that take another port for every destination, and let everybody in, show a new
+/// candidate with every check, without end: each side answers to a port that the other asked
+/// nothing of.
+const STRAYS_MAX: usize = 32;
+
 impl Agent {
     /// Adds a candidate that the peer signalled, before or after `connect` (RFC 8838). One that a
     /// check has shown already keeps its pairs, their states and their nomination.
@@ -169,11 +175,13 @@ impl Agent {
         {
             return Some(index);
         }
-        let place = if self.remotes.len() < self.config.max_remote_candidates {
-            self.remotes.len()
-        } else {
-            self.vacate_remote()?
-        };
+        let base = self.locals.get(local)?.base();
+        let strays = self.strays.get(&base).copied().unwrap_or_default();
+        if strays >= STRAYS_MAX {
+            return None;
+        }
+        let place = self.place_for_remote()?;
+        self.strays.insert(base, strays + 1);
         self.foundations += 1;
         let foundation = format!("prflx{}", self.foundations);
         let candidate = Candidate::remote_reflexive(foundation, priority, address, tcp);
@@ -183,6 +191,15 @@ impl Agent {
             None => self.remotes.push(candidate),
         }
         Some(place)
+    }
+
+    /// Where one more remote candidate goes.
+    fn place_for_remote(&mut self) -> Option<usize> {
+        if self.remotes.len() < self.config.max_remote_candidates {
+            Some(self.remotes.len())
+        } else {
+            self.vacate_remote()
+        }
     }
 
     /// A peer whose NAT moves it again and again must not run out of candidates: one that was only
@@ -268,13 +285,13 @@ impl Agent {
     }
 
     fn insert_remote(&mut self, candidate: Candidate) -> Option<usize> {
-        if self.remotes.len() >= self.config.max_remote_candidates {
-            return None;
-        }
-        let index = self.remotes.len();
+        let index = self.place_for_remote()?;
         self.remote_by_address
             .insert((candidate.is_tcp(), candidate.address()), index);
-        self.remotes.push(candidate);
+        match self.remotes.get_mut(index) {
+            Some(old) => *old = candidate,
+            None => self.remotes.push(candidate),
+        }
         Some(index)
     }
 

@@ -396,6 +396,10 @@ impl Agent {
         let confirmed = pair.nominate && transaction.nominate == Some(pair.nomination);
         let wished = pair.wish.now;
         let first = known.is_none();
+        if first {
+            self.strays.clear();
+            pair.tried_since = None;
+        }
         match pair.valid_mut() {
             Some(valid) => {
                 valid.local = local;

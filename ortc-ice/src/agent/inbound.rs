@@ -8,9 +8,10 @@ use std::time::Instant;
 use super::candidates::Formation;
 use super::{Agent, Phase};
 use crate::address::check_address;
+use crate::candidate::CandidateKind;
 use crate::early::Check;
 use crate::outbox::{Answer, AnswerKind, UNKNOWN_MAX};
-use crate::pair::{PairId, Queue, State};
+use crate::pair::{PairId, Queue, State, TRIAL};
 use crate::path::{Datagram, Path};
 use crate::role::{Claim, Verdict};
 use crate::stats::DropReason;
@@ -139,7 +140,7 @@ impl Agent {
             self.outbox.push_answer(answer(AnswerKind::Success));
             return Ok(());
         }
-        self.reached_at = Some(self.now);
+        self.reached(self.now);
         match self.verdict(claim) {
             Verdict::Refuse => {
                 self.outbox.push_answer(answer(AnswerKind::RoleConflict));
@@ -164,9 +165,17 @@ impl Agent {
         Ok(())
     }
 
+    /// A check of the peer arrived; after a silence, candidates are learned anew.
+    fn reached(&mut self, now: Instant) {
+        let before = self.reached_at.replace(now);
+        if before.is_none_or(|at| now - at > TRIAL) {
+            self.strays.clear();
+        }
+    }
+
     /// A check that was answered before we could check ourselves.
     pub(super) fn take_up_early(&mut self, path: Path, check: Check) {
-        self.reached_at = Some(self.now);
+        self.reached(self.now);
         // The peer was told "success" already. If the conflict is ours to repair it is repaired;
         // if it is the peer's, it will learn of it from our own check.
         if self.verdict(check.claim) == Verdict::Switch {
@@ -191,7 +200,14 @@ impl Agent {
             return;
         };
         pair.check_received = true;
-        pair.heard_at = Some(now);
+        let heard_at = pair.heard_at.replace(now);
+        let stray = self
+            .remotes
+            .get(pair.remote)
+            .is_some_and(|remote| remote.kind() == CandidateKind::PeerReflexive);
+        if stray && pair.valid().is_none() && !pair.is_worth_trying(heard_at, now) {
+            return;
+        }
         let edge = check.use_candidate && !pair.wish.now;
         pair.wish.now = check.use_candidate;
         let previous_wish = pair.wish.at;

@@ -103,6 +103,8 @@ pub struct Agent {
     remote_ended: bool,
     /// When the last authenticated check of the peer arrived.
     reached_at: Option<Instant>,
+    /// How many remote candidates each base has learned from checks since a pair became valid.
+    strays: BTreeMap<SocketAddr, usize>,
     names: Names,
     openings: Openings,
     /// What the peer is, as signalling told.
@@ -193,6 +195,7 @@ impl Agent {
             patience_until: None,
             remote_ended: false,
             reached_at: None,
+            strays: BTreeMap::new(),
             names: Names::default(),
             openings: Openings::default(),
             remote_implementation: Implementation::Full,

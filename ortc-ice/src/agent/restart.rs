@@ -57,6 +57,7 @@ impl Agent {
         } else if self.retained.is_none() {
             self.previous = Some(old);
         } // else the pair in use belongs to the generation before, which stays
+        self.strays.clear();
         let keep = self.retained.as_ref().map(|retained| retained.id);
         let gone = self.checklist.retain_only(keep);
         self.transactions.remove_all(gone);

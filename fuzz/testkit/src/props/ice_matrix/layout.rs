@@ -159,7 +159,7 @@ impl Layout {
 
 /// The first and the other address of the STUN server, by family.
 #[must_use]
-pub fn stun_ips() -> [IpAddr; 4] {
+pub(super) fn stun_ips() -> [IpAddr; 4] {
     [
         IpAddr::from([198, 51, 100, 20]),
         IpAddr::from([198, 51, 100, 21]),
@@ -170,7 +170,7 @@ pub fn stun_ips() -> [IpAddr; 4] {
 
 /// Where the TURN server listens and relays, by family.
 #[must_use]
-pub fn turn_ips() -> [IpAddr; 2] {
+pub(super) fn turn_ips() -> [IpAddr; 2] {
     [
         IpAddr::from([198, 51, 100, 10]),
         IpAddr::from([0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 0x10]),
@@ -183,6 +183,6 @@ fn server_ips() -> Vec<IpAddr> {
 
 /// What a client asks on a server.
 #[must_use]
-pub const fn service(ip: IpAddr) -> SocketAddr {
+pub(super) const fn service(ip: IpAddr) -> SocketAddr {
     SocketAddr::new(ip, SERVER_PORT)
 }

@@ -16,8 +16,8 @@ pub use self::oracle::{hole_punching_works, path_exists};
 pub use self::peer::{DATA, Host, Peer, Signal};
 pub use self::run::Run;
 pub use self::scenario::{
-    AccessV4, AccessV6, LENGTH, Place, ROLES, Roles, STORIES, Scenario, Servers, Site, Story,
-    WEATHERS, Weather,
+    AccessV4, AccessV6, LENGTH, Manners, Place, ROLES, Roles, SERVERS, STORIES, Scenario, Servers,
+    Site, Story, WEATHERS, Weather,
 };
 
 /// What a run came to.
@@ -34,12 +34,16 @@ pub struct Outcome {
 }
 
 /// How long connecting may take beyond skew and trickle. In fair weather a gathering, a check and
-/// an answer; a storm eats nine round trips in ten sometimes.
-const PATIENCE: Duration = Duration::from_secs(25);
+/// an answer; in a storm the last of seven requests to a server leaves after 31.5 s.
+const PATIENCE: Duration = Duration::from_secs(45);
 /// When everything is quiet: the AGGRESSIVE time and a few repetitions of checks have passed.
 const QUIET: Duration = Duration::from_secs(5);
 /// RFC 8863 §4, with the schedule of the last checks and a STUN server that never answers.
-const HOPELESS: Duration = Duration::from_secs(130);
+const HOPELESS: Duration = Duration::from_secs(200);
+/// The same by the letter of RFC 8445 §14.3, which stretches the RTO with the number of pairs.
+const HOPELESS_STRICT: Duration = Duration::from_secs(1_800);
+/// How soon a gatherer asks its servers again, with all repetitions.
+const KEEPALIVE: Duration = Duration::from_secs(60);
 /// RFC 7675 §5.1.
 const CONSENT: Duration = Duration::from_secs(30);
 /// A round trip of the slowest weather.
@@ -47,10 +51,11 @@ const SLACK: Duration = Duration::from_secs(1);
 
 /// Runs the scenario that the octets say; any do.
 pub fn property(data: &[u8]) {
-    run(&Scenario::from_bytes(data));
+    let _ = run(&Scenario::from_bytes(data));
 }
 
 /// Runs a scenario; a failure prints it, and how to run it again.
+#[must_use]
 pub fn run(scenario: &Scenario) -> Outcome {
     let _on_failure = Told(*scenario);
     let mut run = Run::new(scenario);
@@ -82,12 +87,17 @@ pub fn run(scenario: &Scenario) -> Outcome {
 
 /// No path, no relay: both say so, and nobody is ever told that data may flow.
 fn hopeless(run: &mut Run) -> Outcome {
-    let most = HOPELESS + run.scenario.skew + 6 * run.scenario.trickle;
+    let hopeless = if run.scenario.strict {
+        HOPELESS_STRICT
+    } else {
+        HOPELESS
+    };
+    let most = hopeless + run.scenario.skew + 6 * run.scenario.trickle;
     let begin = run.net.now();
-    let mut seconds = 0;
+    let mut steps = 0;
     let failed = run.run_until(most, |run| {
-        seconds += 1;
-        if seconds % 50 == 0 {
+        steps += 1;
+        if steps % 50 == 0 {
             run.forge();
         }
         [0, 1].iter().all(|side| {
@@ -174,7 +184,8 @@ fn dies(run: &mut Run) {
     }
 }
 
-/// A network that comes back gets its session back, without signalling.
+/// A network that comes back gets its session back, without signalling; in the strict profile it takes
+/// a restart, as RFC 7675 §5.1 has it.
 fn returns(run: &mut Run) {
     let identities = run.layout.identities.clone();
     for ip in &identities {
@@ -184,7 +195,10 @@ fn returns(run: &mut Run) {
     for ip in &identities {
         run.net.topology.mend(*ip);
     }
-    let back = run.run_until(2 * PATIENCE, |run| run.is_connected());
+    if run.scenario.strict {
+        restart_both(run);
+    }
+    let back = run.run_until(2 * PATIENCE + run.scenario.skew, |run| run.is_connected());
     assert!(back, "the network is back, the session is not");
     settle(run);
 }
@@ -259,14 +273,41 @@ fn reboots(run: &mut Run) {
             nat.reboot();
         }
     }
-    // Which of the addresses that were signalled still lead anywhere is for the NATs to say; a
-    // restart with new candidates is what always works.
-    run.run_for(Duration::from_secs(20));
+    // The gatherers notice, and what they find anew is signalled; the strict profile takes a restart.
+    run.run_for(KEEPALIVE);
+    // A relay's client learns of its new address with the next Refresh, minutes later.
+    let mut direct = run.scenario;
+    for site in &mut direct.sites {
+        site.servers = match site.servers.has() {
+            (true, _) => Servers::Stun,
+            (false, _) => Servers::None,
+        };
+    }
+    if !path_exists(&direct, run.net.now()) {
+        return;
+    }
+    if run.scenario.strict {
+        restart_both(run);
+    }
+    let most = 2 * PATIENCE + CONSENT + run.scenario.skew;
+    let back = run.run_until(most, |run| run.is_connected() && run.agrees());
+    assert!(back, "what is there is not found again: {}", paths(run));
+    settle(run);
+}
+
+fn restart_both(run: &mut Run) {
+    let now = run.net.now();
+    for side in [0, 1] {
+        let peer = run.peer_mut(side);
+        peer.agent.restart(now);
+        peer.tell_again();
+    }
 }
 
 /// Closed is final.
 fn close(run: &mut Run) {
     let now = run.net.now();
+    run.hush();
     for side in [0, 1] {
         let peer = run.peer_mut(side);
         peer.agent.close();

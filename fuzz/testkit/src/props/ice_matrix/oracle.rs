@@ -119,6 +119,12 @@ impl Probers {
                     continue;
                 };
                 self.targets[1 - side].insert((door, source));
+                // Whoever shows up at one door is let in at the relays too.
+                for relay in &mut self.doors[1 - side] {
+                    if let Some(permitted) = &mut relay.permitted {
+                        permitted.insert(source.ip());
+                    }
+                }
                 // The answer goes back the way the question came.
                 if self.carry(1 - side, door, source) == Some((from, to)) {
                     self.answered[side].insert((from, to));

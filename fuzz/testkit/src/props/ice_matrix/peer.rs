@@ -9,9 +9,10 @@ use std::time::Instant;
 use ortc_ice::stun::{Class, Message, is_stun};
 use ortc_ice::{
     Agent, Candidate, CandidateKind, Config, Credentials, Datagram, DropReason, Ecn, Event,
-    GatherConfig, GatherEvent, Gathered, Gatherer, LocalCandidate, Path, Transmit,
+    GatherConfig, GatherEvent, Gathered, Gatherer, LocalCandidate, Path, ServerError, Transmit,
 };
 
+use super::scenario::Manners;
 use crate::net::Machine;
 use crate::servers::stun_server::StunServer;
 use crate::servers::turn_server::TurnServer;
@@ -95,20 +96,21 @@ pub struct Peer {
     pub answered: BTreeMap<Path, Instant>,
     /// When data was last sent, and when it last came in over a path that may carry it.
     pub data: [Option<Instant>; 2],
-    /// Whether data that comes in is reported to the agent.
-    data_counts: bool,
-    /// Whether the end of candidates is signalled.
-    end_is_told: bool,
+    manners: Manners,
     /// What was described to the other, to be told again after a restart.
     described: Vec<Candidate>,
     ended: bool,
     next_data: Instant,
+    /// How many remote candidates the relays have been told of.
+    permitted: usize,
+    /// How many datagrams it sent.
+    pub sent: usize,
 }
 
 impl Peer {
     /// A peer that has its sockets and has not begun.
     #[must_use]
-    pub fn new(config: Config, seeds: [[u8; 32]; 2], now: Instant) -> Self {
+    pub fn new(config: Config, manners: Manners, seeds: [[u8; 32]; 2], now: Instant) -> Self {
         let [agent, gatherer] = seeds;
         Self {
             agent: Agent::new(config, agent, now),
@@ -118,20 +120,13 @@ impl Peer {
             signals: Vec::new(),
             answered: BTreeMap::new(),
             data: [None, None],
-            data_counts: false,
-            end_is_told: false,
+            manners,
             described: Vec::new(),
             ended: false,
             next_data: now,
+            permitted: 0,
+            sent: 0,
         }
-    }
-
-    /// The same peer, which reports data that arrives, or signals the end of its candidates.
-    #[must_use]
-    pub fn with_manners(mut self, data_counts: bool, end_is_told: bool) -> Self {
-        self.data_counts = data_counts;
-        self.end_is_told = end_is_told;
-        self
     }
 
     /// Says who it is, and looks for candidates.
@@ -151,7 +146,7 @@ impl Peer {
         self.introduce();
         let again = self.described.iter().cloned().map(Signal::Candidate);
         self.signals.extend(again);
-        if self.ended && self.end_is_told {
+        if self.ended && self.manners.end_is_told {
             self.signals.push(Signal::End);
         }
     }
@@ -212,12 +207,20 @@ impl Peer {
                 }
                 GatherEvent::Complete => {
                     self.ended = true;
-                    if self.end_is_told {
+                    if self.manners.end_is_told {
                         self.signals.push(Signal::End);
                     }
                 }
+                // What a storm ate is asked for again.
+                GatherEvent::ServerFailed {
+                    reason: ServerError::Timeout,
+                    ..
+                } => self.gatherer.gather(now).unwrap(),
                 _ => {}
             }
+        }
+        if self.agent.remote_addresses().count() != self.permitted {
+            self.permit(now);
         }
         while let Some(event) = self.agent.poll_event() {
             if let Event::ActivePair { path, .. } = event
@@ -254,7 +257,7 @@ impl Peer {
             let may = self.agent.path_state(&path) != ortc_ice::PathState::Unknown;
             if contents.first() == Some(&DATA) && may {
                 self.data[1] = Some(now);
-                if self.data_counts {
+                if self.manners.data_counts {
                     self.agent.authenticated_traffic(path, now);
                 }
             }
@@ -309,6 +312,25 @@ impl Machine for Peer {
         buf: &mut Vec<u8>,
         now: Instant,
     ) -> Option<(SocketAddr, SocketAddr)> {
+        let ends = self.next_datagram(buf, now);
+        self.sent += usize::from(ends.is_some());
+        ends
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let data = self.agent.data_path().map(|_| self.next_data);
+        let agent = self.agent.poll_timeout().map(|timeout| timeout.at);
+        let gatherer = self.gatherer.poll_timeout().map(|timeout| timeout.at);
+        data.into_iter().chain(agent).chain(gatherer).min()
+    }
+}
+
+impl Peer {
+    fn next_datagram(
+        &mut self,
+        buf: &mut Vec<u8>,
+        now: Instant,
+    ) -> Option<(SocketAddr, SocketAddr)> {
         let start = buf.len();
         if let Some(transmit) = self.gatherer.poll_transmit(buf, now) {
             return Some((transmit.path.local, transmit.path.remote));
@@ -333,15 +355,6 @@ impl Machine for Peer {
         None
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
-        let data = self.agent.data_path().map(|_| self.next_data);
-        let agent = self.agent.poll_timeout().map(|timeout| timeout.at);
-        let gatherer = self.gatherer.poll_timeout().map(|timeout| timeout.at);
-        data.into_iter().chain(agent).chain(gatherer).min()
-    }
-}
-
-impl Peer {
     /// What is to leave on a path: as it is, or through the relay.
     fn forward(
         &mut self,
@@ -368,6 +381,7 @@ impl Peer {
 
     /// Each relay lets in each candidate of the other.
     fn permit(&mut self, now: Instant) {
+        self.permitted = self.agent.remote_addresses().count();
         let relays: Vec<_> = self
             .gatherer
             .candidates()

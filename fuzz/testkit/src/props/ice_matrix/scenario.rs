@@ -114,7 +114,7 @@ pub enum Weather {
     Fair,
     /// One in ten is lost.
     Lossy,
-    /// One in three is lost.
+    /// One in five is lost.
     Storm,
     /// One in five comes twice, and they overtake each other.
     Shuffled,
@@ -128,7 +128,7 @@ impl Weather {
         match self {
             Self::Fair => link,
             Self::Lossy => link.with_loss(0.1),
-            Self::Storm => link.with_loss(0.33),
+            Self::Storm => link.with_loss(0.2),
             Self::Shuffled => {
                 let link = link.with_loss(0.05).with_jitter(Duration::from_millis(150));
                 link.with_duplicate(0.2)
@@ -158,6 +158,15 @@ pub enum Story {
     Reboots,
 }
 
+/// What an embedder may do, or leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manners {
+    /// Whether the end of candidates is signalled (RFC 8838 §13).
+    pub end_is_told: bool,
+    /// Whether data that arrives is reported to the agent, as a sign of life.
+    pub data_counts: bool,
+}
+
 /// One run of the matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scenario {
@@ -177,10 +186,8 @@ pub struct Scenario {
     pub skew: Duration,
     /// How long a candidate takes to be signalled, at most.
     pub trickle: Duration,
-    /// Whether the end of candidates is signalled (RFC 8838 §13).
-    pub end_is_told: bool,
-    /// Whether data that arrives counts as a sign of life.
-    pub data_counts: bool,
+    /// What both do beyond the least.
+    pub manners: Manners,
     /// Whether the letter of RFC 8445 is followed.
     pub strict: bool,
     /// What happens.
@@ -190,7 +197,13 @@ pub struct Scenario {
 const PLACES: [Place; 3] = [Place::Apart, Place::Together, Place::Sisters];
 const ACCESSES_V4: [AccessV4; 3] = [AccessV4::Nat, AccessV4::Open, AccessV4::None];
 const ACCESSES_V6: [AccessV6; 3] = [AccessV6::None, AccessV6::Open, AccessV6::Firewall];
-const SERVERS: [Servers; 4] = [Servers::Stun, Servers::None, Servers::Stun, Servers::Stun];
+/// What peers ask.
+pub const SERVERS: [Servers; 4] = [
+    Servers::Stun,
+    Servers::None,
+    Servers::Turn,
+    Servers::StunAndTurn,
+];
 /// All distributions of the roles.
 pub const ROLES: [Roles; 5] = [
     Roles::Settled,
@@ -262,8 +275,10 @@ impl Scenario {
             weather: WEATHERS[byte(16) % WEATHERS.len()],
             skew: Duration::from_millis(SKEWS[byte(17) % SKEWS.len()]),
             trickle: Duration::from_millis(TRICKLES[byte(18) % TRICKLES.len()]),
-            end_is_told: flag(0),
-            data_counts: flag(1),
+            manners: Manners {
+                end_is_told: flag(0),
+                data_counts: flag(1),
+            },
             strict: flag(2),
             story: STORIES[byte(20) % STORIES.len()],
         }
@@ -271,7 +286,7 @@ impl Scenario {
 
     /// The octets that say it.
     #[must_use]
-    pub fn to_bytes(&self) -> [u8; LENGTH] {
+    pub fn to_bytes(self) -> [u8; LENGTH] {
         let mut bytes = [0; LENGTH];
         bytes[..2].copy_from_slice(&self.seed.to_be_bytes());
         bytes[2] = place_of(&PLACES, &self.place);
@@ -286,8 +301,8 @@ impl Scenario {
         bytes[16] = place_of(&WEATHERS, &self.weather);
         bytes[17] = place_of(&SKEWS.map(u128::from), &self.skew.as_millis());
         bytes[18] = place_of(&TRICKLES.map(u128::from), &self.trickle.as_millis());
-        bytes[19] = u8::from(self.end_is_told)
-            | u8::from(self.data_counts) << 1
+        bytes[19] = u8::from(self.manners.end_is_told)
+            | u8::from(self.manners.data_counts) << 1
             | u8::from(self.strict) << 2;
         bytes[20] = place_of(&STORIES, &self.story);
         bytes
