@@ -333,6 +333,8 @@ export class RTCConnection extends EventTarget {
         continue;
       }
       const stream = new MediaStream([track]);
+      // A stream that is received has the id that its sender gave it.
+      if (id !== "-") Object.defineProperty(stream, "id", { value: id });
       this.#receivingStreams.set(id, stream);
       queueMicrotask(() => fire(this, "addstream", { stream }));
     }
