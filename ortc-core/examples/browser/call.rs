@@ -9,6 +9,7 @@ use ortc_core::{
     Autostart, Datagram, DescriptionForm, DisconnectReason, DtlsRole, DtmfContainer, Ecn, Event,
     Frame, LocalCandidates, MediaKind, MediaStream, MediaStreamTrack, Path, RTCCodec,
     RTCConnection, RTCConnectionOptions, RTCDTMFHandler, RTCTrack, RTCTrackDescription,
+    RTCTrackFilter,
     ReceivedFrame, RolePolicy, SharedSocket,
 };
 use serde_json::{Value, json};
@@ -187,6 +188,9 @@ impl Call {
             let handler = self.tones.ok_or("the page has no audio track with tones")?;
             handler.insert_dtmf(&mut self.connection, tones, None, None, now)?;
         }
+        if let Some(ssrc) = message.get("ready").and_then(Value::as_str) {
+            self.start(ssrc)?;
+        }
         if message.get("hangUp").is_some() {
             self.connection.close(now);
         }
@@ -220,6 +224,13 @@ impl Call {
         Ok(())
     }
 
+    /// The page is ready for one of our tracks.
+    fn start(&mut self, ssrc: &str) -> Result<(), Box<dyn Error>> {
+        let tracks = self.connection.tracks(&RTCTrackFilter::default());
+        let named = tracks.iter().find(|track| track.ssrc().to_string() == ssrc);
+        Ok(named.ok_or("no such track")?.start(&mut self.connection)?)
+    }
+
     /// Sends one more track, in the payload types and with the repairs of the page's own.
     fn add_track(
         &mut self,
@@ -231,7 +242,8 @@ impl Call {
         let id = format!("{name}-{}", like.kind);
         let mut stream = MediaStream::new(id.as_str());
         let source = stream.add_track(&MediaStreamTrack::new(like.kind, id.as_str(), name));
-        connection.add_stream(&stream, Autostart::Yes)?;
+        // It starts when the page is ready for it.
+        connection.add_stream(&stream, Autostart::No)?;
         let track = connection.track(&source).ok_or("the track was not added")?;
         track.set_codecs(connection, codec_first(&like.codecs, codec))?;
         track.set_msid(connection, vec![name.to_owned()])?;
@@ -381,7 +393,7 @@ impl Call {
         }
         let name = match self.company {
             Company::Alone => "echo".to_owned(),
-            Company::Room => format!("page {}", key.0),
+            Company::Room => format!("page-{}", key.0),
         };
         let track = self.add_track(&name, &like, &codec)?;
         let copy = Copy {
@@ -435,7 +447,7 @@ impl Call {
                 let _ = copy.track.remove(&mut self.connection, now);
             }
         }
-        self.tell(&json!({ "left": format!("page {gone}") }));
+        self.tell(&json!({ "left": format!("page-{gone}") }));
     }
 
     pub(crate) fn tell_figures(&mut self, now: Instant) {

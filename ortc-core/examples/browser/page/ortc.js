@@ -73,6 +73,8 @@ export class RTCConnection extends EventTarget {
   #closed = false;
   #connected = false;
   #work = Promise.resolve();
+  #begun;
+  #first = new Promise((done) => { this.#begun = done; });
   #free;
 
   /**
@@ -215,7 +217,8 @@ export class RTCConnection extends EventTarget {
       this.#receiving.set(ssrc, { description, transceiver, mid: null });
       this.#arrive(description, transceiver.receiver.track, msid);
     }
-    this.#renegotiate();
+    // The draft returns nothing; this is there for whoever wants to know when the browser is ready.
+    return this.#renegotiate();
   }
 
   addDtmfHandler(container) {
@@ -283,7 +286,7 @@ export class RTCConnection extends EventTarget {
       await this.#pc.setRemoteDescription({ type: "answer", sdp: this.#answer(this.#sections) });
       this.#candidates.splice(0).forEach((candidate) => this.#add(candidate));
     });
-    if (this.#receiving.size > 0) this.#renegotiate();
+    this.#begun(this.#receiving.size > 0 ? this.#renegotiate() : this.#work);
   }
 
   #add(candidate) {
@@ -292,8 +295,8 @@ export class RTCConnection extends EventTarget {
 
   /** Offers again, once the first offer is answered, for tracks that have come or changed. */
   #renegotiate() {
-    if (!this.#answered) return;
-    this.#then(async () => {
+    if (!this.#answered) return this.#first;
+    return this.#then(async () => {
       const offer = await this.#pc.createOffer();
       await this.#pc.setLocalDescription(offer);
       this.#sections = readOffer(offer.sdp);

@@ -137,7 +137,10 @@ function hear(evt) {
       conn.connect();
     }
     if (message.candidate) conn.setRemoteCandidate(message.candidate);
-    if (message.track) conn.receiveTrack(message.track);
+    // Firefox gives packets that come before it is ready to another track: Rust waits for this.
+    if (message.track) {
+      conn.receiveTrack(message.track).then(() => signalingChannel.send(JSON.stringify({ ready: message.track.ssrc })));
+    }
   } catch (error) {
     logError(error);
   }
