@@ -9,8 +9,7 @@ use ortc_core::{
     Autostart, Datagram, DescriptionForm, DisconnectReason, DtlsRole, DtmfContainer, Ecn, Event,
     Frame, LocalCandidates, MediaKind, MediaStream, MediaStreamTrack, Path, RTCCodec,
     RTCConnection, RTCConnectionOptions, RTCDTMFHandler, RTCTrack, RTCTrackDescription,
-    RTCTrackFilter,
-    ReceivedFrame, RolePolicy, SharedSocket,
+    RTCTrackFilter, ReceivedFrame, RolePolicy, SharedSocket,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -174,7 +173,8 @@ impl Call {
     fn try_text(&mut self, text: &str, films: &Films, now: Instant) -> Result<(), Box<dyn Error>> {
         let mut message: Value = serde_json::from_str(text)?;
         if let Some(ice) = message.get_mut("iceInfo").map(Value::take) {
-            self.connection.set_remote_ice(serde_json::from_value(ice)?, now)?;
+            self.connection
+                .set_remote_ice(serde_json::from_value(ice)?, now)?;
             self.connection.connect(now)?;
         }
         if let Some(candidate) = message.get_mut("candidate").map(Value::take) {
@@ -213,7 +213,10 @@ impl Call {
         self.say(&format!("the page sends {} {ssrc}", track.kind));
         let known = self.described.values();
         let first = known.filter(|known| known.kind == track.kind).count() == 1;
-        let clip = track.codecs.iter().find_map(|codec| Format::of(&codec.name));
+        let clip = track
+            .codecs
+            .iter()
+            .find_map(|codec| Format::of(&codec.name));
         if let Some(format) = clip.filter(|_| first)
             && let Some(film) = films.start(format, now)
         {
@@ -281,9 +284,16 @@ impl Call {
             Event::ActiveCandidate(pair) => {
                 let (ours, theirs) = (&pair.local, &pair.remote);
                 let address = |side: &ortc_core::RTCIceCandidateDescription| {
-                    format!("{} {}:{}", side.kind, side.connection_address, side.connection_port)
+                    format!(
+                        "{} {}:{}",
+                        side.kind, side.connection_address, side.connection_port
+                    )
                 };
-                self.say(&format!("talks over {} - {}", address(ours), address(theirs)));
+                self.say(&format!(
+                    "talks over {} - {}",
+                    address(ours),
+                    address(theirs)
+                ));
             }
             Event::Disconnected(reason) => {
                 self.say(&reason.to_string());
@@ -314,11 +324,7 @@ impl Call {
             .find(|codec| codec.payload_id == frame.payload_type);
         let Some(codec) = codec.cloned() else { return };
         self.record(&frame, &codec, now);
-        let received = Received {
-            kind,
-            codec,
-            frame,
-        };
+        let received = Received { kind, codec, frame };
         match self.company {
             Company::Alone => self.forward(self.number, &received, now),
             Company::Room => self.received.push(received),
@@ -383,8 +389,13 @@ impl Call {
         let like = own.find(|track| track.kind == received.kind).cloned();
         // A page that sends nothing of this kind has not said how it would receive it.
         let Some(like) = like else { return Ok(()) };
-        let codec = like.codecs.iter().find(|codec| codec.is_same_codec(&received.codec));
-        let codec = codec.ok_or("the page cannot receive what another sends")?.clone();
+        let codec = like
+            .codecs
+            .iter()
+            .find(|codec| codec.is_same_codec(&received.codec));
+        let codec = codec
+            .ok_or("the page cannot receive what another sends")?
+            .clone();
         if let Some(copy) = self.copies.get_mut(&key) {
             let codecs = codec_first(&like.codecs, &codec);
             copy.track.set_codecs(&mut self.connection, codecs)?;
@@ -408,7 +419,7 @@ impl Call {
     fn key_frame_requested(&mut self, track: RTCTrack, now: Instant) {
         for (film_track, film) in &mut self.films {
             if *film_track == track {
-                film.from_the_beginning(now);
+                film.rewind(now);
             }
         }
         let own = self.number;

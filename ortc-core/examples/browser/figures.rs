@@ -16,9 +16,9 @@ pub(crate) struct Figures {
 impl Figures {
     pub(crate) fn of(&mut self, connection: &RTCConnection, now: Instant) -> Value {
         let stats = connection.stats(now);
-        let seconds = self
-            .last
-            .map_or(1.0, |last| now.duration_since(last).as_secs_f64().max(0.001));
+        let seconds = self.last.map_or(1.0, |last| {
+            now.duration_since(last).as_secs_f64().max(0.001)
+        });
         self.last = Some(now);
         let mut rate = |ssrc: u32, octets: u64| {
             let before = self.octets.insert(ssrc, octets).unwrap_or(octets);

@@ -87,7 +87,7 @@ impl Projector {
 
     /// The film cannot be encoded again, but it begins with a key frame: shows it from there, on a
     /// clock that goes on.
-    pub(crate) fn from_the_beginning(&mut self, now: Instant) {
+    pub(crate) fn rewind(&mut self, now: Instant) {
         let shown = self.next.checked_sub(1);
         let Some(last) = shown.and_then(|index| self.clip.frames.get(index)) else {
             return;

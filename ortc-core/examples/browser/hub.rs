@@ -77,7 +77,7 @@ impl Hub {
         let now = system::now();
         Ok(Self {
             sockets,
-            shared: RTCSocket::new(options)?,
+            shared: RTCSocket::new(options, now)?,
             orders,
             calls: BTreeMap::new(),
             by_id: BTreeMap::new(),
@@ -123,13 +123,19 @@ impl Hub {
 
     fn next_deadline(&self) -> Instant {
         let calls = self.calls.values().filter_map(Call::poll_timeout);
-        calls.min().map_or(self.figures_at, |at| at.min(self.figures_at))
+        calls
+            .min()
+            .map_or(self.figures_at, |at| at.min(self.figures_at))
     }
 
     fn handle_order(&mut self, order: Order) -> Result<(), Box<dyn Error>> {
         let now = system::now();
         match order {
-            Order::Open { room, texts, number } => {
+            Order::Open {
+                room,
+                texts,
+                number,
+            } => {
                 let call = self.next_call;
                 self.next_call += 1;
                 let place = self.shared.admit()?;
@@ -138,7 +144,8 @@ impl Hub {
                     false => Company::Room,
                 };
                 let mut opened = Call::new(place, &self.settings, company, (call, texts), now)?;
-                self.by_id.extend(opened.connection.socket_id().map(|id| (id, call)));
+                self.by_id
+                    .extend(opened.connection.socket_id().map(|id| (id, call)));
                 opened.introduce(now);
                 self.calls.insert(call, opened);
                 self.rooms.enter(&room, call);
@@ -179,7 +186,10 @@ impl Hub {
             let contents = datagram.get_mut(..len).unwrap_or_default();
             let path = Path::udp(*local, remote);
             if let Route::Connection(id) = self.shared.handle_datagram(path, contents, now)
-                && let Some(call) = self.by_id.get(&id).and_then(|call| self.calls.get_mut(call))
+                && let Some(call) = self
+                    .by_id
+                    .get(&id)
+                    .and_then(|call| self.calls.get_mut(call))
             {
                 call.handle_datagram(path, contents, now);
             }
@@ -205,11 +215,15 @@ impl Hub {
         let now = system::now();
         for call in self.calls.values_mut() {
             while let Some(update) = call.connection.poll_socket_update() {
-                self.shared.handle_update(update);
+                self.shared.handle_update(update, now);
             }
         }
         while let Some((id, mut pending)) = self.shared.poll_pending() {
-            if let Some(call) = self.by_id.get(&id).and_then(|call| self.calls.get_mut(call)) {
+            if let Some(call) = self
+                .by_id
+                .get(&id)
+                .and_then(|call| self.calls.get_mut(call))
+            {
                 call.handle_datagram(pending.path, &mut pending.contents, now);
             }
         }
@@ -218,7 +232,8 @@ impl Hub {
         for call in self.calls.values_mut() {
             call.handle_events(now);
             while let Some(transmit) = call.connection.poll_transmit(&mut self.out, now) {
-                let ours = |(address, _): &&(SocketAddr, UdpSocket)| *address == transmit.path.local;
+                let ours =
+                    |(address, _): &&(SocketAddr, UdpSocket)| *address == transmit.path.local;
                 if !self.loss.takes()
                     && let Some((_, socket)) = self.sockets.iter().find(ours)
                     && let Err(error) = socket.try_send_to(&self.out, transmit.path.remote)
@@ -233,7 +248,7 @@ impl Hub {
         for (number, call) in &mut self.calls {
             if call.is_over() {
                 while let Some(update) = call.connection.poll_socket_update() {
-                    self.shared.handle_update(update);
+                    self.shared.handle_update(update, now);
                 }
                 rooms.leave(*number);
                 by_id.retain(|_, call| call != number);
@@ -248,7 +263,9 @@ impl Hub {
 
 /// Waits until a datagram is there.
 async fn readable(sockets: &[(SocketAddr, UdpSocket)]) -> std::io::Result<()> {
-    let waits = sockets.iter().map(|(_, socket)| Box::pin(socket.readable()));
+    let waits = sockets
+        .iter()
+        .map(|(_, socket)| Box::pin(socket.readable()));
     futures_util::future::select_all(waits).await.0
 }
 
@@ -257,7 +274,11 @@ async fn own_addresses() -> Result<Vec<IpAddr>, Box<dyn Error>> {
     let mut addresses = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
     // Connecting a UDP socket sends nothing; it only chooses an address (RFC 5737 has no hosts).
     let probe = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
-    if probe.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).await.is_ok() {
+    if probe
+        .connect((Ipv4Addr::new(192, 0, 2, 1), 9))
+        .await
+        .is_ok()
+    {
         addresses.push(probe.local_addr()?.ip());
     }
     addresses.dedup();

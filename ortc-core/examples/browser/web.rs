@@ -38,7 +38,11 @@ type Orders = mpsc::Sender<Order>;
 
 /// The files of the page; they are part of the program.
 const FILES: [(&str, &str, &str); 8] = [
-    ("/", "text/html; charset=utf-8", include_str!("page/index.html")),
+    (
+        "/",
+        "text/html; charset=utf-8",
+        include_str!("page/index.html"),
+    ),
     ("/page.css", "text/css", include_str!("page/page.css")),
     ("/page.js", SCRIPT, include_str!("page/page.js")),
     ("/graph.js", SCRIPT, include_str!("page/graph.js")),
