@@ -64,6 +64,24 @@
 //! The order of the calls is free: nothing is lost when many datagrams come before one poll, up to
 //! bounds that are counted. Every machine here is `Send`.
 //!
+//! # Servers, relays and streams
+//!
+//! With [`RTCConnectionOptions::ice_servers`] the connection asks STUN and TURN servers for more
+//! candidates, and its loop has three more things to do. They are events with an answer, and nothing
+//! else waits for it:
+//!
+//! - [`Event::Resolve`] wants the addresses of a name: [`RTCConnection::resolved`].
+//! - [`Event::OpenStream`] wants a TCP or TLS connection, to a server or for a candidate over TCP
+//!   (RFC 6544): [`RTCConnection::stream_opened`] or [`stream_failed`](RTCConnection::stream_failed),
+//!   then [`handle_stream`](RTCConnection::handle_stream) for what it brings, whatever the pieces. A
+//!   [`Transmit`] whose transport is that stream is written to it as it is.
+//! - [`Event::CloseStream`] ends one; what the other end closes is told to
+//!   [`stream_closed`](RTCConnection::stream_closed).
+//!
+//! What goes through a relay is wrapped and unwrapped inside, runs of segments too. On a shared
+//! socket the [`RTCSocket`] asks the servers, for all its connections at once; it then has a loop of
+//! its own, and [`RTCSocket::encapsulate`] is called for what they send.
+//!
 //! # The draft, member by member
 //!
 //! Types have the draft's names; methods and fields are in snake case; `onX` handlers are variants
@@ -96,7 +114,7 @@
 //! | RTCConnection onaddstream | [`Event::AddStream`] | `draft/events.rs::onaddstream_fires_for_an_msid_of_no_other_receiving_track` |
 //! | RTCConnection onunknowntrack | [`Event::UnknownTrack`] | `draft/events.rs::onunknowntrack_gives_the_header_extensions` |
 //! | RTCConnection onadddtmfhandler | [`Event::AddDtmfHandler`] | `draft/events.rs::onadddtmfhandler_fires_for_audio_with_a_dtmf_codec` |
-//! | RTCConnectionOptions iceServers | [`RTCConnectionOptions::ice_servers`] | `draft/options.rs::ice_servers_are_read_when_the_connection_is_made` |
+//! | RTCConnectionOptions iceServers | [`RTCConnectionOptions::ice_servers`] | `draft/options.rs::ice_servers_are_read_when_the_connection_is_made`, `relayed.rs::two_ends_that_cannot_reach_each_other_talk_through_the_relay` |
 //! | RTCConnectionOptions socket | [`RTCConnectionOptions::socket`] | `draft/options.rs::socket_is_reused` |
 //! | RTCIceServer url | [`RTCIceServer::url`] | `draft/options.rs::url_and_credential_are_as_the_example_prints_them` |
 //! | RTCIceServer credential | [`RTCIceServer::credential`] | `draft/options.rs::url_and_credential_are_as_the_example_prints_them` |
@@ -167,7 +185,11 @@
 //! | Decision | Shown by |
 //! |---|---|
 //! | Candidates take part in checks once applied; an option applies them by themselves | `decisions/connecting.rs::set_local_candidate_is_what_lets_a_candidate_take_part` |
-//! | Local addresses are the embedder's list; `update` gathers from it anew, and pairs on an address that left the list end by their own checks | `decisions/connecting.rs::local_addresses_are_gathered_at_construction_and_anew_by_update` |
+//! | Local addresses are the embedder's list; `update` gathers from it anew, and withdraws what came from an address that left it | `decisions/connecting.rs::local_addresses_are_gathered_at_construction_and_anew_by_update` |
+//! | `update` keeps a working path until data leaves on another | `relayed.rs::update_in_a_call_keeps_what_works_and_adds_what_is_new` |
+//! | A relay that forgot the allocation is asked as soon as a path through it is suspected, and gives a new one | `relayed.rs::an_allocation_that_is_lost_in_a_call_is_made_anew_and_the_call_goes_on` |
+//! | Names are resolved by the embedder, of servers and of peers behind `.local` | `network.rs::the_name_that_a_peer_hides_behind_is_resolved_and_then_checked` |
+//! | Byte streams are the embedder's, for candidates over TCP and for servers | `network.rs::two_ends_talk_over_a_stream_that_one_of_them_opens` |
 //! | `url` of a server is a string or a list, and an optional `username` wins over the user in it | `decisions/connecting.rs::ice_servers_are_a_string_or_a_list_with_the_user_in_the_uri_or_beside_it` |
 //! | `connect` without the remote ICE information is an error; what was given before it is kept | `decisions/connecting.rs::connect_needs_the_remote_ice_and_keeps_what_was_given_before` |
 //! | The end of remote candidates can be told | `decisions/connecting.rs::end_of_remote_candidates_makes_failure_known_before_patience_is_over` |
@@ -178,10 +200,15 @@
 //! | A fingerprint that does not match ends the connection, without keys | `decisions/trust.rs::remote_fingerprint_that_does_not_match_ends_the_connection_without_keys` |
 //! | The draft's own trust in whoever answers is an option | `decisions/trust.rs::trust_first_is_the_drafts_own_behaviour_and_asks_nothing` |
 //! | A socket is shared by place, and tells which connection a datagram is for | `decisions/socket.rs::rtc_socket_forks_one_description_to_many_answers` |
+//! | A socket with thousands of connections tells it as fast as one with ten, and allocates nothing | `many.rs::among_thousands_every_datagram_goes_to_its_own_connection` |
+//! | A pair of addresses belongs to the connection whose peer answers there | `decisions/claims.rs::who_knows_credentials_takes_no_address_that_he_does_not_receive_at` |
+//! | A client that comes back from its address with new credentials takes it over | `decisions/claims.rs::a_client_that_comes_back_from_its_address_with_new_credentials_takes_it_over` |
+//! | All connections of a socket share one `Ta` | `decisions/socket.rs::rtc_socket_spreads_the_checks_of_all_its_connections` |
+//! | A socket asks the servers once for all its connections | `relayed.rs::a_call_on_a_shared_socket_goes_through_the_relay_of_the_socket` |
 //! | A connection whose consent expired can come back | `decisions/connecting.rs::connected_and_disconnected_are_told_once_with_the_reason` |
 //! | After consent expired nothing but checks leaves | `decisions/connecting.rs::path_failure_sends_nothing_but_checks_after_consent_expired` |
 //! | ICE restarts by a method, with the old path in use meanwhile | `decisions/connecting.rs::restart_keeps_the_old_path_until_the_new_pair_is_valid` |
-//! | `close` says BYE and close_notify, then nothing is due | `decisions/connecting.rs::close_still_says_goodbye_and_then_nothing_is_due` |
+//! | `close` says BYE and close_notify and gives allocations back, then nothing is due | `decisions/connecting.rs::close_still_says_goodbye_and_then_nothing_is_due`, `relayed.rs::closing_says_goodbye_through_the_relay_and_then_gives_it_back` |
 //! | Without `autostart` nothing is sent until `start`, which may come early | `decisions/sending.rs::add_stream_without_autostart_waits_for_start_which_may_come_before_connected` |
 //! | `stop` is silent, `remove` says BYE | `decisions/sending.rs::stop_is_silent_and_remove_says_bye` |
 //! | A codec list without a supported codec is an error that changes nothing | `decisions/sending.rs::codecs_are_those_of_the_options_and_a_list_without_a_supported_one_changes_nothing` |
@@ -208,8 +235,7 @@
 //! | DTLS application data is opaque | `decisions/media.rs::dtls_application_data_is_an_event_and_a_command` |
 //! | No datagram is larger than the path MTU | `decisions/sending.rs::size_is_kept_by_every_datagram` |
 //!
-//! This version gathers host candidates; server URIs are read and checked, and not asked yet. Data
-//! channels are out of scope: application data of DTLS is where they would attach.
+//! Data channels are out of scope: application data of DTLS is where they would attach.
 
 mod api;
 mod demux;
@@ -222,8 +248,9 @@ mod transport;
 pub use api::*;
 pub use ortc_dtls::{self as dtls, Certificate, Fingerprint, HashAlgorithm, PeerVerification};
 pub use ortc_ice::{
-    self as ice, Datagram, Ecn, Path, RolePolicy, ServerScheme, ServerTransport, ServerUri,
-    ServerUriError, Transmit,
+    self as ice, Datagram, Ecn, GatherConfig, LocalCandidate, OpenStream, Path, RolePolicy,
+    Security, ServerError, ServerScheme, ServerTransport, ServerUri, ServerUriError, StreamId,
+    TcpType, Transmit,
 };
 pub use ortc_srtp::Profile;
 pub use stats::{ConnectionStats, DropReason, Drops, DtlsStats, ReceiveTrackStats, SendTrackStats};

@@ -123,6 +123,10 @@ fn class(event: &Event) -> Class {
         | Event::TrackDisconnected(_) => Class::Notice(SMALL),
         Event::Candidate(_)
         | Event::EndOfCandidates
+        | Event::Resolve { .. }
+        | Event::OpenStream(_)
+        | Event::CloseStream(_)
+        | Event::IceServerFailed { .. }
         | Event::ActiveCandidate(_)
         | Event::Connected
         | Event::Unverified(_)
@@ -173,6 +177,7 @@ mod tests {
             foundation: "1".to_owned(),
             component: 1,
             transport: "udp".to_owned(),
+            tcp_type: None,
             priority: 1,
             connection_address: "192.0.2.1".to_owned(),
             connection_port: port,

@@ -48,13 +48,15 @@ pub enum DropReason {
     EventsFull,
     /// Too much feedback waits to be sent.
     FeedbackFull,
+    /// Output for a relay that is not there any more.
+    NoRelay,
     /// A packet could not be protected: the key has reached its limit (RFC 3711 §9.2).
     KeyExhausted,
 }
 
 impl DropReason {
     /// Every reason, in order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::UnknownProtocol,
         Self::Closed,
         Self::Stun,
@@ -73,6 +75,7 @@ impl DropReason {
         Self::MalformedRtcp,
         Self::EventsFull,
         Self::FeedbackFull,
+        Self::NoRelay,
         Self::KeyExhausted,
     ];
 }
@@ -228,6 +231,7 @@ impl fmt::Display for DropReason {
             Self::MalformedRtcp => "malformed RTCP",
             Self::EventsFull => "events not taken",
             Self::FeedbackFull => "feedback not taken",
+            Self::NoRelay => "no relay to send through",
             Self::KeyExhausted => "key at its limit",
         })
     }

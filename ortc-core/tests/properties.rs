@@ -21,6 +21,20 @@ proptest! {
     }
 
     #[test]
+    fn a_socket_gives_every_datagram_to_its_own_connection_or_to_none(
+        data in vec(any::<u8>(), 0..900)
+    ) {
+        props::socket::routing(&data);
+    }
+
+    #[test]
+    fn servers_and_streams_that_do_anything_leave_a_connection_sane(
+        data in vec(any::<u8>(), 0..600)
+    ) {
+        props::network::servers_and_streams(&data);
+    }
+
+    #[test]
     fn a_connected_call_stays_sane(setup in 0_u8..16, data in vec(any::<u8>(), 0..1_500)) {
         let script: Vec<u8> = core::iter::once(0x0F | (setup << 4)).chain(data).collect();
         props::core::connection_script(&script);
@@ -46,6 +60,8 @@ proptest! {
 fn seeds_hold() {
     replay("connection", props::core::connection_script);
     replay("descriptions", props::core::descriptions);
+    replay("socket", props::socket::routing);
+    replay("network", props::network::servers_and_streams);
 }
 
 fn replay(target: &str, property: fn(&[u8])) {

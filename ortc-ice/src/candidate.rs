@@ -5,7 +5,8 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use thiserror::Error;
 
-use crate::address::{check_address, in_zone, is_link_local, zone};
+use crate::address::is_link_local;
+pub(crate) use crate::address::{check_address, in_zone, zone};
 use crate::credentials::is_ice_chars;
 use crate::path::{Path, Transport};
 use crate::priority;

@@ -203,6 +203,7 @@ mod slots;
 mod stats;
 mod stream;
 pub mod stun;
+mod tag;
 mod transaction;
 pub mod turn;
 
@@ -227,3 +228,4 @@ pub use self::role::{Role, RolePolicy};
 pub use self::server_uri::{ServerScheme, ServerTransport, ServerUri, ServerUriError};
 pub use self::stats::{Counters, DropReason, PairStats, Stats};
 pub use self::stream::{OpenStream, Security};
+pub use self::tag::TransactionTag;

@@ -10,6 +10,7 @@
 )]
 
 pub mod call;
+pub mod crowd;
 pub mod laws;
 pub mod link;
 pub mod nat;

@@ -136,6 +136,7 @@ impl Stage {
                     foundation: host.foundation().to_owned(),
                     component: 1,
                     transport: "udp".to_owned(),
+                    tcp_type: None,
                     priority: host.priority(),
                     connection_address: "10.0.0.2".to_owned(),
                     connection_port: 5000,

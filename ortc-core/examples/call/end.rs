@@ -156,7 +156,8 @@ impl End {
                 None => Some(0),
                 Some(shared) => match shared.handle_datagram(path, contents, now) {
                     Route::Connection(id) => self.by_id.get(&id).copied(),
-                    Route::Held | Route::Unknown => None,
+                    // It asks no servers, so that nothing comes through a relay.
+                    Route::Held | Route::Unknown | Route::Consumed | Route::Relayed { .. } => None,
                 },
             };
             let participant = whose.and_then(|index| self.participants.get_mut(index));
@@ -212,7 +213,7 @@ impl End {
         };
         for participant in &mut self.participants {
             while let Some(update) = participant.connection.poll_socket_update() {
-                shared.handle_update(update);
+                shared.handle_update(update, now);
             }
         }
         while let Some((id, mut pending)) = shared.poll_pending() {

@@ -4,7 +4,7 @@
 use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
 
-use ortc_ice::{Candidate, CandidateKind};
+use ortc_ice::{Candidate, CandidateKind, NamedCandidate, TcpType};
 use serde::{Deserialize, Serialize};
 
 use super::codec::RTCCodec;
@@ -21,11 +21,15 @@ pub struct RTCIceCandidateDescription {
     pub foundation: String,
     /// Component; 1, since RTP and RTCP share it (RFC 5761).
     pub component: u16,
-    /// Transport: `udp`.
+    /// Transport: `udp`, or `tcp` (RFC 6544).
     pub transport: String,
+    /// Of a candidate over TCP how it gets its connections: `active`, `passive` or `so` (RFC 6544
+    /// §4.5); an extension of ours, as the later ORTC drafts have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp_type: Option<String>,
     /// Priority (RFC 8445 §5.1.2).
     pub priority: u32,
-    /// IP address in its textual form.
+    /// IP address in its textual form, or a `.local` name.
     pub connection_address: String,
     /// Port.
     pub connection_port: u16,
@@ -50,7 +54,11 @@ impl RTCIceCandidateDescription {
         Self {
             foundation: candidate.foundation().to_owned(),
             component: candidate.component(),
-            transport: "udp".to_owned(),
+            transport: match candidate.tcp_type() {
+                Some(_) => "tcp".to_owned(),
+                None => "udp".to_owned(),
+            },
+            tcp_type: candidate.tcp_type().map(|kind| tcp_name(kind).to_owned()),
             priority: candidate.priority(),
             connection_address: address.ip().to_string(),
             connection_port: address.port(),
@@ -73,10 +81,45 @@ impl RTCIceCandidateDescription {
         ))
     }
 
-    pub(crate) fn to_candidate(&self) -> Result<Candidate, DescriptionError> {
-        if !self.transport.eq_ignore_ascii_case("udp") {
-            return Err(DescriptionError::Transport(self.transport.clone()));
+    /// Whether the address is hidden behind a `.local` name (mDNS).
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        let name = self.connection_address.as_bytes();
+        name.last_chunk()
+            .is_some_and(|end: &[u8; 6]| end.eq_ignore_ascii_case(b".local"))
+    }
+
+    /// The way of a candidate over TCP; `None` is UDP.
+    fn tcp_kind(&self) -> Result<Option<TcpType>, DescriptionError> {
+        if self.transport.eq_ignore_ascii_case("udp") {
+            return Ok(None);
         }
+        let name = self.tcp_type.as_deref().unwrap_or_default();
+        let known = TCP_TYPES.into_iter().find(|(known, _)| *known == name);
+        match known {
+            Some((_, kind)) if self.transport.eq_ignore_ascii_case("tcp") => Ok(Some(kind)),
+            _ => Err(DescriptionError::Transport(self.transport.clone())),
+        }
+    }
+
+    pub(crate) fn to_named_candidate(&self) -> Result<NamedCandidate, DescriptionError> {
+        let candidate = NamedCandidate::new(
+            &self.foundation,
+            self.component,
+            self.priority,
+            &self.connection_address,
+            self.connection_port,
+            parse_kind(&self.kind)?,
+        )
+        .map_err(DescriptionError::Candidate)?;
+        Ok(match self.tcp_kind()? {
+            Some(kind) => candidate.with_tcp_type(kind),
+            None => candidate,
+        })
+    }
+
+    pub(crate) fn to_candidate(&self) -> Result<Candidate, DescriptionError> {
+        let tcp = self.tcp_kind()?;
         let kind = parse_kind(&self.kind)?;
         let related = match (&self.rel_address, self.rel_port) {
             // For diagnosis only: one that is hidden behind a name is no reason to refuse the rest.
@@ -85,7 +128,7 @@ impl RTCIceCandidateDescription {
             }
             (None, _) | (_, None) => None,
         };
-        Candidate::remote(
+        let candidate = Candidate::remote(
             &self.foundation,
             self.component,
             self.priority,
@@ -93,7 +136,11 @@ impl RTCIceCandidateDescription {
             kind,
             related,
         )
-        .map_err(DescriptionError::Candidate)
+        .map_err(DescriptionError::Candidate)?;
+        Ok(match tcp {
+            Some(kind) => candidate.with_tcp_type(kind),
+            None => candidate,
+        })
     }
 }
 
@@ -108,6 +155,19 @@ const KINDS: [(&str, CandidateKind); 4] = [
     ("prflx", CandidateKind::PeerReflexive),
     ("relay", CandidateKind::Relayed),
 ];
+
+const TCP_TYPES: [(&str, TcpType); 3] = [
+    ("active", TcpType::Active),
+    ("passive", TcpType::Passive),
+    ("so", TcpType::SimultaneousOpen),
+];
+
+fn tcp_name(kind: TcpType) -> &'static str {
+    TCP_TYPES
+        .into_iter()
+        .find_map(|(name, known)| (known == kind).then_some(name))
+        .unwrap_or("passive")
+}
 
 fn parse_kind(name: &str) -> Result<CandidateKind, DescriptionError> {
     KINDS

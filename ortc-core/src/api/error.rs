@@ -13,7 +13,7 @@ pub enum DescriptionError {
     /// Not an IP address.
     #[error("`{0}` is not an IP address: resolve names before the candidate is set")]
     Address(String),
-    /// Not `udp`.
+    /// Not `udp`, and not `tcp` with a `tcpType` of RFC 6544.
     #[error("candidates over `{0}` are not supported: leave them out")]
     Transport(String),
     /// Not one of the four types of RFC 8839 §5.1.
@@ -84,6 +84,9 @@ pub enum ConnectionError {
     /// The ICE agent refused.
     #[error("ICE refused")]
     Ice(#[from] ortc_ice::AgentError),
+    /// The gatherer refused an address or a server.
+    #[error("candidates cannot be gathered like this")]
+    Gather(#[from] ortc_ice::GatherError),
     /// The address is already listed, or is none to listen on.
     #[error(
         "the local address is unspecified, multicast, or listed already: list each address of this host once"

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use ortc_dtls::KeyLogLine;
+use ortc_ice::{NameQuery, OpenStream, QueryId, ServerError, ServerUri, StreamId};
 
 use super::codec::RTCCodec;
 use super::description::{RTCIceCandidateDescription, RtpExtHeaders};
@@ -22,6 +23,26 @@ pub enum Event {
     Candidate(Box<RTCIceCandidateDescription>),
     /// `onendofcandidates`: all local candidates have been discovered.
     EndOfCandidates,
+    /// The addresses of a name are wanted, A and AAAA: of a server, or of a peer that hides its own
+    /// behind a `.local` name (mDNS). Answer with `resolved`; nothing waits for it.
+    Resolve {
+        /// Names the question in the answer.
+        query: ResolveQuery,
+        /// The host name.
+        name: String,
+    },
+    /// A byte stream is wanted, to a server or for a candidate over TCP: connect, and answer with
+    /// `stream_opened` or `stream_failed`.
+    OpenStream(Box<OpenStream>),
+    /// A stream is not needed any more: write what was taken out for it, then close it.
+    CloseStream(StreamId),
+    /// A server gives no candidates, or no more; the others go on, and `update` asks it again.
+    IceServerFailed {
+        /// Which.
+        server: ServerUri,
+        /// Why.
+        reason: ServerError,
+    },
     /// `onactivecandidate`: the pair that carries the connection from now on.
     ActiveCandidate(Box<ActivePair>),
     /// `onconnected`: ICE has a usable pair and the DTLS handshake is done.
@@ -229,13 +250,36 @@ pub struct Timeout {
     pub timer: Timer,
 }
 
+/// Names the question of [`Event::Resolve`] in its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResolveQuery(pub(crate) Resolving);
+
+/// Who asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Resolving {
+    Server(QueryId),
+    Peer(NameQuery),
+}
+
+impl From<QueryId> for ResolveQuery {
+    fn from(query: QueryId) -> Self {
+        Self(Resolving::Server(query))
+    }
+}
+
+impl From<NameQuery> for ResolveQuery {
+    fn from(query: NameQuery) -> Self {
+        Self(Resolving::Peer(query))
+    }
+}
+
 /// Which part of a connection waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Timer {
     /// Output is waiting for `poll_transmit`.
     Output,
-    /// Checks, keep-alives, consent.
+    /// Checks, keep-alives, consent, servers.
     Ice,
     /// Retransmission of a handshake flight.
     Dtls,

@@ -1,12 +1,16 @@
 //! RTCIceServer (draft §2.3.4); its URIs are read by the layer that asks the servers.
 
 use core::fmt;
+use core::net::SocketAddr;
+use std::time::Instant;
 
-use ortc_ice::ServerUri;
+use ortc_ice::{GatherConfig, GatherError, Gatherer, ServerCredentials, ServerUri, TcpType};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
-use super::error::DescriptionError;
+use crate::transport::Uplink;
+
+use super::error::{ConnectionError, DescriptionError};
 
 /// A STUN or TURN server (draft §2.3.4).
 #[doc(alias = "RtcIceServer")]
@@ -72,6 +76,67 @@ impl RTCIceServer {
     #[must_use]
     pub fn user<'a>(&'a self, uri: &'a ServerUri) -> Option<&'a str> {
         self.username.as_deref().or(uri.user.as_deref())
+    }
+}
+
+/// What there is to gather from beside local addresses over UDP.
+pub(crate) struct Sources<'a> {
+    pub(crate) servers: &'a [RTCIceServer],
+    pub(crate) tcp: &'a [(SocketAddr, TcpType)],
+    pub(crate) config: GatherConfig,
+}
+
+impl Sources<'_> {
+    /// Who asks them; `None` when there is nothing to ask.
+    pub(crate) fn uplink(
+        self,
+        seed: [u8; 32],
+        now: Instant,
+    ) -> Result<Option<Box<Uplink>>, SourceError> {
+        if self.servers.is_empty() && self.tcp.is_empty() {
+            return Ok(None);
+        }
+        let mut gatherer = Gatherer::new(self.config, seed, now);
+        for server in self.servers {
+            for uri in server.uris()? {
+                let user = server.user(&uri).map(str::to_owned);
+                let credentials = user
+                    .zip(server.credential.as_deref())
+                    .map(|(user, password)| ServerCredentials::new(user, password));
+                gatherer.add_server(uri, credentials)?;
+            }
+        }
+        for (address, kind) in self.tcp {
+            gatherer.add_tcp_base(*address, *kind)?;
+        }
+        Ok(Some(Box::new(Uplink::new(gatherer))))
+    }
+}
+
+/// A server or an address that cannot be used.
+pub(crate) enum SourceError {
+    Uri(DescriptionError),
+    Gather(GatherError),
+}
+
+impl From<DescriptionError> for SourceError {
+    fn from(error: DescriptionError) -> Self {
+        Self::Uri(error)
+    }
+}
+
+impl From<GatherError> for SourceError {
+    fn from(error: GatherError) -> Self {
+        Self::Gather(error)
+    }
+}
+
+impl From<SourceError> for ConnectionError {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Uri(error) => Self::Description(error),
+            SourceError::Gather(error) => Self::Gather(error),
+        }
     }
 }
 

@@ -27,7 +27,7 @@ pub use dtmf_handler::RTCDTMFHandler;
 pub use error::{ConnectionError, DescriptionError, DtlsError, SendError};
 pub use event::{
     ActivePair, DisconnectReason, Event, Frame, ReceiveMode, ReceivedFrame, ReceivedGap,
-    ReceivedRtp, RtpToSend, TapDirection, TapPacket, Timeout, Timer, UnknownTrack,
+    ReceivedRtp, ResolveQuery, RtpToSend, TapDirection, TapPacket, Timeout, Timer, UnknownTrack,
 };
 pub use ice_server::RTCIceServer;
 pub use options::{
@@ -38,7 +38,7 @@ pub use side::{
 };
 pub use socket::{
     ConnectionId, MAX_CONNECTIONS, MAX_HELD_CHECKS, Pending, RTCSocket, Route, SharedSocket,
-    SocketError, SocketOptions, SocketUpdate,
+    SocketCandidates, SocketError, SocketEvent, SocketOptions, SocketUpdate,
 };
 pub use stream::{MediaKind, MediaStream, MediaStreamTrack};
 pub use track::RTCTrack;

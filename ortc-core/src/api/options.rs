@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ortc_dtls::crypto::{Provider, ring_provider};
 use ortc_dtls::{Certificate, PeerVerification};
+use ortc_ice::{GatherConfig, TcpType};
 use ortc_srtp::Profile;
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +75,8 @@ pub struct RTCConnectionOptions {
     pub(crate) ice_servers: Vec<RTCIceServer>,
     pub(crate) socket: Option<SharedSocket>,
     pub(crate) local_addresses: Vec<SocketAddr>,
+    pub(crate) local_tcp_addresses: Vec<(SocketAddr, TcpType)>,
+    pub(crate) gathering: GatherConfig,
     pub(crate) local_candidates: LocalCandidates,
     pub(crate) ice: ortc_ice::Config,
     pub(crate) dtls_role: DtlsRole,
@@ -122,6 +125,8 @@ impl RTCConnectionOptions {
             ice_servers: Vec::new(),
             socket: None,
             local_addresses: Vec::new(),
+            local_tcp_addresses: Vec::new(),
+            gathering: GatherConfig::default(),
             local_candidates: LocalCandidates::default(),
             ice: ortc_ice::Config::default(),
             dtls_role: DtlsRole::default(),
@@ -161,8 +166,9 @@ impl RTCConnectionOptions {
         }
     }
 
-    /// STUN and TURN servers (draft `iceServers`). The URIs and credentials are checked when the
-    /// connection is made; this version gathers host candidates only, so they are not asked yet.
+    /// STUN and TURN servers (draft `iceServers`): asked from every local address as soon as the
+    /// connection is made, for server-reflexive and relayed candidates. The URIs are read when the
+    /// connection is made. With a shared socket they count for nothing: give them to the socket.
     #[doc(alias = "iceServers")]
     #[must_use]
     pub fn ice_servers(self, ice_servers: Vec<RTCIceServer>) -> Self {
@@ -183,11 +189,27 @@ impl RTCConnectionOptions {
     }
 
     /// Adds an address that the embedder has bound a UDP socket to. More can follow later with
-    /// [`RTCConnection::add_local_address`](super::RTCConnection::add_local_address).
+    /// [`RTCConnection::add_local_address`](super::RTCConnection::add_local_address). With a shared
+    /// socket it counts for nothing: the socket has addresses.
     #[must_use]
     pub fn local_address(mut self, address: SocketAddr) -> Self {
         self.local_addresses.push(address);
         self
+    }
+
+    /// Adds an address for candidates over TCP (RFC 6544): one that the embedder listens at for
+    /// [`TcpType::Passive`], one to connect from, its port 0, for [`TcpType::Active`]. With a shared
+    /// socket it counts for nothing: give it to the socket.
+    #[must_use]
+    pub fn local_tcp_address(mut self, address: SocketAddr, kind: TcpType) -> Self {
+        self.local_tcp_addresses.push((address, kind));
+        self
+    }
+
+    /// How servers are asked: repetitions, keep-alives, which addresses a relay may send to.
+    #[must_use]
+    pub fn gathering(self, gathering: GatherConfig) -> Self {
+        Self { gathering, ..self }
     }
 
     /// Whether discovered candidates wait for `set_local_candidate`. Default: they wait.

@@ -3,6 +3,7 @@
 mod association;
 mod early_media;
 mod keys;
+mod uplink;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,6 +17,7 @@ use crate::stats::DropReason;
 pub(crate) use association::{Association, Held, RoleConflict, Running};
 pub(crate) use early_media::EarlyMedia;
 pub(crate) use keys::SrtpContexts;
+pub(crate) use uplink::{Asker, Uplink, frame_run};
 
 /// ICE, DTLS and SRTP of one connection.
 #[derive(Debug)]

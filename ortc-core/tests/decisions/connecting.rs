@@ -140,6 +140,7 @@ fn set_local_candidate_is_what_lets_a_candidate_take_part() {
         foundation: "1".to_owned(),
         component: 1,
         transport: "udp".to_owned(),
+        tcp_type: None,
         priority: 5,
         connection_address: "10.0.0.2".to_owned(),
         connection_port: 5000,
@@ -356,6 +357,7 @@ fn restart_keeps_the_old_path_until_the_new_pair_is_valid() {
             foundation: "1".to_owned(),
             component: 1,
             transport: "udp".to_owned(),
+            tcp_type: None,
             priority: 2_130_706_431,
             connection_address: address.to_owned(),
             connection_port: 5000,
@@ -421,4 +423,22 @@ fn a_lossy_jittery_link_connects_all_the_same() {
         call.vouch();
         assert!(call.run_until_connected(ms(15_000)), "seed {number}");
     }
+}
+
+#[test]
+fn a_lite_end_is_found_and_its_peer_controls() {
+    let mut call = call_with(910, |end, options| match end {
+        0 => options.ice(Config::lite()),
+        _ => options,
+    });
+    let now = call.net.now();
+    call.b().connection.set_remote_lite(true, now);
+    call.signal();
+    call.vouch();
+    assert!(call.run_until_connected(ms(5_000)));
+    call.net.run_for(ms(60_000));
+    let now = call.net.now();
+    assert!(call.a().connection.is_connected() && call.b().connection.is_connected());
+    let sent = call.a().connection.stats(now).ice.counters.requests_sent;
+    assert_eq!(sent, 0, "a lite agent sends no checks");
 }

@@ -6,9 +6,11 @@
     reason = "test code: a failed expectation is the report"
 )]
 
+mod claims;
 mod connecting;
 mod debugging;
 mod extended;
+mod hub;
 mod media;
 mod receiving;
 mod rtx;

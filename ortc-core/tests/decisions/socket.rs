@@ -1,177 +1,14 @@
 //! RTCSocket: one address for many connections.
 
-use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
-use std::time::Instant;
-
 use ortc_core::ice::Config;
 use ortc_core::{
-    ConnectionError, ConnectionId, Datagram, Ecn, Event, Path, RTCConnection, RTCConnectionOptions,
-    RTCIceCandidateDescription, RTCSocket, Route, SocketError, SocketOptions,
+    ConnectionError, Event, Path, RTCConnection, RTCConnectionOptions, Route, SocketError,
+    SocketEvent,
 };
-use ortc_testkit::call::{address_a, seed};
+use ortc_testkit::call::address_a;
 
+use super::hub::{Hub, candidate, peer_address};
 use super::{at_once, call, ms};
-
-/// Connections on one socket at 10.0.0.1, and their peers, one address each; delivery takes no time.
-struct Hub {
-    socket: RTCSocket,
-    ours: BTreeMap<ConnectionId, RTCConnection>,
-    peers: Vec<RTCConnection>,
-    now: Instant,
-    wire: VecDeque<(Path, Vec<u8>)>,
-    unknown: usize,
-    /// Every check that came to us.
-    checks: Vec<(Path, Vec<u8>)>,
-}
-
-fn peer_address(index: usize) -> core::net::SocketAddr {
-    format!("10.0.1.{}:7000", index + 1).parse().unwrap()
-}
-
-impl Hub {
-    fn new() -> Self {
-        let now = call(0).net.now();
-        let options = SocketOptions::new([5; 32]).local_address(address_a());
-        Self {
-            socket: RTCSocket::new(options).unwrap(),
-            ours: BTreeMap::new(),
-            peers: Vec::new(),
-            now,
-            wire: VecDeque::new(),
-            unknown: 0,
-            checks: Vec::new(),
-        }
-    }
-
-    /// A connection on the socket; `fork` shares credentials.
-    fn add(&mut self, fork: bool) -> ConnectionId {
-        let place = if fork {
-            self.socket.fork().unwrap()
-        } else {
-            self.socket.admit().unwrap()
-        };
-        let id = place.id();
-        let number = self.ours.len().try_into().unwrap();
-        let options = RTCConnectionOptions::new(seed(number, 9)).socket(place);
-        let connection = RTCConnection::new(at_once(options), self.now).unwrap();
-        self.ours.insert(id, connection);
-        id
-    }
-
-    /// A peer that has our description but is not known to us yet.
-    fn peer(&mut self, of: ConnectionId) -> usize {
-        let index = self.peers.len();
-        let options = RTCConnectionOptions::new(seed(index.try_into().unwrap(), 8))
-            .local_address(peer_address(index));
-        let mut peer = RTCConnection::new(at_once(options), self.now).unwrap();
-        let ours = &self.ours[&of];
-        peer.set_remote_ice(ours.local().ice.clone().unwrap(), self.now)
-            .unwrap();
-        peer.set_remote_candidate(&candidate(address_a()), self.now)
-            .unwrap();
-        peer.connect(self.now).unwrap();
-        self.peers.push(peer);
-        index
-    }
-
-    /// Our connection learns of the peer.
-    fn answer(&mut self, id: ConnectionId, peer: usize) {
-        let ice = self.peers[peer].local().ice.clone().unwrap();
-        let ours = self.ours.get_mut(&id).unwrap();
-        ours.set_remote_ice(ice, self.now).unwrap();
-        ours.connect(self.now).unwrap();
-    }
-
-    fn run(&mut self, duration: Duration) {
-        let end = self.now + duration;
-        loop {
-            self.settle();
-            let ours = self.ours.values().filter_map(RTCConnection::poll_timeout);
-            let peers = self.peers.iter().filter_map(RTCConnection::poll_timeout);
-            let next = ours.chain(peers).map(|timeout| timeout.at).min();
-            let Some(at) = next.filter(|at| *at <= end) else {
-                self.now = end;
-                return;
-            };
-            self.now = self.now.max(at);
-            for connection in self.ours.values_mut().chain(&mut self.peers) {
-                connection.handle_timeout(self.now);
-            }
-        }
-    }
-
-    fn settle(&mut self) {
-        loop {
-            let mut buf = Vec::new();
-            for connection in self.ours.values_mut().chain(&mut self.peers) {
-                while let Some(sent) = connection.poll_transmit(&mut buf, self.now) {
-                    self.wire.push_back((sent.path, core::mem::take(&mut buf)));
-                }
-            }
-            for connection in self.ours.values_mut() {
-                while let Some(update) = connection.poll_socket_update() {
-                    self.socket.handle_update(update);
-                }
-            }
-            while let Some((id, pending)) = self.socket.poll_pending() {
-                self.deliver(id, pending.path, pending.contents);
-            }
-            let Some((path, contents)) = self.wire.pop_front() else {
-                return;
-            };
-            let arrival = Path::udp(path.remote, path.local);
-            if path.remote == address_a() {
-                if contents[..2] == [0, 1] {
-                    self.checks.push((arrival, contents.clone()));
-                }
-                match self.socket.handle_datagram(arrival, &contents, self.now) {
-                    Route::Connection(id) => self.deliver(id, arrival, contents),
-                    Route::Held => {}
-                    Route::Unknown => self.unknown += 1,
-                }
-            } else {
-                let known = (0..self.peers.len()).find(|peer| peer_address(*peer) == path.remote);
-                if let Some(peer) = known {
-                    let peer = &mut self.peers[peer];
-                    hand(peer, arrival, contents, self.now);
-                }
-            }
-        }
-    }
-
-    fn deliver(&mut self, id: ConnectionId, path: Path, contents: Vec<u8>) {
-        hand(self.ours.get_mut(&id).unwrap(), path, contents, self.now);
-    }
-}
-
-fn hand(connection: &mut RTCConnection, path: Path, mut contents: Vec<u8>, now: Instant) {
-    let contents = contents.as_mut_slice();
-    let ecn = Ecn::default();
-    connection.handle_datagram(
-        Datagram {
-            path,
-            contents,
-            ecn,
-        },
-        now,
-    );
-}
-
-fn candidate(address: core::net::SocketAddr) -> RTCIceCandidateDescription {
-    RTCIceCandidateDescription {
-        foundation: "1".to_owned(),
-        component: 1,
-        transport: "udp".to_owned(),
-        priority: 2_130_706_431,
-        connection_address: address.ip().to_string(),
-        connection_port: address.port(),
-        kind: "host".to_owned(),
-        rel_address: None,
-        rel_port: None,
-        dtls: None,
-    }
-}
 
 #[test]
 fn rtc_socket_forks_one_description_to_many_answers() {
@@ -216,6 +53,28 @@ fn rtc_socket_admits_connections_with_credentials_of_their_own() {
             .chain(&hub.peers)
             .all(RTCConnection::is_connected)
     );
+}
+
+/// RFC 8445 §14.2: however many agents there are, one `Ta`.
+#[test]
+fn rtc_socket_spreads_the_checks_of_all_its_connections() {
+    let mut hub = Hub::new();
+    let ids: Vec<_> = (0..30).map(|_| hub.add(false)).collect();
+    let start = hub.now;
+    for id in &ids {
+        let peer = hub.peer(*id);
+        hub.at[peer] = None;
+        hub.answer(*id, peer);
+        let ours = hub.ours.get_mut(id).unwrap();
+        ours.set_remote_candidate(&candidate(peer_address(peer)), start)
+            .unwrap();
+    }
+    hub.run(ms(1_000));
+    let times: Vec<_> = hub.checked_at.iter().map(|at| *at - start).collect();
+    assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= ms(5)));
+    // And no slot is left out while somebody wants one.
+    assert_eq!(times[29], ms(29 * 5));
+    assert!(times.len() > 150, "{} checks in a second", times.len());
 }
 
 #[test]
@@ -306,6 +165,35 @@ fn rtc_socket_keeps_the_former_credentials_when_the_new_ones_are_told_again() {
     assert_eq!(route, Route::Connection(id));
 }
 
+/// Addresses of the socket are those of all its connections, of the ones that are there as well.
+#[test]
+fn rtc_socket_tells_its_connections_of_new_addresses_and_of_lost_ones() {
+    let mut hub = Hub::new();
+    let id = hub.add(false);
+    let new = "10.0.0.99:5000".parse().unwrap();
+    assert_eq!(hub.socket.poll_event(), None);
+    hub.socket.add_local_address(new);
+    hub.socket.remove_local_address(address_a());
+    hub.socket.update(hub.now).unwrap();
+    let Some(SocketEvent::Candidates(candidates)) = hub.socket.poll_event() else {
+        panic!("nothing was told");
+    };
+    let ours = hub.ours.get_mut(&id).unwrap();
+    while ours.poll_event().is_some() {}
+    ours.handle_socket_candidates(&candidates, hub.now);
+    let Some(Event::Candidate(found)) = ours.poll_event() else {
+        panic!("no candidate");
+    };
+    assert_eq!(found.connection_address, "10.0.0.99");
+    assert_eq!(ours.poll_event(), None);
+    ours.update(hub.now).unwrap();
+    assert!(matches!(ours.poll_event(), Some(Event::Candidate(again)) if again == found));
+    assert_eq!(ours.poll_event(), Some(Event::EndOfCandidates));
+
+    hub.socket.add_local_address("0.0.0.0:1".parse().unwrap());
+    assert!(hub.socket.update(hub.now).is_err());
+}
+
 #[test]
 fn rtc_socket_is_taken_from_its_connection_once() {
     let mut pair = call(800);
@@ -317,13 +205,13 @@ fn rtc_socket_is_taken_from_its_connection_once() {
         pair.a().connection.get_local_socket().unwrap_err(),
         ConnectionError::SocketTaken
     );
+    let now = pair.net.now();
     while let Some(update) = pair.a().connection.poll_socket_update() {
-        socket.handle_update(update);
+        socket.handle_update(update, now);
     }
     assert_eq!(socket.connections(), 1);
     assert_eq!(socket.local_addresses(), [address_a()]);
     let path = Path::udp(address_a(), ortc_testkit::call::address_b());
-    let now = pair.net.now();
     let route = socket.handle_datagram(path, &[0x80, 96, 0, 0], now);
     assert!(
         matches!(route, Route::Connection(_)),
@@ -370,7 +258,7 @@ fn rtc_socket_holds_a_bounded_number_of_authentic_checks() {
     );
     hub.answer(ids[0], peer);
     while let Some(update) = hub.ours.get_mut(&ids[0]).unwrap().poll_socket_update() {
-        hub.socket.handle_update(update);
+        hub.socket.handle_update(update, hub.now);
     }
     let pending = core::iter::from_fn(|| hub.socket.poll_pending()).count();
     assert_eq!(pending, ortc_core::MAX_HELD_CHECKS);

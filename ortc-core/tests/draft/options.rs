@@ -48,7 +48,8 @@ fn url_and_credential_are_as_the_example_prints_them() {
 fn rtc_socket_can_be_made_first() {
     let now = call(31).net.now();
     let address = "10.0.0.7:7".parse().unwrap();
-    let mut socket = RTCSocket::new(SocketOptions::new([1; 32]).local_address(address)).unwrap();
+    let mut socket =
+        RTCSocket::new(SocketOptions::new([1; 32]).local_address(address), now).unwrap();
     let options = RTCConnectionOptions::new([2; 32]).socket(socket.admit().unwrap());
     assert!(RTCConnection::new(options, now).is_ok());
 }

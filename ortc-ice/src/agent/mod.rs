@@ -14,6 +14,7 @@ mod reports;
 mod restart;
 mod selection;
 mod streams;
+mod tagging;
 
 pub use self::names::NameQuery;
 
@@ -364,6 +365,9 @@ impl Agent {
     /// Takes the oldest event.
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front();
+        if self.events.is_empty() {
+            self.events.shrink_to_fit(); // they are large and rare
+        }
         if let Some(Event::CheckAttribute { .. }) = &event {
             self.reports.taken();
         }

@@ -44,6 +44,17 @@ impl Gatherer {
         self.with_client(relayed, now, |client, now| client.bind_channel(peer, now))
     }
 
+    /// Asks the server of a relayed address whether it is still there, when nothing comes through it
+    /// any more: [`Client::probe`](crate::turn::Client::probe). One that is gone ends as a candidate,
+    /// and is made anew.
+    pub fn probe(&mut self, relayed: SocketAddr, now: Instant) {
+        // It fails for one that is gone already.
+        let _ = self.with_client(relayed, now, |client, now| {
+            client.probe(now);
+            Ok(())
+        });
+    }
+
     fn with_client(
         &mut self,
         relayed: SocketAddr,

@@ -37,7 +37,7 @@ pub use self::stats::{ServerState, ServerStats};
 use self::streams::Streams;
 use self::task::{TaskId, Tasks};
 use crate::candidate::{CandidateError, CandidateKind, TcpType};
-use crate::path::{Datagram, Timeout, Timer, Transmit};
+use crate::path::{Datagram, Path, Timeout, Timer, Transmit};
 use crate::random::Random;
 use crate::stun::TransactionId;
 
@@ -285,10 +285,14 @@ impl Gatherer {
     /// Hands in a datagram that arrived at a base. Everything that was not asked for is
     /// [`Gathered::NotMine`], at the cost of a look-up.
     pub fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Instant) -> Gathered {
+        self.handle_octets(datagram.path, datagram.contents, now)
+    }
+
+    /// The same for who may only read the datagram.
+    pub fn handle_octets(&mut self, path: Path, contents: &[u8], now: Instant) -> Gathered {
         if self.advance(now).is_err() {
             return Gathered::NotMine;
         }
-        let Datagram { path, contents, .. } = datagram;
         let mut gathered = self.handle_answer(path, contents);
         if gathered == Gathered::NotMine {
             gathered = self.handle_relay(path, contents);

@@ -10,10 +10,11 @@ use rand_core::Rng;
 use crate::demux::{Layer, layer};
 use crate::stats::DropReason;
 use crate::timer::TimerKey;
-use crate::transport::{RoleConflict, SrtpContexts};
+use crate::transport::{Asker, RoleConflict, SrtpContexts, frame_run};
 
 use super::super::description::RTCIceCandidateDescription;
 use super::super::event::{ActivePair, DisconnectReason, Event, TapDirection, Timeout, Timer};
+use super::super::socket::SocketChange;
 use super::{Expectation, RTCConnection, State};
 
 impl RTCConnection {
@@ -22,11 +23,19 @@ impl RTCConnection {
     #[inline]
     pub fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Instant) {
         let now = self.advance(now);
-        self.traffic.datagrams_received += 1;
-        self.traffic.octets_received += u64::try_from(datagram.contents.len()).unwrap_or_default();
+        self.count_received(datagram.contents.len());
         if self.open().is_err() {
             return self.output.drops.count(DropReason::Closed);
         }
+        if self.uplink.is_some() {
+            return self.handle_from_network(datagram, now);
+        }
+        self.handle_arrival(datagram, now);
+    }
+
+    /// A datagram of the peer, or of who would like to be.
+    #[inline]
+    pub(super) fn handle_arrival(&mut self, datagram: Datagram<'_>, now: Instant) {
         match layer(datagram.contents) {
             Some(Layer::Rtp) => self.handle_srtp(datagram, Layer::Rtp, now),
             Some(Layer::Rtcp) => self.handle_srtp(datagram, Layer::Rtcp, now),
@@ -47,6 +56,11 @@ impl RTCConnection {
             }
             None => self.output.drops.count(DropReason::UnknownProtocol),
         }
+    }
+
+    pub(super) fn count_received(&mut self, octets: usize) {
+        self.traffic.datagrams_received += 1;
+        self.traffic.octets_received += u64::try_from(octets).unwrap_or_default();
     }
 
     fn handle_srtp(&mut self, datagram: Datagram<'_>, layer: Layer, now: Instant) {
@@ -92,6 +106,9 @@ impl RTCConnection {
         {
             self.transport.ice.handle_timeout(now);
         }
+        if let Some(gatherer) = self.gatherer() {
+            gatherer.handle_timeout(now);
+        }
         let has_path = self.transport.ice.data_path().is_some();
         if let Some(running) = self.transport.running_mut()
             && has_path
@@ -113,7 +130,12 @@ impl RTCConnection {
     pub fn poll_transmit(&mut self, buf: &mut Vec<u8>, now: Instant) -> Option<Transmit> {
         let now = self.advance(now);
         let start = buf.len();
-        let transmit = self.next_transmit(buf, start, now)?;
+        let transmit = loop {
+            let transmit = self.next_transmit(buf, start, now)?;
+            if let Some(wrapped) = self.wrap(transmit, buf, start) {
+                break wrapped;
+            }
+        };
         let datagrams = transmit
             .segment
             .map_or(1, |segment| transmit.len.div_ceil(segment.max(1)));
@@ -127,6 +149,9 @@ impl RTCConnection {
             State::Closed => return None,
             State::Closing(path) => path,
             State::New | State::Connecting | State::Connected | State::Interrupted => {
+                if let Some(transmit) = self.poll_gatherer(buf, now) {
+                    return Some(transmit);
+                }
                 if let Some(transmit) = self.transport.ice.poll_transmit(buf, now) {
                     return Some(transmit);
                 }
@@ -138,17 +163,33 @@ impl RTCConnection {
         {
             let len = buf.len() - start;
             let segment = (first < len).then_some(first);
-            return Some(Transmit {
+            let datagrams = Transmit {
                 path,
                 len,
                 segment,
                 ecn: ortc_ice::Ecn::default(),
-            });
+            };
+            if let ortc_ice::Transport::Stream(_) = path.transport {
+                return framed(datagrams, buf, start);
+            }
+            return Some(datagrams);
         }
         if matches!(self.state, State::Closing(_)) {
+            // The relay had to last until here.
+            if let Some(gatherer) = self.gatherer() {
+                gatherer.close(now);
+            }
+            if let Some(transmit) = self.poll_gatherer(buf, now) {
+                return Some(transmit);
+            }
             self.state = State::Closed;
+            self.uplink = None;
         }
         None
+    }
+
+    fn poll_gatherer(&mut self, buf: &mut Vec<u8>, now: Instant) -> Option<Transmit> {
+        self.gatherer()?.poll_transmit(buf, now)
     }
 
     /// RTCP and media first when closing, so that BYE leaves before close_notify ends the keys'
@@ -205,7 +246,12 @@ impl RTCConnection {
             .transport
             .ice
             .poll_timeout()
-            .map(|timeout| (timeout.at, Timer::Ice));
+            .map(|timeout| timeout.at)
+            .into_iter()
+            .chain(self.slot())
+            .chain(self.gatherer_timeout())
+            .min()
+            .map(|at| (at, Timer::Ice));
         // Without a path nothing of DTLS can leave, so none of it is due.
         let running = self.transport.running().filter(|_| path.is_some());
         let dtls = running.and_then(|running| {
@@ -236,6 +282,10 @@ impl RTCConnection {
     pub(super) fn pump(&mut self, now: Instant) {
         loop {
             let mut quiet = true;
+            while let Some(event) = self.gatherer().and_then(|known| known.poll_event()) {
+                quiet = false;
+                self.on_gathered(event);
+            }
             while let Some(event) = self.transport.ice.poll_event() {
                 quiet = false;
                 self.on_ice(event, now);
@@ -245,9 +295,33 @@ impl RTCConnection {
                 self.on_dtls(event, now);
             }
             if quiet || self.open().is_err() {
-                return;
+                break;
             }
         }
+        self.use_slots(now);
+    }
+
+    /// Checks on a shared socket leave in its slots.
+    fn use_slots(&mut self, now: Instant) {
+        let ice = &mut self.transport.ice;
+        if let Some(link) = &mut self.link {
+            link.slots.run(ice.wants_slot(), now, || {
+                ice.grant_slot(now);
+                ice.wants_slot()
+            });
+        }
+    }
+
+    fn gatherer_timeout(&self) -> Option<Instant> {
+        let gatherer = self.uplink.as_ref()?.gatherer.as_ref()?;
+        gatherer.poll_timeout().map(|timeout| timeout.at)
+    }
+
+    /// When a check leaves on a shared socket.
+    fn slot(&self) -> Option<Instant> {
+        let link = self.link.as_ref()?;
+        let waits = || self.transport.ice.wants_slot().then_some(self.now);
+        link.slots.taken().or_else(waits)
     }
 
     fn next_dtls_event(&mut self) -> Option<DtlsEvent> {
@@ -289,8 +363,22 @@ impl RTCConnection {
                 self.output.events.push(Event::Disconnected(reason));
             }
             IceEvent::Failed => self.fail(DisconnectReason::IceFailed),
+            IceEvent::OpenStream(open) => self.ask_for_stream(open, Asker::Agent),
+            IceEvent::CloseStream(stream) => {
+                if let Some(uplink) = &mut self.uplink {
+                    uplink.disconnect(stream);
+                }
+                self.output.events.push(Event::CloseStream(stream));
+            }
+            IceEvent::Resolve { query, name } => {
+                let query = query.into();
+                self.output.events.push(Event::Resolve { query, name });
+            }
             IceEvent::RoleChanged(role) => tracing::debug!(?role, "ICE role"),
-            IceEvent::PathSuspected(_) => tracing::debug!("the active path is suspected"),
+            IceEvent::PathSuspected(path) => {
+                tracing::debug!("the active path is suspected");
+                self.tell_socket(SocketChange::Suspected(path));
+            }
             // Consent expires only once something was connected; nothing else concerns us.
             IceEvent::ConsentExpired | IceEvent::CheckAttribute { .. } | _ => {}
         }
@@ -364,7 +452,18 @@ impl RTCConnection {
         }
     }
 
+    /// A check of ours was answered there, and data leaves on it.
     fn claim_path(&mut self, path: Path) {
-        self.tell_socket(super::super::socket::SocketChange::Path(path));
+        self.tell_socket(SocketChange::Valid(path));
     }
+}
+
+/// Datagrams on their way to a stream.
+fn framed(datagrams: Transmit, buf: &mut Vec<u8>, start: usize) -> Option<Transmit> {
+    // The path MTU is far below what a frame holds.
+    frame_run(buf, start, datagrams.segment).then(|| Transmit {
+        len: buf.len() - start,
+        segment: None,
+        ..datagrams
+    })
 }

@@ -2,6 +2,8 @@
 
 mod drive;
 mod extended;
+mod gathering;
+mod network;
 mod receiving;
 mod sending;
 mod signalling;
@@ -20,17 +22,18 @@ use rand_core::{Rng, SeedableRng};
 
 use crate::media::{ExtensionIds, MAX_WAIT, Media, MediaSettings, Output, SendTrack, Tap};
 use crate::stats::{ConnectionStats, DtlsStats, ReceiveTrackStats, SendTrackStats};
-use crate::transport::Transport;
+use crate::transport::{Transport, Uplink};
 
 use super::codec::RTCCodec;
 use super::description::RTCIceCandidateDescription;
 use super::error::{ConnectionError, DtlsError};
 use super::event::{DisconnectReason, TapPacket};
+use super::ice_server::Sources;
 use super::options::{DescriptionForm, LocalCandidates, RTCConnectionOptions};
 use super::side::{
     CertificateFingerprint, RTCConnectionSide, RTCDtlsConnectionInfo, RTCIceConnectionInfo,
 };
-use super::socket::{ConnectionId, SocketChange, SocketUpdate};
+use super::socket::{ConnectionId, Slots, SocketCandidates, SocketChange, SocketUpdate};
 use super::stream::MediaStream;
 use super::track::RTCTrack;
 
@@ -78,6 +81,8 @@ pub struct RTCConnection {
     output: Output,
     sending_streams: Vec<MediaStream>,
     link: Option<Link>,
+    /// Servers, relays and streams, for those who use any.
+    uplink: Option<Box<Uplink>>,
     expectation: Expectation,
     descriptions: DescriptionForm,
     /// What the peer's descriptions have said of its certificate.
@@ -116,6 +121,8 @@ enum Expectation {
 struct Gathering {
     addresses: Vec<SocketAddr>,
     discovered: Vec<Discovered>,
+    /// What the shared socket has found.
+    shared: SocketCandidates,
     policy: LocalCandidates,
 }
 
@@ -139,6 +146,7 @@ enum Applied {
 struct Link {
     id: ConnectionId,
     updates: VecDeque<SocketUpdate>,
+    slots: Slots,
 }
 
 /// What went through, in datagrams and octets.
@@ -174,9 +182,10 @@ impl RTCConnection {
     pub fn new(options: RTCConnectionOptions, now: Instant) -> Result<Self, ConnectionError> {
         check(&options)?;
         let mut rng = ChaCha20Rng::from_seed(options.seed);
-        let (mut ice_seed, mut media_seed) = ([0; 32], [0; 32]);
+        let [mut ice_seed, mut media_seed, mut gather_seed] = [[0; 32]; 3];
         rng.fill_bytes(&mut ice_seed);
         rng.fill_bytes(&mut media_seed);
+        rng.fill_bytes(&mut gather_seed);
 
         let shared = options.socket;
         let certificate = match (&shared, options.certificate) {
@@ -188,7 +197,10 @@ impl RTCConnection {
         if let Some(shared) = &shared {
             ice = ice.local_credentials(shared.credentials.clone());
         }
-        let agent = ortc_ice::Agent::new(ice, ice_seed, now);
+        let mut agent = ortc_ice::Agent::new(ice, ice_seed, now);
+        if let Some(shared) = &shared {
+            agent.share_socket(shared.tag.clone());
+        }
         let mut dtls = ortc_dtls::Config::new(certificate.clone(), Arc::clone(&options.provider))
             .mtu(options.mtu)?
             .srtp_profiles(
@@ -215,6 +227,15 @@ impl RTCConnection {
                 })),
             },
         };
+        let sources = Sources {
+            servers: &options.ice_servers,
+            tcp: &options.local_tcp_addresses,
+            config: options.gathering,
+        };
+        let uplink = match shared {
+            Some(_) => None,
+            None => sources.uplink(gather_seed, now)?,
+        };
         let settings = MediaSettings {
             capabilities: options.capabilities,
             extension_ids: ExtensionIds::new(options.extension_ids),
@@ -235,6 +256,10 @@ impl RTCConnection {
             gathering: Gathering {
                 addresses: Vec::new(),
                 discovered: Vec::new(),
+                shared: shared
+                    .as_ref()
+                    .map(|shared| shared.candidates.clone())
+                    .unwrap_or_default(),
                 policy: options.local_candidates,
             },
             transport: Transport::new(agent, Arc::new(dtls), options.dtls_role),
@@ -247,16 +272,19 @@ impl RTCConnection {
             link: shared.as_ref().map(|shared| Link {
                 id: shared.id,
                 updates: VecDeque::new(),
+                slots: Slots::new(shared.slots.clone()),
             }),
+            uplink,
             expectation: Expectation::Nothing,
             descriptions: options.descriptions,
             described_fingerprint: None,
             tone_handlers: BTreeSet::new(),
             traffic: Traffic::default(),
         };
-        let addresses = shared.map_or(options.local_addresses, |shared| shared.addresses);
-        for address in addresses {
-            connection.list_address(address)?;
+        if shared.is_none() {
+            for address in options.local_addresses {
+                connection.list_address(address)?;
+            }
         }
         connection.gather()?;
         Ok(connection)
@@ -397,17 +425,36 @@ impl RTCConnection {
         self.now
     }
 
+    /// Tells whoever routes or relays for this connection.
     fn tell_socket(&mut self, change: SocketChange) {
+        if let Some(uplink) = &mut self.uplink {
+            match &change {
+                SocketChange::Path(path) => uplink.permit(path, self.now),
+                SocketChange::Valid(path) => uplink.bind_channel(path, self.now),
+                SocketChange::Suspected(path) => uplink.probe(path, self.now),
+                SocketChange::RemoteUfrag(_)
+                | SocketChange::Credentials(_)
+                | SocketChange::Closed => {}
+            }
+        }
         if let Some(link) = &mut self.link {
             let update = SocketUpdate {
                 id: link.id,
                 change,
             };
             // A claim that waits need not be made twice; the order of the rest counts.
-            let waits =
-                matches!(update.change, SocketChange::Path(_)) && link.updates.contains(&update);
-            if !waits {
-                link.updates.push_back(update);
+            match update.change {
+                SocketChange::Path(_) | SocketChange::Suspected(_)
+                    if link.updates.contains(&update) => {}
+                SocketChange::Valid(_) => {
+                    link.updates.retain(|waiting| *waiting != update);
+                    link.updates.push_back(update);
+                }
+                SocketChange::Path(_)
+                | SocketChange::Suspected(_)
+                | SocketChange::RemoteUfrag(_)
+                | SocketChange::Credentials(_)
+                | SocketChange::Closed => link.updates.push_back(update),
             }
         }
     }
@@ -448,6 +495,8 @@ impl RTCConnection {
     fn fail(&mut self, reason: DisconnectReason) {
         let state = match self.transport.ice.data_path() {
             Some(path) => State::Closing(Some(path)),
+            // Allocations are given back.
+            None if self.gatherer().is_some() => State::Closing(None),
             None => State::Closed,
         };
         self.finish(state, reason);

@@ -1,119 +1,22 @@
 //! What the two sides tell each other before media: candidates, credentials, fingerprints.
 
-use core::net::SocketAddr;
 use std::time::Instant;
 
 use ortc_dtls::Fingerprint;
-use ortc_ice::{Candidate, Credentials};
+use ortc_ice::Credentials;
 use rand_core::Rng;
 
 use crate::media::Control;
 
 use super::super::description::RTCIceCandidateDescription;
 use super::super::error::{ConnectionError, DescriptionError, DtlsError};
-use super::super::event::{DisconnectReason, Event};
-use super::super::options::LocalCandidates;
+use super::super::event::DisconnectReason;
 use super::super::side::RTCIceConnectionInfo;
-use super::super::socket::{RTCSocket, SocketChange, SocketUpdate};
-use super::{Applied, Discovered, Expectation, Link, RTCConnection, State};
-
-/// Local addresses that one connection gathers from.
-const MAX_ADDRESSES: usize = 64;
+use super::super::socket::{RTCSocket, Slots, SocketChange, SocketUpdate};
+use super::{Applied, Expectation, Link, RTCConnection, State};
 
 impl RTCConnection {
-    /// Adds an address that the embedder has bound a UDP socket to; `update` gathers from it.
-    ///
-    /// # Errors
-    ///
-    /// [`ConnectionError::LocalAddress`] when it is listed, unspecified or multicast,
-    /// [`ConnectionError::TooMany`] beyond 64.
-    pub fn add_local_address(&mut self, address: SocketAddr) -> Result<(), ConnectionError> {
-        self.open()?;
-        self.list_address(address)
-    }
-
-    /// Takes an address off the list, so that `update` does not gather from it.
-    pub fn remove_local_address(&mut self, address: SocketAddr) {
-        self.gathering.addresses.retain(|known| *known != address);
-    }
-
-    pub(super) fn list_address(&mut self, address: SocketAddr) -> Result<(), ConnectionError> {
-        let ip = address.ip();
-        let usable = !ip.is_unspecified() && !ip.is_multicast() && address.port() != 0;
-        if !usable || self.gathering.addresses.contains(&address) {
-            return Err(ConnectionError::LocalAddress);
-        }
-        if self.gathering.addresses.len() == MAX_ADDRESSES {
-            return Err(ConnectionError::TooMany {
-                what: "the list of addresses",
-                limit: MAX_ADDRESSES,
-            });
-        }
-        self.gathering.addresses.push(address);
-        Ok(())
-    }
-
-    /// Gathers again from the addresses that are listed now (draft `update`), for when interfaces
-    /// have changed. Credentials stay, a working path stays until a better one is valid.
-    ///
-    /// # Errors
-    ///
-    /// [`ConnectionError::Ice`] when candidates are applied at once and the agent holds as many as
-    /// it may: nothing is told then.
-    pub fn update(&mut self, now: Instant) -> Result<(), ConnectionError> {
-        self.open()?;
-        self.advance(now);
-        self.gather()
-    }
-
-    pub(super) fn gather(&mut self) -> Result<(), ConnectionError> {
-        let dtls = self.described_dtls();
-        let (now, ice) = (self.now, &mut self.transport.ice);
-        let mut found = Vec::with_capacity(self.gathering.addresses.len());
-        for address in &self.gathering.addresses {
-            let candidate = Candidate::host(*address).map_err(DescriptionError::Candidate)?;
-            found.push(ice.prepare_local_candidate(candidate, now)?);
-        }
-        let at_once = self.gathering.policy == LocalCandidates::AtOnce;
-        if at_once {
-            for candidate in &found {
-                ice.add_local_candidate(candidate.clone(), now)?;
-            }
-        }
-        // Nothing fails from here on.
-        let discovered = &mut self.gathering.discovered;
-        discovered.retain(|known| {
-            let address = known.candidate.address();
-            self.gathering.addresses.contains(&address)
-        });
-        discovered.reserve_exact(found.len().saturating_sub(discovered.len()));
-        for candidate in found {
-            let description = RTCIceCandidateDescription {
-                dtls: dtls.clone(),
-                ..RTCIceCandidateDescription::from_candidate(&candidate)
-            };
-            let event = Event::Candidate(Box::new(description.clone()));
-            let same = |known: &&mut Discovered| known.description == description;
-            match discovered.iter_mut().find(same) {
-                Some(known) if at_once => known.applied = Applied::Yes,
-                Some(_) => {}
-                None => discovered.push(Discovered {
-                    description,
-                    candidate,
-                    applied: if at_once { Applied::Yes } else { Applied::No },
-                }),
-            }
-            self.output.events.push(event);
-        }
-        self.output.events.push(Event::EndOfCandidates);
-        if at_once {
-            self.pump(now);
-            self.claim_paths();
-        }
-        Ok(())
-    }
-
-    /// Applies a candidate that [`Event::Candidate`] told of (draft `setLocalCandidate`): from now
+    /// Applies a candidate that [`Event::Candidate`](crate::Event::Candidate) told of (draft `setLocalCandidate`): from now
     /// on it takes part in checks.
     ///
     /// # Errors
@@ -142,7 +45,8 @@ impl RTCConnection {
         Ok(())
     }
 
-    /// Adds a candidate of the peer (draft `setRemoteCandidate`), before or after `connect`.
+    /// Adds a candidate of the peer (draft `setRemoteCandidate`), before or after `connect`. When it
+    /// hides its address behind a `.local` name, [`Event::Resolve`](crate::Event::Resolve) asks for that.
     ///
     /// # Errors
     ///
@@ -157,12 +61,17 @@ impl RTCConnection {
         self.open()?;
         let now = self.advance(now);
         self.check_dtls(candidate.dtls.as_deref())?;
-        let address = candidate.socket_address()?;
-        self.transport
-            .ice
-            .add_remote_candidate(candidate.to_candidate()?, now)?;
+        let ice = &mut self.transport.ice;
+        if candidate.is_named() {
+            ice.add_remote_name(candidate.to_named_candidate()?, now)?;
+        } else {
+            let candidate = candidate.to_candidate()?;
+            let address = candidate.address();
+            // Before the check leaves, so that a relay lets its answer through.
+            self.transport.ice.add_remote_candidate(candidate, now)?;
+            self.claim_paths_to(address);
+        }
         self.pump(now);
-        self.claim_paths_to(address);
         self.take_dtls(candidate.dtls.as_deref(), now)
     }
 
@@ -230,7 +139,7 @@ impl RTCConnection {
     ///
     /// # Errors
     ///
-    /// [`ConnectionError::NothingToAccept`] unless [`Event::Unverified`] was told.
+    /// [`ConnectionError::NothingToAccept`] unless [`Event::Unverified`](crate::Event::Unverified) was told.
     pub fn accept_remote_fingerprint(&mut self, now: Instant) -> Result<(), ConnectionError> {
         self.open()?;
         let now = self.advance(now);
@@ -268,6 +177,23 @@ impl RTCConnection {
         self.state = State::Connecting;
         self.pump(now);
         Ok(())
+    }
+
+    /// Says whether the peer is a lite agent (RFC 8445 §2.5), as its signalling told; before
+    /// `connect`, or when a restart changes it. Our own side is lite with
+    /// [`ortc_ice::Config::lite`].
+    pub fn set_remote_lite(&mut self, lite: bool, now: Instant) {
+        let now = self.advance(now);
+        self.transport.ice.set_remote_lite(lite);
+        self.pump(now);
+    }
+
+    /// Says whether the peer offers the ICE option `renomination`, as its signalling told; ours is
+    /// [`ortc_ice::Config::renomination`].
+    pub fn set_remote_renomination(&mut self, offered: bool, now: Instant) {
+        let now = self.advance(now);
+        self.transport.ice.set_remote_renomination(offered);
+        self.pump(now);
     }
 
     /// Restarts ICE (RFC 8445 §9), our extension: signal the new credentials and the candidates.
@@ -322,7 +248,8 @@ impl RTCConnection {
 
     /// Hands out the local socket (draft `getLocalSocket`), so that other connections can share
     /// it: make them with [`RTCSocket::fork`] or [`RTCSocket::admit`]. From then on the embedder
-    /// asks the socket where each datagram belongs.
+    /// asks the socket where each datagram belongs. Servers and relays go with it: what the
+    /// connection asked for them ([`Event::Resolve`](crate::Event::Resolve), [`Event::OpenStream`](crate::Event::OpenStream)) is answered there.
     ///
     /// # Errors
     ///
@@ -336,17 +263,31 @@ impl RTCConnection {
         let mut seed = [0; 32];
         self.rng.fill_bytes(&mut seed);
         let credentials = self.transport.ice.local_credentials().clone();
-        let addresses = self.gathering.addresses.clone();
-        let (socket, id) = RTCSocket::of(addresses, self.certificate.clone(), credentials, seed);
+        let addresses = core::mem::take(&mut self.gathering.addresses);
+        let gatherer = self.uplink.as_mut().and_then(|up| up.gatherer.take());
+        let (socket, place) = RTCSocket::of(
+            addresses,
+            self.certificate.clone(),
+            credentials,
+            gatherer,
+            seed,
+            self.now,
+        );
+        self.transport.ice.share_socket(place.tag);
+        self.gathering.shared = place.candidates;
         self.link = Some(Link {
-            id,
+            id: place.id,
             updates: std::collections::VecDeque::new(),
+            slots: Slots::new(place.slots),
         });
         if let Some(ice) = &self.remote.ice {
             let ufrag = ice.username_frag.clone();
             self.tell_socket(SocketChange::RemoteUfrag(ufrag));
         }
         self.claim_paths();
+        if let Some(path) = self.transport.ice.data_path() {
+            self.tell_socket(SocketChange::Valid(path));
+        }
         Ok(socket)
     }
 
@@ -360,30 +301,5 @@ impl RTCConnection {
     /// The next thing that the shared socket must know; carry it to [`RTCSocket::handle_update`].
     pub fn poll_socket_update(&mut self) -> Option<SocketUpdate> {
         self.link.as_mut()?.updates.pop_front()
-    }
-
-    /// Tells the shared socket of the paths between the applied and the remote candidates.
-    fn claim_paths(&mut self) {
-        if self.link.is_some() {
-            let remotes: Vec<SocketAddr> = self.transport.ice.remote_addresses().collect();
-            for remote in remotes {
-                self.claim_paths_to(remote);
-            }
-        }
-    }
-
-    fn claim_paths_to(&mut self, remote: SocketAddr) {
-        if self.link.is_none() {
-            return;
-        }
-        let discovered = self.gathering.discovered.iter();
-        let applied = discovered.filter(|known| known.applied == Applied::Yes);
-        let locals: Vec<SocketAddr> = applied.map(|known| known.candidate.address()).collect();
-        for local in locals
-            .into_iter()
-            .filter(|local| local.is_ipv4() == remote.is_ipv4())
-        {
-            self.tell_socket(SocketChange::Path(ortc_ice::Path::udp(local, remote)));
-        }
     }
 }

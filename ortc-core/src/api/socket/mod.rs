@@ -1,169 +1,128 @@
 //! RTCSocket: one local socket for many connections (draft §2.3.5).
 
+mod claims;
+mod held;
+mod keyed;
+mod link;
+mod network;
+mod options;
 mod registry;
+mod routing;
+mod slots;
 
 use core::net::SocketAddr;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
+use core::ops::Range;
+use core::time::Duration;
 use std::time::Instant;
 
 use ortc_dtls::Certificate;
-use ortc_dtls::crypto::{Provider, ring_provider};
-use ortc_ice::stun::{self, IntegrityKey, Message};
-use ortc_ice::{Credentials, Path};
+use ortc_ice::{Credentials, Gatherer, Path, stun};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use thiserror::Error;
 
 use crate::demux::{Layer, layer};
 
-use registry::{Claim, GENERATIONS, HeldCheck, Local, Proof, Registered};
+use super::error::DescriptionError;
+use super::ice_server::{SourceError, Sources};
 
-/// Names a connection on its socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ConnectionId(u64);
+use self::claims::Proof;
+use self::network::Network;
+use self::routing::{Router, Sharing};
+use self::slots::SlotClock;
 
-/// How a socket is made.
-#[derive(Clone)]
-pub struct SocketOptions {
-    seed: [u8; 32],
-    addresses: Vec<SocketAddr>,
-    certificate: Option<Certificate>,
-    provider: Arc<dyn Provider>,
-}
+pub use self::held::{MAX_HELD_CHECKS, Pending};
+pub(crate) use self::link::SocketChange;
+pub use self::link::{SharedSocket, SocketCandidates, SocketUpdate};
+pub use self::network::SocketEvent;
+pub use self::options::SocketOptions;
+pub(crate) use self::slots::Slots;
 
-impl core::fmt::Debug for SocketOptions {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("SocketOptions")
-            .field("seed", &"<redacted>")
-            .field("addresses", &self.addresses)
-            .finish_non_exhaustive()
-    }
-}
-
-impl SocketOptions {
-    /// Options with this seed: 32 octets from the operating system, other ones for each socket.
-    #[must_use]
-    pub fn new(seed: [u8; 32]) -> Self {
-        Self {
-            seed,
-            addresses: Vec::new(),
-            certificate: None,
-            provider: ring_provider(),
-        }
-    }
-
-    /// Adds an address that the embedder has bound a UDP socket to.
-    #[must_use]
-    pub fn local_address(mut self, address: SocketAddr) -> Self {
-        self.addresses.push(address);
-        self
-    }
-
-    /// The certificate of all connections on this socket. Default: a new one.
-    #[must_use]
-    pub fn certificate(self, certificate: Certificate) -> Self {
-        Self {
-            certificate: Some(certificate),
-            ..self
-        }
-    }
-
-    /// The cryptography behind DTLS. Default ring.
-    #[must_use]
-    pub fn provider(self, provider: Arc<dyn Provider>) -> Self {
-        Self { provider, ..self }
-    }
+/// Names a connection on its socket; of two, the later one is the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId {
+    serial: u64,
+    place: u32,
 }
 
 /// Why a socket could not be made or shared.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SocketError {
+    /// A server URI cannot be read.
+    #[error("a server cannot be used")]
+    Server(#[from] DescriptionError),
+    /// The gatherer refused an address or a server.
+    #[error("candidates cannot be gathered like this")]
+    Gather(#[from] ortc_ice::GatherError),
     /// A certificate could not be made.
     #[error("the certificate could not be made")]
     Certificate(#[from] ortc_dtls::CertificateError),
+    /// `Ta` is out of its range.
+    #[error("ta must be 5 ms to 1 s")]
+    Ta,
     /// As many connections as the bound allows.
     #[error("the socket has {MAX_CONNECTIONS} connections: close some or bind another socket")]
     Full,
 }
 
-/// A place on a socket, for [`RTCConnectionOptions::socket`](super::RTCConnectionOptions::socket).
-/// Immutable: the connection that gets it can live on another thread.
-#[derive(Clone, Debug)]
-pub struct SharedSocket {
-    pub(crate) id: ConnectionId,
-    pub(crate) credentials: Credentials,
-    pub(crate) certificate: Certificate,
-    pub(crate) addresses: Vec<SocketAddr>,
-}
-
-impl SharedSocket {
-    /// The connection's name on the socket.
-    #[must_use]
-    pub fn id(&self) -> ConnectionId {
-        self.id
-    }
-}
-
-/// What a connection tells its socket: carry it from
-/// [`RTCConnection::poll_socket_update`](super::RTCConnection::poll_socket_update) to
-/// [`RTCSocket::handle_update`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SocketUpdate {
-    pub(crate) id: ConnectionId,
-    pub(crate) change: SocketChange,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum SocketChange {
-    /// The peer's ufrag: checks for this pair of ufrags are the connection's.
-    RemoteUfrag(String),
-    /// New local credentials after a restart.
-    Credentials(Credentials),
-    /// The connection sends there and expects answers.
-    Path(Path),
-    /// It is gone.
-    Closed,
-}
-
 /// Where a datagram belongs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
     /// Hand it to this connection.
     Connection(ConnectionId),
     /// Kept: a check of a peer whose description has not come yet. It comes out of
     /// [`RTCSocket::poll_pending`] when it has.
     Held,
+    /// A server's, and dealt with.
+    Consumed,
+    /// A peer's, behind a relay: hand these octets of it to this connection, as if they had arrived
+    /// on this path.
+    Relayed {
+        /// The connection.
+        id: ConnectionId,
+        /// From the relayed address to the peer.
+        path: Path,
+        /// Which octets.
+        range: Range<usize>,
+    },
     /// Nobody's: drop it.
     Unknown,
 }
 
-/// A datagram that waited.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pending {
-    /// Between which addresses it came.
-    pub path: Path,
-    /// Its octets.
-    pub contents: Vec<u8>,
-}
-
 /// Connections on one socket.
 pub const MAX_CONNECTIONS: usize = 65_536;
-/// Paths that one connection may claim; one that a check came over takes the place of one that was
-/// only said.
-const MAX_CLAIMS: usize = 256;
-/// Checks that wait for a description.
-pub const MAX_HELD_CHECKS: usize = 64;
-/// Octets of a check that may wait; browsers send about 120.
-const MAX_HELD_CHECK: usize = 576;
+
+/// Pacing intervals that an option may name (RFC 8445 §14.2).
+const TA_RANGE: core::ops::RangeInclusive<Duration> =
+    Duration::from_millis(5)..=Duration::from_secs(1);
 
 /// A local socket that several connections use: media forking, where one signalled description
 /// gets many answers, or many connections behind one port.
 ///
 /// It owns the addresses and tells which connection a datagram is for: checks by the two ufrags in
-/// their STUN username, everything else by the pair of addresses. It is not a container of
-/// connections: those may live on other threads, and talk to it by [`SocketUpdate`].
+/// their STUN username, answers to checks by their transaction id, everything else by the pair of
+/// addresses. What that costs does not depend on how many connections there are, and nothing is
+/// allocated for it. It is not a container of connections: those may live on other threads, and
+/// talk to it by [`SocketUpdate`].
+///
+/// # One pair of addresses, one connection
+///
+/// A pair of addresses belongs to the connection that proved best that its peer is there: the weakest
+/// proof is that the peer signalled the address, a better one an authenticated check from there, the
+/// best an answered check of our own. Of two connections with the best proof the later has it, which
+/// is how a client comes back from the same address with new credentials; the other one gets nothing
+/// more from there, until a restart, and its consent expires. Who knows the credentials of one
+/// connection takes nothing from another unless datagrams to that address really arrive at him: a
+/// forged source address proves nothing.
+///
+/// # With servers
+///
+/// With [`SocketOptions::ice_servers`] the socket is a machine like the others: call
+/// [`handle_timeout`](Self::handle_timeout) and poll [`poll_transmit`](Self::poll_transmit),
+/// [`poll_event`](Self::poll_event) and [`poll_timeout`](Self::poll_timeout). The candidates that it
+/// finds go to every connection, and what these want to send passes through
+/// [`encapsulate`](Self::encapsulate). Without servers none of that has anything to do.
 ///
 /// ```
 /// use std::time::Instant;
@@ -171,9 +130,9 @@ const MAX_HELD_CHECK: usize = 576;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let address = "192.0.2.1:5000".parse()?;
-/// let mut socket = RTCSocket::new(SocketOptions::new([1; 32]).local_address(address))?;
-/// // Two answers to one description: same credentials, same certificate.
 /// let now = Instant::now();
+/// let mut socket = RTCSocket::new(SocketOptions::new([1; 32]).local_address(address), now)?;
+/// // Two answers to one description: same credentials, same certificate.
 /// let desk = RTCConnection::new(RTCConnectionOptions::new([2; 32]).socket(socket.fork()?), now)?;
 /// let mobile = RTCConnection::new(RTCConnectionOptions::new([3; 32]).socket(socket.fork()?), now)?;
 /// assert_eq!(desk.local().ice, mobile.local().ice);
@@ -188,15 +147,9 @@ pub struct RTCSocket {
     /// Credentials of everyone made by `fork`.
     shared: Credentials,
     rng: ChaCha20Rng,
-    next_id: u64,
-    connections: BTreeMap<ConnectionId, Registered>,
-    /// Local ufrag to the connections that use it.
-    by_local: BTreeMap<String, BTreeSet<ConnectionId>>,
-    /// Local and remote ufrag to the connection.
-    by_pair: BTreeMap<(String, String), ConnectionId>,
-    by_path: BTreeMap<Path, Claim>,
-    held: VecDeque<HeldCheck>,
-    ready: VecDeque<(ConnectionId, Pending)>,
+    router: Router,
+    slots: SlotClock,
+    network: Network,
 }
 
 impl RTCSocket {
@@ -204,48 +157,77 @@ impl RTCSocket {
     ///
     /// # Errors
     ///
-    /// [`SocketError::Certificate`] when none was given and none could be made.
-    pub fn new(options: SocketOptions) -> Result<Self, SocketError> {
+    /// [`SocketError::Certificate`] when none was given and none could be made,
+    /// [`SocketError::Ta`] for an interval out of its range, [`SocketError::Server`] and
+    /// [`SocketError::Gather`] for servers and addresses that cannot be used.
+    pub fn new(options: SocketOptions, now: Instant) -> Result<Self, SocketError> {
+        if !TA_RANGE.contains(&options.ta) {
+            return Err(SocketError::Ta);
+        }
         let certificate = match options.certificate {
             Some(certificate) => certificate,
             None => Certificate::generate(&options.provider)?,
         };
         let mut rng = ChaCha20Rng::from_seed(options.seed);
         let shared = generate_credentials(&mut rng);
-        Ok(Self::with(options.addresses, certificate, shared, rng))
+        let mut gather_seed = [0; 32];
+        rng.fill_bytes(&mut gather_seed);
+        let sources = Sources {
+            servers: &options.ice_servers,
+            tcp: &options.tcp_addresses,
+            config: options.gathering,
+        };
+        let uplink = sources.uplink(gather_seed, now)?.map(|uplink| *uplink);
+        let slots = SlotClock::new(options.ta, now);
+        let addresses = options.addresses;
+        let mut socket = Self::with(addresses, certificate, shared, slots, rng);
+        socket.network.uplink = uplink.unwrap_or_default();
+        socket.update(now)?;
+        socket.tells_nothing_old();
+        Ok(socket)
     }
 
-    /// The socket of a connection that owned it, with that connection on it.
+    /// The socket of a connection that owned it, with a place for that connection.
     pub(crate) fn of(
         addresses: Vec<SocketAddr>,
         certificate: Certificate,
         credentials: Credentials,
+        gatherer: Option<Box<Gatherer>>,
         seed: [u8; 32],
-    ) -> (Self, ConnectionId) {
+        now: Instant,
+    ) -> (Self, SharedSocket) {
         let rng = ChaCha20Rng::from_seed(seed);
-        let mut socket = Self::with(addresses, certificate, credentials, rng);
-        let id = socket.insert(socket.shared.clone());
-        (socket, id)
+        let mut socket = Self::with(
+            addresses,
+            certificate,
+            credentials,
+            SlotClock::new(*TA_RANGE.start(), now),
+            rng,
+        );
+        socket.network.uplink.gatherer = gatherer;
+        socket.drain_gatherer();
+        let place = socket.fork().expect("an empty socket has a place");
+        (socket, place)
     }
 
     fn with(
         addresses: Vec<SocketAddr>,
         certificate: Certificate,
         shared: Credentials,
-        rng: ChaCha20Rng,
+        slots: SlotClock,
+        mut rng: ChaCha20Rng,
     ) -> Self {
+        let (mut hash_key, mut tag_key) = ([0; 16], [0; 16]);
+        rng.fill_bytes(&mut hash_key);
+        rng.fill_bytes(&mut tag_key);
         Self {
             addresses,
             certificate,
             shared,
             rng,
-            next_id: 0,
-            connections: BTreeMap::new(),
-            by_local: BTreeMap::new(),
-            by_pair: BTreeMap::new(),
-            by_path: BTreeMap::new(),
-            held: VecDeque::new(),
-            ready: VecDeque::new(),
+            router: Router::new(hash_key, tag_key),
+            slots,
+            network: Network::default(),
         }
     }
 
@@ -257,7 +239,7 @@ impl RTCSocket {
     /// [`SocketError::Full`].
     pub fn fork(&mut self) -> Result<SharedSocket, SocketError> {
         let credentials = self.shared.clone();
-        self.register(credentials)
+        self.register(credentials, Sharing::Forks)
     }
 
     /// A place with credentials of its own.
@@ -266,43 +248,30 @@ impl RTCSocket {
     ///
     /// [`SocketError::Full`].
     pub fn admit(&mut self) -> Result<SharedSocket, SocketError> {
-        let credentials = generate_credentials(&mut self.rng);
-        self.register(credentials)
+        let mut credentials = generate_credentials(&mut self.rng);
+        while self.router.is_ufrag_used(credentials.ufrag()) {
+            credentials = generate_credentials(&mut self.rng);
+        }
+        self.register(credentials, Sharing::Own)
     }
 
-    fn register(&mut self, credentials: Credentials) -> Result<SharedSocket, SocketError> {
-        if self.connections.len() >= MAX_CONNECTIONS {
-            return Err(SocketError::Full);
-        }
-        let id = self.insert(credentials.clone());
+    fn register(
+        &mut self,
+        credentials: Credentials,
+        sharing: Sharing,
+    ) -> Result<SharedSocket, SocketError> {
+        let id = self
+            .router
+            .insert(&credentials, sharing)
+            .ok_or(SocketError::Full)?;
         Ok(SharedSocket {
             id,
             credentials,
             certificate: self.certificate.clone(),
-            addresses: self.addresses.clone(),
+            tag: self.router.tag(id),
+            slots: self.slots.clone(),
+            candidates: self.candidates(),
         })
-    }
-
-    fn insert(&mut self, credentials: Credentials) -> ConnectionId {
-        let id = ConnectionId(self.next_id);
-        self.next_id += 1;
-        let local_ufrag = credentials.ufrag().to_owned();
-        self.by_local
-            .entry(local_ufrag.clone())
-            .or_default()
-            .insert(id);
-        let key = IntegrityKey::new(credentials.password().as_bytes());
-        let local = Local {
-            ufrag: local_ufrag,
-            key,
-        };
-        let registered = Registered {
-            locals: VecDeque::from([local]),
-            remotes: VecDeque::new(),
-            claims: BTreeSet::new(),
-        };
-        self.connections.insert(id, registered);
-        id
     }
 
     /// Addresses of the socket.
@@ -312,236 +281,63 @@ impl RTCSocket {
     }
 
     /// Says whose a datagram is. It is not changed and, unless held, not copied.
-    pub fn handle_datagram(&mut self, path: Path, contents: &[u8], _now: Instant) -> Route {
+    pub fn handle_datagram(&mut self, path: Path, contents: &[u8], now: Instant) -> Route {
+        if self.network.uplink.gatherer.is_some() {
+            return self.handle_from_network(path, contents, now);
+        }
+        self.route(path, contents)
+    }
+
+    fn route(&mut self, path: Path, contents: &[u8]) -> Route {
         if layer(contents) == Some(Layer::Stun) && stun::is_stun(contents) {
-            return self.route_stun(path, contents);
-        }
-        self.by_path
-            .get(&path)
-            .map_or(Route::Unknown, |claim| Route::Connection(claim.id))
-    }
-
-    fn route_stun(&mut self, path: Path, contents: &[u8]) -> Route {
-        let Ok(message) = Message::parse(contents) else {
-            return Route::Unknown;
-        };
-        let Some((local, remote)) = message.split_username() else {
-            // Answers and indications carry no username: by their path.
-            return self
-                .by_path
-                .get(&path)
-                .map_or(Route::Unknown, |claim| Route::Connection(claim.id));
-        };
-        // Both look-ups borrow nothing of the message; ufrags are at most 256 octets.
-        if let Some(&id) = self.by_pair.get(&(local.to_owned(), remote.to_owned())) {
-            self.note_checked(id, path, &message);
-            return Route::Connection(id);
-        }
-        let Some(sharers) = self.by_local.get(local) else {
-            return Route::Unknown;
-        };
-        let waiting = |id: &&ConnectionId| {
-            self.connections
-                .get(id)
-                .is_some_and(|connection| connection.remotes.is_empty())
-        };
-        let mut open = sharers.iter().filter(waiting);
-        match (sharers.len(), open.next()) {
-            // A connection alone on its ufrag takes early checks itself.
-            (1, Some(&id)) => {
-                self.note_checked(id, path, &message);
-                Route::Connection(id)
-            }
-            (_, None) => Route::Unknown,
-            (_, Some(_)) => {
-                let fits = contents.len() <= MAX_HELD_CHECK;
-                let authentic = sharers
-                    .first()
-                    .and_then(|id| self.connections.get(id))
-                    .is_some_and(|connection| connection.authenticates(&message));
-                if !fits || !authentic {
-                    return Route::Unknown;
-                }
-                if self.held.len() == MAX_HELD_CHECKS {
-                    self.held.pop_front();
-                }
-                self.held.push_back(HeldCheck {
-                    local_ufrag: local.to_owned(),
-                    remote_ufrag: remote.to_owned(),
-                    pending: Pending {
-                        path,
-                        contents: contents.to_vec(),
-                    },
-                });
-                Route::Held
-            }
-        }
-    }
-
-    /// A check over a path that is not known to be the connection's: if its password authenticates
-    /// the check, the path is its own, unless another connection has proved the same.
-    fn note_checked(&mut self, id: ConnectionId, path: Path, message: &Message<'_>) {
-        let known = self.by_path.get(&path);
-        if known.is_some_and(|claim| claim.proof == Proof::Checked || claim.id == id) {
-            return;
-        }
-        let Some(connection) = self.connections.get_mut(&id) else {
-            return;
-        };
-        if !connection.authenticates(message) {
-            return;
-        }
-        if connection.claims.len() >= MAX_CLAIMS {
-            // A check is worth more than what was only said.
-            let claimed = |path: &&Path, proof| {
-                let claim = self.by_path.get(path);
-                claim.is_some_and(|claim| claim.id == id && claim.proof == proof)
-            };
-            let mut claims = connection.claims.iter();
-            let spare = claims.find(|path| !claimed(path, Proof::Checked)).copied();
-            if let Some(spare) = spare {
-                if claimed(&&spare, Proof::Said) {
-                    self.by_path.remove(&spare);
-                }
-                connection.claims.remove(&spare);
-            }
-        }
-        if connection.claims.len() < MAX_CLAIMS {
-            connection.claims.insert(path);
-            self.by_path.insert(
-                path,
-                Claim {
-                    id,
-                    proof: Proof::Checked,
-                },
-            );
+            self.router.route_stun(path, contents)
+        } else {
+            self.router.route(&path)
         }
     }
 
     /// Takes what a connection says; what is about a connection that is gone is ignored.
-    pub fn handle_update(&mut self, update: SocketUpdate) {
+    pub fn handle_update(&mut self, update: SocketUpdate, now: Instant) {
         let SocketUpdate { id, change } = update;
-        let Some(connection) = self.connections.get_mut(&id) else {
-            return;
-        };
         match change {
-            // Told again: the generations before it are still wanted.
-            SocketChange::RemoteUfrag(remote) if connection.remotes.back() == Some(&remote) => {}
-            SocketChange::RemoteUfrag(remote) => {
-                let old = connection.pairs().collect();
-                connection.remotes.push_back(remote);
-                if connection.remotes.len() > GENERATIONS {
-                    connection.remotes.pop_front();
-                }
-                self.reindex(id, old);
-                self.release_held(id);
-            }
-            SocketChange::Credentials(credentials) => {
-                let old = connection.pairs().collect();
-                let key = IntegrityKey::new(credentials.password().as_bytes());
-                let ufrag = credentials.ufrag().to_owned();
-                connection.locals.push_back(Local {
-                    ufrag: ufrag.clone(),
-                    key,
-                });
-                let gone = if connection.locals.len() > GENERATIONS {
-                    connection.locals.pop_front()
-                } else {
-                    None
-                };
-                self.by_local.entry(ufrag).or_default().insert(id);
-                if let Some(gone) = gone {
-                    self.leave(&gone.ufrag, id);
-                }
-                self.reindex(id, old);
-            }
+            SocketChange::RemoteUfrag(remote) => self.router.add_remote(id, remote),
+            SocketChange::Credentials(credentials) => self.router.add_local(id, &credentials),
             SocketChange::Path(path) => {
-                if connection.claims.len() < MAX_CLAIMS {
-                    let claim = Claim {
-                        id,
-                        proof: Proof::Said,
-                    };
-                    if self.by_path.entry(path).or_insert(claim).id == id {
-                        connection.claims.insert(path);
-                    }
-                }
+                self.network.uplink.permit(&path, now);
+                self.router.claim(id, path, Proof::Said);
+                self.drain_gatherer();
             }
-            SocketChange::Closed => self.forget(id),
-        }
-    }
-
-    /// The pairs of ufrags that lead to a connection have changed.
-    fn reindex(&mut self, id: ConnectionId, old: Vec<(String, String)>) {
-        for pair in old {
-            if self.by_pair.get(&pair) == Some(&id) {
-                self.by_pair.remove(&pair);
+            SocketChange::Valid(path) => {
+                self.network.uplink.bind_channel(&path, now);
+                self.router.claim(id, path, Proof::Valid);
+                self.drain_gatherer();
             }
-        }
-        if let Some(connection) = self.connections.get(&id) {
-            for pair in connection.pairs() {
-                self.by_pair.entry(pair).or_insert(id);
+            SocketChange::Suspected(path) => {
+                self.network.uplink.probe(&path, now);
+                self.drain_gatherer();
             }
+            SocketChange::Closed => self.router.forget(id),
         }
-    }
-
-    /// A connection uses this local ufrag no longer.
-    fn leave(&mut self, ufrag: &str, id: ConnectionId) {
-        if let Some(sharers) = self.by_local.get_mut(ufrag) {
-            sharers.remove(&id);
-            if sharers.is_empty() {
-                self.by_local.remove(ufrag);
-            }
-        }
-    }
-
-    fn release_held(&mut self, id: ConnectionId) {
-        for check in core::mem::take(&mut self.held) {
-            let pair = (check.local_ufrag, check.remote_ufrag);
-            if self.by_pair.get(&pair) == Some(&id) {
-                if let Ok(message) = Message::parse(&check.pending.contents) {
-                    self.note_checked(id, check.pending.path, &message);
-                }
-                self.ready.push_back((id, check.pending));
-            } else {
-                let (local_ufrag, remote_ufrag) = pair;
-                self.held.push_back(HeldCheck {
-                    local_ufrag,
-                    remote_ufrag,
-                    pending: check.pending,
-                });
-            }
-        }
-    }
-
-    fn forget(&mut self, id: ConnectionId) {
-        let Some(gone) = self.connections.remove(&id) else {
-            return;
-        };
-        for pair in gone.pairs() {
-            if self.by_pair.get(&pair) == Some(&id) {
-                self.by_pair.remove(&pair);
-            }
-        }
-        for local in &gone.locals {
-            self.leave(&local.ufrag, id);
-        }
-        for path in gone.claims {
-            if self.by_path.get(&path).is_some_and(|claim| claim.id == id) {
-                self.by_path.remove(&path);
-            }
-        }
-        self.ready.retain(|(owner, _)| *owner != id);
     }
 
     /// The next datagram that waited for a description which has come.
     pub fn poll_pending(&mut self) -> Option<(ConnectionId, Pending)> {
-        self.ready.pop_front()
+        self.router.poll_pending()
     }
 
     /// Connections on the socket.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.connections.len()
+        self.router.len()
+    }
+}
+
+impl From<SourceError> for SocketError {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Uri(error) => Self::Server(error),
+            SourceError::Gather(error) => Self::Gather(error),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod answers;
 mod connections;
 mod data;
+mod probe;
 mod requests;
 mod state;
 

@@ -1,0 +1,494 @@
+//! One page's call: its connection, what it is sent, and what becomes of what it sends.
+
+use core::error::Error;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use ortc_core::{
+    Autostart, Datagram, DescriptionForm, DisconnectReason, DtlsRole, DtmfContainer, Ecn, Event,
+    Frame, LocalCandidates, MediaKind, MediaStream, MediaStreamTrack, Path, RTCCodec,
+    RTCConnection, RTCConnectionOptions, RTCDTMFHandler, RTCTrack, RTCTrackDescription,
+    RTCTrackFilter, ReceivedFrame, RolePolicy, SharedSocket,
+};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::figures::Figures;
+use crate::film::{Films, Projector};
+use crate::options::Arguments;
+use crate::record::Recorder;
+use crate::source::Format;
+use crate::system;
+
+/// What is the same for all calls.
+pub(crate) struct Settings {
+    out: PathBuf,
+    dtls: DtlsRole,
+    ice: RolePolicy,
+}
+
+impl From<&Arguments> for Settings {
+    fn from(arguments: &Arguments) -> Self {
+        Self {
+            out: arguments.out.clone(),
+            dtls: arguments.dtls.into(),
+            ice: arguments.ice.into(),
+        }
+    }
+}
+
+/// Whether a page hears itself or others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Company {
+    Alone,
+    Room,
+}
+
+pub(crate) struct Call {
+    pub(crate) connection: RTCConnection,
+    number: u64,
+    texts: mpsc::Sender<String>,
+    company: Company,
+    out: PathBuf,
+    /// The page's tracks by SSRC.
+    described: BTreeMap<u32, RTCTrackDescription>,
+    films: Vec<(RTCTrack, Projector)>,
+    /// What comes back to the page, and what of others goes to it: by call and SSRC of the source.
+    copies: BTreeMap<(u64, u32), Copy>,
+    tones: Option<RTCDTMFHandler>,
+    recorders: BTreeMap<u32, Recorder>,
+    received: Vec<Received>,
+    figures: Figures,
+}
+
+/// A track that repeats what comes from somewhere else.
+struct Copy {
+    track: RTCTrack,
+    codec: RTCCodec,
+    wants_key_frame: bool,
+}
+
+/// A frame with what it is.
+#[derive(Clone)]
+pub(crate) struct Received {
+    kind: MediaKind,
+    codec: RTCCodec,
+    frame: ReceivedFrame,
+}
+
+impl Call {
+    pub(crate) fn new(
+        place: SharedSocket,
+        settings: &Settings,
+        company: Company,
+        (number, texts): (u64, mpsc::Sender<String>),
+        now: Instant,
+    ) -> Result<Self, Box<dyn Error>> {
+        let options = RTCConnectionOptions::new(system::seed()?)
+            .wall_clock(system::wall_clock())
+            .socket(place)
+            .local_candidates(LocalCandidates::AtOnce)
+            .ice(ortc_core::ice::Config::default().role(settings.ice))
+            .dtls_role(settings.dtls)
+            .descriptions(DescriptionForm::Extended);
+        Ok(Self {
+            connection: RTCConnection::new(options, now)?,
+            number,
+            texts,
+            company,
+            out: settings.out.clone(),
+            described: BTreeMap::new(),
+            films: Vec::new(),
+            copies: BTreeMap::new(),
+            tones: None,
+            recorders: BTreeMap::new(),
+            received: Vec::new(),
+            figures: Figures::default(),
+        })
+    }
+
+    /// What the page has to know first (draft §9.1).
+    pub(crate) fn introduce(&mut self, now: Instant) {
+        let ice = self.connection.local().ice.clone();
+        self.tell(&json!({ "iceInfo": ice }));
+        self.handle_events(now);
+    }
+
+    fn tell(&mut self, message: &Value) {
+        if self.texts.try_send(message.to_string()).is_err() {
+            self.say("the page does not read what it is told");
+        }
+    }
+
+    fn say(&self, text: &str) {
+        println!("call {}: {text}", self.number);
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.connection.is_closed()
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let connection = self.connection.poll_timeout().map(|timeout| timeout.at);
+        let films = self.films.iter().map(|(_, film)| film.due());
+        let films = films.filter(|_| self.connection.is_connected());
+        connection.into_iter().chain(films).min()
+    }
+
+    pub(crate) fn handle_datagram(&mut self, path: Path, contents: &mut [u8], now: Instant) {
+        let ecn = Ecn::default();
+        self.connection.handle_datagram(
+            Datagram {
+                path,
+                contents,
+                ecn,
+            },
+            now,
+        );
+        // At once, so that however many datagrams wait no event is lost.
+        self.handle_events(now);
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.connection.handle_timeout(now);
+        for (track, film) in &mut self.films {
+            while let Some(frame) = film.next(now) {
+                // A film whose page is not connected goes on unseen.
+                let _ = self.connection.send_frame(*track, &frame, now);
+            }
+        }
+        self.handle_events(now);
+    }
+
+    /// Takes what the page signals; what cannot be used is told and changes nothing.
+    pub(crate) fn handle_text(&mut self, text: &str, films: &Films, now: Instant) {
+        if let Err(error) = self.try_text(text, films, now) {
+            self.say(&error.to_string());
+            self.tell(&json!({ "error": error.to_string() }));
+        }
+        self.handle_events(now);
+    }
+
+    fn try_text(&mut self, text: &str, films: &Films, now: Instant) -> Result<(), Box<dyn Error>> {
+        let mut message: Value = serde_json::from_str(text)?;
+        if let Some(ice) = message.get_mut("iceInfo").map(Value::take) {
+            self.connection
+                .set_remote_ice(serde_json::from_value(ice)?, now)?;
+            self.connection.connect(now)?;
+        }
+        if let Some(candidate) = message.get_mut("candidate").map(Value::take) {
+            let candidate = serde_json::from_value(candidate)?;
+            self.connection.set_remote_candidate(&candidate, now)?;
+        }
+        if let Some(track) = message.get_mut("track").map(Value::take) {
+            self.hear_track(serde_json::from_value(track)?, films, now)?;
+        }
+        if let Some(tones) = message.get("dial").and_then(Value::as_str) {
+            let handler = self.tones.ok_or("the page has no audio track with tones")?;
+            handler.insert_dtmf(&mut self.connection, tones, None, None, now)?;
+        }
+        if let Some(ssrc) = message.get("ready").and_then(Value::as_str) {
+            self.start(ssrc)?;
+        }
+        if message.get("hangUp").is_some() {
+            self.connection.close(now);
+        }
+        Ok(())
+    }
+
+    /// The page sends a track: it is received, sent back, and answered with a clip of its kind.
+    fn hear_track(
+        &mut self,
+        track: RTCTrackDescription,
+        films: &Films,
+        now: Instant,
+    ) -> Result<(), Box<dyn Error>> {
+        let ssrc = track.ssrc()?;
+        self.connection.receive_track(&track, now)?;
+        let news = self.described.insert(ssrc, track.clone()).is_none();
+        if !news {
+            return Ok(());
+        }
+        self.say(&format!("the page sends {} {ssrc}", track.kind));
+        let known = self.described.values();
+        let first = known.filter(|known| known.kind == track.kind).count() == 1;
+        let clip = track
+            .codecs
+            .iter()
+            .find_map(|codec| Format::of(&codec.name));
+        if let Some(format) = clip.filter(|_| first)
+            && let Some(film) = films.start(format, now)
+        {
+            let codec = named(&track.codecs, format).ok_or("no such codec")?;
+            let sent = self.add_track("film", &track, &codec)?;
+            self.films.push((sent, film));
+        }
+        Ok(())
+    }
+
+    /// The page is ready for one of our tracks.
+    fn start(&mut self, ssrc: &str) -> Result<(), Box<dyn Error>> {
+        let tracks = self.connection.tracks(&RTCTrackFilter::default());
+        let named = tracks.iter().find(|track| track.ssrc().to_string() == ssrc);
+        Ok(named.ok_or("no such track")?.start(&mut self.connection)?)
+    }
+
+    /// Sends one more track, in the payload types and with the repairs of the page's own.
+    fn add_track(
+        &mut self,
+        name: &str,
+        like: &RTCTrackDescription,
+        codec: &RTCCodec,
+    ) -> Result<RTCTrack, Box<dyn Error>> {
+        let connection = &mut self.connection;
+        let id = format!("{name}-{}", like.kind);
+        let mut stream = MediaStream::new(id.as_str());
+        let source = stream.add_track(&MediaStreamTrack::new(like.kind, id.as_str(), name));
+        // It starts when the page is ready for it.
+        connection.add_stream(&stream, Autostart::No)?;
+        let track = connection.track(&source).ok_or("the track was not added")?;
+        track.set_codecs(connection, codec_first(&like.codecs, codec))?;
+        track.set_msid(connection, vec![name.to_owned()])?;
+        if let Some(ids) = &like.rtp_ext_header_ids {
+            track.set_rtp_ext_header_ids(connection, ids.clone())?;
+        }
+        if let Some(rtx) = &like.rtx {
+            track.set_rtx(connection, rtx.payload_ids.clone())?;
+        }
+        if like.kind == MediaKind::Audio && self.tones.is_none() {
+            self.tones = Some(connection.add_dtmf_handler(DtmfContainer::First)?);
+        }
+        let description = track.get_description(connection)?;
+        self.tell(&json!({ "track": description }));
+        Ok(track)
+    }
+
+    pub(crate) fn handle_events(&mut self, now: Instant) {
+        while let Some(event) = self.connection.poll_event() {
+            self.handle_event(event, now);
+        }
+    }
+
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other events need nothing here"
+    )]
+    fn handle_event(&mut self, event: Event, now: Instant) {
+        match event {
+            Event::Candidate(candidate) => self.tell(&json!({ "candidate": candidate })),
+            Event::Connected => {
+                self.say("connected");
+                self.tell(&json!({ "connected": true }));
+            }
+            Event::ActiveCandidate(pair) => {
+                let (ours, theirs) = (&pair.local, &pair.remote);
+                let address = |side: &ortc_core::RTCIceCandidateDescription| {
+                    format!(
+                        "{} {}:{}",
+                        side.kind, side.connection_address, side.connection_port
+                    )
+                };
+                self.say(&format!(
+                    "talks over {} - {}",
+                    address(ours),
+                    address(theirs)
+                ));
+            }
+            Event::Disconnected(reason) => {
+                self.say(&reason.to_string());
+                if reason != DisconnectReason::ConsentExpired {
+                    self.tell(&json!({ "disconnected": reason.to_string() }));
+                }
+            }
+            Event::Dtmf { tone, .. } => {
+                self.say(&format!("the page dials {tone}"));
+                self.tell(&json!({ "heard": tone }));
+            }
+            Event::KeyFrameRequested(track) => self.key_frame_requested(track, now),
+            Event::TrackConnected(track) => self.say(&format!("{} arrives", track.label())),
+            Event::Frame(frame) => self.handle_frame(frame, now),
+            Event::Gap(gap) => self.request_key_frame(gap.ssrc, now),
+            _ => {}
+        }
+    }
+
+    fn handle_frame(&mut self, frame: ReceivedFrame, now: Instant) {
+        let Some(track) = self.described.get(&frame.ssrc) else {
+            return;
+        };
+        let kind = track.kind;
+        let codec = track
+            .codecs
+            .iter()
+            .find(|codec| codec.payload_id == frame.payload_type);
+        let Some(codec) = codec.cloned() else { return };
+        self.record(&frame, &codec, now);
+        let received = Received { kind, codec, frame };
+        match self.company {
+            Company::Alone => self.forward(self.number, &received, now),
+            Company::Room => self.received.push(received),
+        }
+    }
+
+    fn record(&mut self, frame: &ReceivedFrame, codec: &RTCCodec, now: Instant) {
+        let Some(format) = Format::of(&codec.name) else {
+            return;
+        };
+        if !self.recorders.contains_key(&frame.ssrc) {
+            if format != Format::Opus && !frame.key_frame {
+                return self.request_key_frame(frame.ssrc, now);
+            }
+            let name = format!("call-{}-{}", self.number, frame.ssrc);
+            match Recorder::create(&self.out, &name, format, &frame.payload) {
+                Ok(recorder) => drop(self.recorders.insert(frame.ssrc, recorder)),
+                Err(error) => return self.say(&format!("cannot record: {error}")),
+            }
+        }
+        if let Some(recorder) = self.recorders.get_mut(&frame.ssrc)
+            && let Err(error) = recorder.write(frame)
+        {
+            self.say(&format!("cannot record: {error}"));
+        }
+    }
+
+    /// What the page sent since the last call of this, for its room.
+    pub(crate) fn take_received(&mut self) -> Vec<Received> {
+        core::mem::take(&mut self.received)
+    }
+
+    /// Sends a frame of a call, this one or another, to the page: payload type and SSRC are those
+    /// of the track that this connection has for it.
+    pub(crate) fn forward(&mut self, from: u64, received: &Received, now: Instant) {
+        if !self.connection.is_connected() {
+            return;
+        }
+        let key = (from, received.frame.ssrc);
+        if let Err(error) = self.ready_copy(key, received) {
+            return self.say(&error.to_string());
+        }
+        let Some(copy) = self.copies.get(&key) else {
+            return;
+        };
+        let frame = Frame::new(
+            received.frame.payload.clone(),
+            u64::from(received.frame.timestamp),
+        );
+        if let Err(error) = self.connection.send_frame(copy.track, &frame, now) {
+            tracing::debug!(%error, "a frame was not forwarded");
+        }
+    }
+
+    /// Makes the track for a source, or changes its codec to that of the source.
+    fn ready_copy(&mut self, key: (u64, u32), received: &Received) -> Result<(), Box<dyn Error>> {
+        let same = |copy: &Copy| copy.codec.is_same_codec(&received.codec);
+        if self.copies.get(&key).is_some_and(same) {
+            return Ok(());
+        }
+        let mut own = self.described.values();
+        let like = own.find(|track| track.kind == received.kind).cloned();
+        // A page that sends nothing of this kind has not said how it would receive it.
+        let Some(like) = like else { return Ok(()) };
+        let codec = like
+            .codecs
+            .iter()
+            .find(|codec| codec.is_same_codec(&received.codec));
+        let codec = codec
+            .ok_or("the page cannot receive what another sends")?
+            .clone();
+        if let Some(copy) = self.copies.get_mut(&key) {
+            let codecs = codec_first(&like.codecs, &codec);
+            copy.track.set_codecs(&mut self.connection, codecs)?;
+            copy.codec = codec;
+            return Ok(());
+        }
+        let name = match self.company {
+            Company::Alone => "echo".to_owned(),
+            Company::Room => format!("page-{}", key.0),
+        };
+        let track = self.add_track(&name, &like, &codec)?;
+        let copy = Copy {
+            track,
+            codec,
+            wants_key_frame: true,
+        };
+        self.copies.insert(key, copy);
+        Ok(())
+    }
+
+    fn key_frame_requested(&mut self, track: RTCTrack, now: Instant) {
+        for (film_track, film) in &mut self.films {
+            if *film_track == track {
+                film.rewind(now);
+            }
+        }
+        let own = self.number;
+        let found = self.copies.iter_mut().find(|(_, copy)| copy.track == track);
+        match found {
+            Some((&(from, ssrc), _)) if from == own => self.request_key_frame(ssrc, now),
+            Some((_, copy)) => copy.wants_key_frame = true,
+            None => {}
+        }
+    }
+
+    /// The sources of another call that this page needs a key frame of.
+    pub(crate) fn key_frames_wanted_of(&mut self, from: u64) -> Vec<u32> {
+        let copies = self.copies.range_mut((from, 0)..=(from, u32::MAX));
+        let wanted = copies.filter_map(|(&(_, ssrc), copy)| {
+            core::mem::take(&mut copy.wants_key_frame).then_some(ssrc)
+        });
+        wanted.collect()
+    }
+
+    pub(crate) fn request_key_frame(&mut self, ssrc: u32, now: Instant) {
+        let video = self.described.get(&ssrc);
+        if video.is_some_and(|track| track.kind == MediaKind::Video) {
+            // Of a connection that has just closed nobody needs one.
+            let _ = self.connection.request_key_frame(ssrc, now);
+        }
+    }
+
+    /// Another page of the room is gone.
+    pub(crate) fn forget(&mut self, gone: u64, now: Instant) {
+        let keys = self.copies.range((gone, 0)..=(gone, u32::MAX));
+        let keys: Vec<_> = keys.map(|(&key, _)| key).collect();
+        for key in keys {
+            if let Some(copy) = self.copies.remove(&key) {
+                // Whether it was there still is all that can be wrong.
+                let _ = copy.track.remove(&mut self.connection, now);
+            }
+        }
+        self.tell(&json!({ "left": format!("page-{gone}") }));
+    }
+
+    pub(crate) fn tell_figures(&mut self, now: Instant) {
+        if self.connection.is_connected() {
+            let figures = self.figures.of(&self.connection, now);
+            self.tell(&json!({ "figures": figures }));
+        }
+    }
+
+    /// Closes the files.
+    pub(crate) fn finish(&mut self) {
+        for recorder in core::mem::take(&mut self.recorders).into_values() {
+            if let Err(error) = recorder.finish() {
+                self.say(&format!("cannot finish a recording: {error}"));
+            }
+        }
+        self.say("over");
+    }
+}
+
+/// The codec of a list that carries a format.
+fn named(codecs: &[RTCCodec], format: Format) -> Option<RTCCodec> {
+    let fits = |codec: &&RTCCodec| Format::of(&codec.name) == Some(format);
+    codecs.iter().find(fits).cloned()
+}
+
+/// The codecs of the page, this one first and the tones left to their handler.
+fn codec_first(codecs: &[RTCCodec], first: &RTCCodec) -> Vec<RTCCodec> {
+    let media = codecs.iter().filter(|codec| !codec.is_dtmf());
+    let mut sorted: Vec<_> = media.cloned().collect();
+    sorted.sort_by_key(|codec| codec.payload_id != first.payload_id);
+    sorted
+}

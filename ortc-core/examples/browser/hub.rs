@@ -1,0 +1,286 @@
+//! The one loop: datagrams, signalling and time, for all calls on one UDP port.
+
+use core::error::Error;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::time::Instant;
+
+use ortc_core::{ConnectionId, Path, RTCSocket, Route, SocketOptions};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng as _, SeedableRng as _};
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+
+use crate::call::{Call, Company};
+use crate::film::Films;
+use crate::options::Arguments;
+use crate::rooms::Rooms;
+use crate::system;
+use crate::web::Order;
+
+/// Larger than any datagram of a path of 1,500 octets.
+const DATAGRAM: usize = 2_048;
+/// Datagrams read in a row before anything else is done.
+const BURST: usize = 64;
+/// How often a page hears figures.
+const FIGURES: core::time::Duration = core::time::Duration::from_secs(1);
+
+pub(crate) struct Hub {
+    /// One for each address, all on one port.
+    sockets: Vec<(SocketAddr, UdpSocket)>,
+    shared: RTCSocket,
+    orders: mpsc::Receiver<Order>,
+    calls: BTreeMap<u64, Call>,
+    by_id: BTreeMap<ConnectionId, u64>,
+    rooms: Rooms,
+    films: Films,
+    next_call: u64,
+    out: Vec<u8>,
+    figures_at: Instant,
+    loss: Loss,
+    settings: crate::call::Settings,
+}
+
+/// Loses datagrams on purpose.
+struct Loss {
+    percent: u32,
+    dice: ChaCha20Rng,
+}
+
+impl Loss {
+    fn takes(&mut self) -> bool {
+        self.percent > 0 && self.dice.next_u32() % 100 < self.percent
+    }
+}
+
+impl Hub {
+    pub(crate) async fn bind(
+        arguments: &Arguments,
+        orders: mpsc::Receiver<Order>,
+    ) -> Result<Self, Box<dyn Error>> {
+        let mut ips = arguments.addresses.clone();
+        if ips.is_empty() {
+            ips = own_addresses().await?;
+        }
+        let mut port = arguments.media_port;
+        let mut sockets = Vec::new();
+        for ip in ips {
+            let socket = UdpSocket::bind((ip, port)).await?;
+            port = socket.local_addr()?.port();
+            sockets.push((socket.local_addr()?, socket));
+        }
+        let options = SocketOptions::new(system::seed()?);
+        let options = sockets.iter().fold(options, |options, (address, _)| {
+            options.local_address(*address)
+        });
+        let now = system::now();
+        Ok(Self {
+            sockets,
+            shared: RTCSocket::new(options, now)?,
+            orders,
+            calls: BTreeMap::new(),
+            by_id: BTreeMap::new(),
+            rooms: Rooms::default(),
+            films: Films::load()?,
+            next_call: 1,
+            out: Vec::with_capacity(DATAGRAM),
+            figures_at: now + FIGURES,
+            loss: Loss {
+                percent: u32::from(arguments.loss),
+                dice: ChaCha20Rng::from_seed(system::seed()?),
+            },
+            settings: crate::call::Settings::from(arguments),
+        })
+    }
+
+    pub(crate) fn addresses(&self) -> String {
+        let addresses = self.sockets.iter().map(|(address, _)| address.to_string());
+        let texts: Vec<_> = addresses.collect();
+        texts.join(", ")
+    }
+
+    pub(crate) async fn run(mut self) -> Result<(), Box<dyn Error>> {
+        loop {
+            let due = tokio::time::Instant::from_std(self.next_deadline());
+            tokio::select! {
+                order = self.orders.recv() => match order {
+                    Some(order) => self.handle_order(order)?,
+                    None => return Ok(()),
+                },
+                ready = readable(&self.sockets) => {
+                    ready?;
+                    for index in 0..self.sockets.len() {
+                        self.handle_datagrams(index)?;
+                    }
+                }
+                () = tokio::time::sleep_until(due) => {}
+            }
+            self.handle_timeouts();
+            self.flush()?;
+        }
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let calls = self.calls.values().filter_map(Call::poll_timeout);
+        calls
+            .min()
+            .map_or(self.figures_at, |at| at.min(self.figures_at))
+    }
+
+    fn handle_order(&mut self, order: Order) -> Result<(), Box<dyn Error>> {
+        let now = system::now();
+        match order {
+            Order::Open {
+                room,
+                texts,
+                number,
+            } => {
+                let call = self.next_call;
+                self.next_call += 1;
+                let place = self.shared.admit()?;
+                let company = match room.is_empty() {
+                    true => Company::Alone,
+                    false => Company::Room,
+                };
+                let mut opened = Call::new(place, &self.settings, company, (call, texts), now)?;
+                self.by_id
+                    .extend(opened.connection.socket_id().map(|id| (id, call)));
+                opened.introduce(now);
+                self.calls.insert(call, opened);
+                self.rooms.enter(&room, call);
+                // A page that has left already needs no answer.
+                let _ = number.send(call);
+            }
+            Order::Text { call, text } => {
+                if let Some(call) = self.calls.get_mut(&call) {
+                    call.handle_text(&text, &self.films, now);
+                }
+            }
+            Order::Gone { call } => {
+                if let Some(call) = self.calls.get_mut(&call) {
+                    call.connection.close(now);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn handle_datagrams(&mut self, index: usize) -> Result<(), Box<dyn Error>> {
+        let mut datagram = [0; DATAGRAM];
+        for _ in 0..BURST {
+            let Some((local, socket)) = self.sockets.get(index) else {
+                return Ok(());
+            };
+            let (len, remote) = match socket.try_recv_from(&mut datagram) {
+                Ok(received) => received,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                // An ICMP answer to something sent before: it concerns no datagram that came.
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => continue,
+                Err(error) => return Err(error.into()),
+            };
+            if self.loss.takes() {
+                continue;
+            }
+            let now = system::now();
+            let contents = datagram.get_mut(..len).unwrap_or_default();
+            let path = Path::udp(*local, remote);
+            if let Route::Connection(id) = self.shared.handle_datagram(path, contents, now)
+                && let Some(call) = self
+                    .by_id
+                    .get(&id)
+                    .and_then(|call| self.calls.get_mut(call))
+            {
+                call.handle_datagram(path, contents, now);
+            }
+        }
+        Ok(())
+    }
+
+    fn handle_timeouts(&mut self) {
+        let now = system::now();
+        let tell = self.figures_at <= now;
+        if tell {
+            self.figures_at = now + FIGURES;
+        }
+        for call in self.calls.values_mut() {
+            call.handle_timeout(now);
+            if tell {
+                call.tell_figures(now);
+            }
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Box<dyn Error>> {
+        let now = system::now();
+        for call in self.calls.values_mut() {
+            while let Some(update) = call.connection.poll_socket_update() {
+                self.shared.handle_update(update, now);
+            }
+        }
+        while let Some((id, mut pending)) = self.shared.poll_pending() {
+            if let Some(call) = self
+                .by_id
+                .get(&id)
+                .and_then(|call| self.calls.get_mut(call))
+            {
+                call.handle_datagram(pending.path, &mut pending.contents, now);
+            }
+        }
+        // What one call received others may have to send.
+        self.rooms.carry(&mut self.calls, now);
+        for call in self.calls.values_mut() {
+            call.handle_events(now);
+            while let Some(transmit) = call.connection.poll_transmit(&mut self.out, now) {
+                let ours =
+                    |(address, _): &&(SocketAddr, UdpSocket)| *address == transmit.path.local;
+                if !self.loss.takes()
+                    && let Some((_, socket)) = self.sockets.iter().find(ours)
+                    && let Err(error) = socket.try_send_to(&self.out, transmit.path.remote)
+                {
+                    // Lost, like what the network loses.
+                    tracing::debug!(%error, "a datagram was not sent");
+                }
+                self.out.clear();
+            }
+        }
+        let (rooms, by_id) = (&mut self.rooms, &mut self.by_id);
+        for (number, call) in &mut self.calls {
+            if call.is_over() {
+                while let Some(update) = call.connection.poll_socket_update() {
+                    self.shared.handle_update(update, now);
+                }
+                rooms.leave(*number);
+                by_id.retain(|_, call| call != number);
+                call.finish();
+            }
+        }
+        self.rooms.say_goodbye(&mut self.calls, now);
+        self.calls.retain(|_, call| !call.is_over());
+        Ok(())
+    }
+}
+
+/// Waits until a datagram is there.
+async fn readable(sockets: &[(SocketAddr, UdpSocket)]) -> std::io::Result<()> {
+    let waits = sockets
+        .iter()
+        .map(|(_, socket)| Box::pin(socket.readable()));
+    futures_util::future::select_all(waits).await.0
+}
+
+/// Loopback, and the address that this machine would send from.
+async fn own_addresses() -> Result<Vec<IpAddr>, Box<dyn Error>> {
+    let mut addresses = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
+    // Connecting a UDP socket sends nothing; it only chooses an address (RFC 5737 has no hosts).
+    let probe = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
+    if probe
+        .connect((Ipv4Addr::new(192, 0, 2, 1), 9))
+        .await
+        .is_ok()
+    {
+        addresses.push(probe.local_addr()?.ip());
+    }
+    addresses.dedup();
+    Ok(addresses)
+}

@@ -1,0 +1,66 @@
+// Calls between real browsers and the browser example.
+//
+//   node run.mjs PROGRAM          one call in each browser
+//   node run.mjs PROGRAM --all    every case
+//   node run.mjs PROGRAM --only TEXT
+
+import { isInstalled, launch } from "./browsers.mjs";
+import { CASES } from "./cases.mjs";
+import { start } from "./program.mjs";
+
+const [binary, ...rest] = process.argv.slice(2);
+const all = rest.includes("--all");
+const only = rest[rest.indexOf("--only") + 1];
+const wanted = rest.includes("--only")
+  ? CASES.filter(({ name }) => name.includes(only))
+  : CASES.filter(({ always }) => all || always);
+const results = [];
+
+async function attempt(browser, { options = [], query = "", run }) {
+  const program = await start(binary, options);
+  const pages = [];
+  const open = async () => {
+    const page = await browser.newPage();
+    pages.push(page);
+    page.on("pageerror", (error) => console.log(`  the page throws: ${error.message}`));
+    await page.goto(`${program.url}?call&${query}`);
+    return page;
+  };
+  try {
+    await run({ open, program });
+  } catch (error) {
+    console.log(program.said().replace(/^/gm, "    "));
+    for (const page of pages) {
+      const log = await page.evaluate(() => document.getElementById("log").innerText).catch(() => "");
+      console.log(log.replace(/^/gm, "      page: "));
+      console.log(JSON.stringify(await page.evaluate(() => [ortc.errors, ortc.figures, ortc.connection?.peerConnection.getTransceivers().map((t) => [t.mid, t.direction, t.currentDirection, t.receiver.track.muted, t.receiver.track.kind]), ortc.connection?.peerConnection.remoteDescription.sdp.split("\r\n").filter((l) => /^(m=|a=(mid|msid|ssrc|send|recv|inac))/.test(l))]), null, 0));
+    }
+    throw error;
+  } finally {
+    for (const page of pages) await page.close().catch(() => {});
+    program.stop();
+  }
+}
+
+for (const name of (process.env.B ?? "chromium,firefox").split(",")) {
+  if (!isInstalled(name)) {
+    console.log(`skipped: ${name} is not installed`);
+    continue;
+  }
+  const browser = await launch(name);
+  for (const one of wanted) {
+    if (one.browsers && !one.browsers.includes(name)) continue;
+    const began = Date.now();
+    let outcome = "ok";
+    try {
+      await attempt(browser, one);
+    } catch (error) {
+      outcome = error.message;
+    }
+    const seconds = ((Date.now() - began) / 1000).toFixed(1);
+    console.log(`${name.padEnd(9)} ${one.name.padEnd(42)} ${seconds.padStart(5)} s  ${outcome}`);
+    results.push(outcome);
+  }
+  await browser.close();
+}
+process.exit(results.every((outcome) => outcome === "ok") ? 0 : 1);
