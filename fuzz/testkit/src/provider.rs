@@ -8,8 +8,9 @@ use aes_gcm::{Aes128Gcm, Aes256Gcm};
 use chacha20poly1305::ChaCha20Poly1305;
 use hmac::{Hmac, Mac};
 use ortc_dtls::crypto::{
-    AeadAlgorithm, AeadKey, CryptoError, Hash, HashContext, HmacKey, KeyExchange, NONCE_LEN,
-    NamedGroup, Output, Provider, PublicKey, SignatureScheme, SigningKey, TAG_LEN, ring_provider,
+    AeadAlgorithm, AeadKey, CryptoError, Hash, HashContext, HeaderProtectionKey, HmacKey,
+    KeyExchange, NONCE_LEN, NamedGroup, Output, Provider, PublicKey, SignatureScheme, SigningKey,
+    TAG_LEN, ring_provider,
 };
 use p256::ecdsa::signature::{Signer, Verifier};
 use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey};
@@ -123,6 +124,14 @@ impl Provider for Deterministic {
             AeadAlgorithm::Aes256Gcm => expand::<Aes256Gcm>(key),
             AeadAlgorithm::ChaCha20Poly1305 => expand::<ChaCha20Poly1305>(key),
         }
+    }
+
+    fn header_protection(
+        &self,
+        algorithm: AeadAlgorithm,
+        key: &[u8],
+    ) -> Result<Box<dyn HeaderProtectionKey>, CryptoError> {
+        ring_provider().header_protection(algorithm, key)
     }
 
     fn hash(&self, algorithm: Hash) -> Box<dyn HashContext> {

@@ -1,7 +1,7 @@
 //! The seam to the cryptography: everything random or secret that a handshake needs.
 //!
 //! A [`Provider`] is shared by many endpoints and threads. [`ring_provider`] is the one that
-//! ships; another backend implements the five traits of this module and no state machine changes.
+//! ships; another backend implements the traits of this module and no state machine changes.
 //! Keys live inside the objects that a provider returns: wiping them is the provider's part.
 //! What `ring` holds, it holds as it does: nothing here wipes it.
 
@@ -168,6 +168,35 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// The key's length is not the algorithm's.
     fn aead(&self, algorithm: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadKey>, CryptoError>;
 
+    /// Expands a key that masks the sequence numbers of DTLS 1.3, once per direction: one
+    /// block of AES for the AEADs that use AES, ChaCha20 for the other (RFC 9147 §4.2.3).
+    ///
+    /// # Errors
+    ///
+    /// The key's length is not the algorithm's.
+    fn header_protection(
+        &self,
+        algorithm: AeadAlgorithm,
+        key: &[u8],
+    ) -> Result<Box<dyn HeaderProtectionKey>, CryptoError>;
+
+    /// The server's half of a key exchange at once: its share for the wire, and the secret shared
+    /// with the client whose share is `peer`. A key encapsulation mechanism, whose second share
+    /// follows from the first, overrides this.
+    ///
+    /// # Errors
+    ///
+    /// The group is unknown here, the generator failed, or the client's share is invalid.
+    fn encapsulate(
+        &self,
+        group: NamedGroup,
+        peer: &[u8],
+    ) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), CryptoError> {
+        let exchange = self.generate_key_exchange(group)?;
+        let share = exchange.public_key().to_vec();
+        Ok((share, exchange.agree(peer)?))
+    }
+
     /// Starts a hash.
     fn hash(&self, algorithm: Hash) -> Box<dyn HashContext>;
 
@@ -230,6 +259,13 @@ pub trait AeadKey: fmt::Debug + Send + Sync {
         in_out: &mut [u8],
         tag: &[u8; TAG_LEN],
     ) -> Result<(), CryptoError>;
+}
+
+/// An expanded key that masks sequence numbers.
+pub trait HeaderProtectionKey: fmt::Debug + Send + Sync {
+    /// The first octets of the mask that belongs to 16 octets of ciphertext; a record uses as
+    /// many as its header has octets of sequence number.
+    fn mask(&self, sample: [u8; 16]) -> [u8; 5];
 }
 
 /// A hash that is being fed.

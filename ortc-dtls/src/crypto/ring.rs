@@ -9,8 +9,9 @@ use ring::{aead, agreement, digest, hmac, signature};
 use zeroize::Zeroizing;
 
 use super::{
-    AeadAlgorithm, AeadKey, CryptoError, Hash, HashContext, HmacKey, KeyExchange, NONCE_LEN,
-    NamedGroup, Output, Provider, PublicKey, SignatureScheme, SigningKey, TAG_LEN,
+    AeadAlgorithm, AeadKey, CryptoError, Hash, HashContext, HeaderProtectionKey, HmacKey,
+    KeyExchange, NONCE_LEN, NamedGroup, Output, Provider, PublicKey, SignatureScheme, SigningKey,
+    TAG_LEN,
 };
 
 /// The provider that draws from the operating system and computes with `ring`.
@@ -95,6 +96,20 @@ impl Provider for Ring {
         };
         let key = aead::UnboundKey::new(algorithm, key)?;
         Ok(Box::new(Aead(aead::LessSafeKey::new(key))))
+    }
+
+    fn header_protection(
+        &self,
+        algorithm: AeadAlgorithm,
+        key: &[u8],
+    ) -> Result<Box<dyn HeaderProtectionKey>, CryptoError> {
+        let algorithm = match algorithm {
+            AeadAlgorithm::Aes128Gcm => &aead::quic::AES_128,
+            AeadAlgorithm::Aes256Gcm => &aead::quic::AES_256,
+            AeadAlgorithm::ChaCha20Poly1305 => &aead::quic::CHACHA20,
+        };
+        let key = aead::quic::HeaderProtectionKey::new(algorithm, key)?;
+        Ok(Box::new(HeaderProtection(key)))
     }
 
     fn hash(&self, algorithm: Hash) -> Box<dyn HashContext> {
@@ -242,6 +257,22 @@ impl AeadKey for Aead {
         self.0
             .open_in_place_separate_tag(nonce, aead::Aad::from(aad), tag, in_out, 0..)?;
         Ok(())
+    }
+}
+
+/// QUIC masks its headers as DTLS 1.3 does (RFC 9001 §5.4.3, §5.4.4).
+struct HeaderProtection(aead::quic::HeaderProtectionKey);
+
+impl fmt::Debug for HeaderProtection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HeaderProtection(..)")
+    }
+}
+
+impl HeaderProtectionKey for HeaderProtection {
+    fn mask(&self, sample: [u8; 16]) -> [u8; 5] {
+        // It fails for a sample of another length only.
+        self.0.new_mask(&sample).unwrap_or_default()
     }
 }
 
