@@ -4,14 +4,12 @@ use super::State;
 use super::finished::AwaitFinished;
 use crate::config::Role;
 use crate::context::Context;
+use crate::established::KeyProved;
 use crate::event::{CloseReason, ProtocolError};
 use crate::flight::Await;
 use crate::reassembly::Message;
 use crate::transcript::Transcript;
-use crate::v12::{
-    Authentication, KeyProved, Session, expect_empty, keys, signed_params, unexpected,
-    verify_signature,
-};
+use crate::v12::{Authentication, Session, expect_empty, keys, signed_params, unexpected, verify};
 use crate::wire::certificate::{
     self, CertificateRequest, ECDSA_SIGN, RSA_SIGN, Signed, parse_first,
 };
@@ -69,8 +67,9 @@ impl AwaitKeyExchange {
             return Err(ProtocolError::IllegalChoice("group").into());
         }
         let signed = signed_params(&self.session, exchange.params);
-        let proved = verify_signature(cx, &signed, &exchange.signed)?;
+        let proved = verify(cx, &signed, &exchange.signed)?;
         self.transcript.add_received(message);
+        self.session.group = Some(exchange.group);
         Ok(AwaitHelloDone {
             session: self.session,
             proved,
