@@ -41,16 +41,16 @@ impl Acks {
     }
 
     /// If the rest of the flight does not follow within a quarter of the sender's interval,
-    /// something is missing.
+    /// something is missing. Nothing happens when there is nothing to acknowledge.
     pub(crate) fn schedule(&mut self, interval: Duration, now: Instant) {
-        if !self.queued && self.at.is_none() {
+        if !self.numbers.is_empty() && !self.queued && self.at.is_none() {
             self.at = Some(now + interval / 4);
         }
     }
 
-    /// An answer will not come: acknowledges at once.
+    /// An answer will not come: acknowledges at once what there is.
     pub(crate) const fn flush(&mut self) {
-        self.queued = true;
+        self.queued = !self.numbers.is_empty();
         self.at = None;
     }
 
