@@ -88,7 +88,7 @@ pub(crate) enum Step<S> {
     /// More messages are needed.
     Next(S),
     /// The handshake is complete.
-    Done(Established),
+    Done(Box<Established>),
 }
 
 impl<S> Step<S> {

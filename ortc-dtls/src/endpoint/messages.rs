@@ -95,19 +95,18 @@ impl Endpoint {
                 DropReason::PlaintextHandshake
             });
         }
-        let stored = self.reassembly.insert(fragment, epoch);
-        match stored {
-            Stored::New | Stored::Repeated if protected13 => self.on_next_flight(),
-            _ => {}
-        }
-        match stored {
+        let outcome = match self.reassembly.insert(fragment, epoch) {
             Stored::New => Ok(Outcome::New),
             Stored::Repeated => Ok(Outcome::Known),
             Stored::Past => Err(DropReason::Duplicate),
             Stored::Ahead => Err(DropReason::Ahead),
             Stored::TooLong => Err(DropReason::TooLong),
             Stored::Inconsistent | Stored::TooManyPieces => Err(DropReason::Fragment),
+        };
+        if protected13 && outcome.is_ok() {
+            self.on_next_flight();
         }
+        outcome
     }
 
     /// A message of the peer's next flight, authenticated: it has all of ours
@@ -176,7 +175,7 @@ impl Endpoint {
                         }
                         Ok(())
                     }
-                    Step::Done(established) => self.connect(established),
+                    Step::Done(established) => self.connect(*established),
                 }
             }
             State::Connected(mut connected) => {

@@ -24,7 +24,7 @@ impl Ranges {
             }
             (None, _) | (_, None) => (range.start, range.end),
         };
-        self.0.splice(first..last, [start..end]);
+        self.0.splice(first..last, core::iter::once(start..end));
         true
     }
 

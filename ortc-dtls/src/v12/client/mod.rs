@@ -41,7 +41,7 @@ impl State {
             }
             Self::KeyExchange(state) => Step::Next(Self::HelloDone(state.on_message(message, cx)?)),
             Self::HelloDone(state) => Step::Next(state.on_message(message, cx)?),
-            Self::Finished(state) => Step::Done(state.on_message(message, cx)?),
+            Self::Finished(state) => Step::Done(Box::new(state.on_message(message, cx)?)),
         })
     }
 }

@@ -22,7 +22,7 @@ pub(super) struct Flight {
 }
 
 #[derive(Debug)]
-pub(crate) struct AwaitCertificate(pub(super) Flight);
+pub(crate) struct AwaitCertificate(pub(super) Box<Flight>);
 
 impl AwaitCertificate {
     pub(super) fn on_message(
@@ -41,7 +41,7 @@ impl AwaitCertificate {
 }
 
 #[derive(Debug)]
-pub(crate) struct AwaitVerify(Flight);
+pub(crate) struct AwaitVerify(Box<Flight>);
 
 impl AwaitVerify {
     pub(super) fn on_message(
@@ -60,7 +60,7 @@ impl AwaitVerify {
 
 #[derive(Debug)]
 pub(crate) struct AwaitFinished {
-    flight: Flight,
+    flight: Box<Flight>,
     proved: KeyProved,
 }
 
@@ -78,7 +78,7 @@ impl AwaitFinished {
             secrets,
             application,
             transcript,
-        } = self.flight;
+        } = *self.flight;
         let expected = finished(cx, &session, &secrets.client, &transcript)?;
         let finished = verify_finished(&message.body, expected.as_ref())?;
         let traffic = read_application(cx, Role::Server, &session, application)?;

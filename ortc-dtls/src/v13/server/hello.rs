@@ -268,12 +268,12 @@ fn answer(
     send_finished(cx, &session, &secrets.server, &mut transcript)?;
     let application = start_application_secrets(cx, Role::Server, &session, &secrets, &transcript)?;
     cx.flight.launch(Await::Answer, cx.now);
-    Ok(AwaitCertificate(Flight {
+    Ok(AwaitCertificate(Box::new(Flight {
         session,
         secrets,
         application,
         transcript,
-    }))
+    })))
 }
 
 /// ServerHello and HelloRetryRequest; `legacy_session_id` is not echoed (RFC 9147 §5.3).

@@ -27,7 +27,7 @@ impl State {
         Ok(match self {
             Self::Certificate(state) => Step::Next(Self::Verify(state.on_message(message, cx)?)),
             Self::Verify(state) => Step::Next(Self::Finished(state.on_message(message, cx)?)),
-            Self::Finished(state) => Step::Done(state.on_message(message, cx)?),
+            Self::Finished(state) => Step::Done(Box::new(state.on_message(message, cx)?)),
         })
     }
 }
