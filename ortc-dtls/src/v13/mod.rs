@@ -2,6 +2,8 @@
 //! certificates on both sides, ACKs, KeyUpdates. No resumption, no early data.
 
 mod ack;
+#[cfg(test)]
+mod captures;
 pub(crate) mod client;
 mod key_update;
 mod schedule;
