@@ -96,7 +96,11 @@ impl Config {
             mtu: 1200,
             srtp_profiles: vec![0x0007, 0x0008, 0x0001],
             cipher_suites: Suite::ALL.iter().map(|suite| suite.id).collect(),
-            groups: vec![NamedGroup::X25519, NamedGroup::SECP256R1],
+            groups: vec![
+                NamedGroup::X25519,
+                NamedGroup::SECP256R1,
+                NamedGroup::SECP384R1,
+            ],
             first_retransmission: Duration::from_millis(50),
             max_retransmission: Duration::from_secs(60),
             handshake_timeout: Some(Duration::from_secs(180)),
@@ -163,14 +167,18 @@ impl Config {
         Ok(self)
     }
 
-    /// Groups for key exchange, most preferred first. Default X25519, P-256.
+    /// Groups for key exchange, most preferred first. Default X25519, P-256, P-384.
     ///
     /// # Errors
     ///
     /// [`ConfigError::Groups`] when empty or not implemented.
     pub fn groups(mut self, groups: Vec<NamedGroup>) -> Result<Self, ConfigError> {
-        let known =
-            |group: &NamedGroup| matches!(*group, NamedGroup::X25519 | NamedGroup::SECP256R1);
+        let known = |group: &NamedGroup| {
+            matches!(
+                *group,
+                NamedGroup::X25519 | NamedGroup::SECP256R1 | NamedGroup::SECP384R1
+            )
+        };
         if groups.is_empty() || !groups.iter().all(known) {
             return Err(ConfigError::Groups);
         }

@@ -12,7 +12,7 @@ use ortc_dtls::{
     Certificate, CertificateConfig, CertificateError, HashAlgorithm, subject_public_key,
 };
 use ortc_testkit::provider::Deterministic;
-use pair::providers;
+use pair::{provider, providers};
 
 const RSA: &[u8] = include_bytes!("data/rsa2048.certificate.der");
 const RSA_KEY: &[u8] = include_bytes!("data/rsa2048.key.der");
@@ -66,7 +66,7 @@ fn a_certificate_is_signed_by_its_own_key_whichever_provider_checks() {
 
 #[test]
 fn what_the_configuration_says_is_in_the_certificate() {
-    let [provider, _] = providers();
+    let provider = provider();
     let config = CertificateConfig::default()
         .common_name("ortc test")
         .unwrap()
@@ -145,7 +145,7 @@ fn keys_of_peers_are_read_and_weak_ones_refused() {
 
 #[test]
 fn no_truncation_and_no_trailing_octet_is_accepted() {
-    let [provider, _] = providers();
+    let provider = provider();
     let ours = Certificate::generate(&provider).unwrap();
     for der in [ours.der(), RSA] {
         for len in 0..der.len() {
