@@ -4,11 +4,12 @@ mod pair;
 
 use core::time::Duration;
 
+use ortc_dtls::crypto::KeyAlgorithm;
 use ortc_dtls::wire::NamedGroup;
 use ortc_dtls::{
-    AlertDescription, Certificate, CipherSuite, CloseReason, Config, ConfigError, DropReason,
-    Endpoint, Event, HashAlgorithm, KeyingError, PeerVerification, ProtocolError, Role, SendError,
-    Version,
+    AlertDescription, Certificate, CertificateConfig, CipherSuite, CloseReason, Config,
+    ConfigError, DropReason, Endpoint, Event, HashAlgorithm, KeyingError, PeerVerification,
+    ProtocolError, Role, SendError, Version,
 };
 use ortc_testkit::provider::Deterministic;
 use pair::{DELAY, Pair, config, pair, provider, providers, verified};
@@ -23,7 +24,11 @@ const ECDSA_SUITES: [CipherSuite; 3] = [
 fn every_suite_and_group_connects_with_every_provider() {
     for provider in providers() {
         for suite in ECDSA_SUITES {
-            for group in [NamedGroup::X25519, NamedGroup::SECP256R1] {
+            for group in [
+                NamedGroup::X25519,
+                NamedGroup::SECP256R1,
+                NamedGroup::SECP384R1,
+            ] {
                 let mut pair = pair(&provider, |config| {
                     let config = config.cipher_suites(vec![suite]).unwrap();
                     config.groups(vec![group]).unwrap()
@@ -35,6 +40,58 @@ fn every_suite_and_group_connects_with_every_provider() {
             }
         }
     }
+}
+
+/// RFC 8422 §2.1: Ed25519 takes the suites of ECDSA.
+#[test]
+fn every_kind_of_certificate_connects_in_both_roles() {
+    let kinds = [
+        KeyAlgorithm::EcdsaP256,
+        KeyAlgorithm::EcdsaP384,
+        KeyAlgorithm::Ed25519,
+    ];
+    for provider in providers() {
+        let certificates = kinds.map(|kind| {
+            let config = CertificateConfig::default().key(kind);
+            Certificate::generate_with(&provider, &config).unwrap().0
+        });
+        for client in &certificates {
+            for server in &certificates {
+                let [of_client, of_server] = verified(
+                    Config::new(client.clone(), provider.clone()),
+                    Config::new(server.clone(), provider.clone()),
+                    [client, server],
+                );
+                let mut pair = Pair::new(of_client, of_server);
+                assert!(pair.connect());
+                pair.assert_works();
+                assert_eq!(pair.client.peer_certificate_der(), Some(server.der()));
+                assert_eq!(pair.server.peer_certificate_der(), Some(client.der()));
+            }
+        }
+    }
+}
+
+/// What stands behind a certificate is sent, and the peer looks at the first alone.
+#[test]
+fn a_certificate_with_its_issuers_connects() {
+    let provider = provider();
+    let config = CertificateConfig::default();
+    let (leaf, key) = Certificate::generate_with(&provider, &config).unwrap();
+    let issuer = Certificate::generate(&provider).unwrap();
+    let chain = [leaf.der(), issuer.der()];
+    let chained = Certificate::from_chain(&chain, &key, &provider).unwrap();
+    assert!(chained.chain().eq(chain));
+    let make = || Config::new(chained.clone(), provider.clone());
+    let [client, server] = verified(make(), make(), [&leaf, &leaf]);
+    let mut pair = Pair::new(client, server);
+    assert!(pair.connect());
+    pair.assert_works();
+    for (role, datagram) in &pair.sent[1..3] {
+        let sent = |der: &[u8]| datagram.windows(der.len()).any(|part| part == der);
+        assert!(chain.into_iter().all(sent), "{role:?}");
+    }
+    assert_eq!(pair.client.peer_certificate_der(), Some(leaf.der()));
 }
 
 #[test]

@@ -127,7 +127,7 @@ fn hellos_that_cannot_be_answered_are_refused_with_the_right_alert() {
         ))
     );
     assert_eq!(
-        hello(&[EMS, (10, &[0, 2, 0, 0x18]), SCHEMES]),
+        hello(&[EMS, (10, &[0, 2, 0, 0x19]), SCHEMES]),
         Some((nothing("group"), 40))
     );
     assert_eq!(

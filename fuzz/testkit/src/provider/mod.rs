@@ -4,6 +4,7 @@ mod exchange;
 mod signing;
 
 use core::fmt;
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use aes::cipher::BlockCipherEncrypt;
@@ -28,7 +29,12 @@ use zeroize::Zeroizing;
 ///
 /// RSA is left to `ring`, whose PKCS #1 signatures are deterministic by definition; those of PSS
 /// are not. So are curves with a hash of another strength, when they are verified.
-pub struct Deterministic(Mutex<ChaCha20Rng>);
+pub struct Deterministic(Mutex<Source>);
+
+enum Source {
+    Seed(Box<ChaCha20Rng>),
+    Script(VecDeque<u8>),
+}
 
 impl Deterministic {
     /// A provider whose every output follows from the seed and the order of calls.
@@ -38,12 +44,35 @@ impl Deterministic {
         reason = "endpoints take the provider as a shared trait object"
     )]
     pub fn new(seed: u64) -> Arc<dyn Provider> {
-        Arc::new(Self(Mutex::new(ChaCha20Rng::seed_from_u64(seed))))
+        let random = Box::new(ChaCha20Rng::seed_from_u64(seed));
+        Arc::new(Self(Mutex::new(Source::Seed(random))))
+    }
+
+    /// A provider that draws these octets one after the other, as published vectors want it.
+    ///
+    /// # Panics
+    ///
+    /// When more is drawn than there is.
+    #[must_use]
+    pub fn scripted(octets: &[u8]) -> Arc<dyn Provider> {
+        let script = octets.iter().copied().collect();
+        Arc::new(Self(Mutex::new(Source::Script(script))))
+    }
+
+    fn fill(&self, out: &mut [u8]) {
+        match &mut *self.0.lock().unwrap() {
+            Source::Seed(random) => random.fill_bytes(out),
+            Source::Script(octets) => {
+                for to in out {
+                    *to = octets.pop_front().unwrap();
+                }
+            }
+        }
     }
 
     fn draw<const N: usize>(&self) -> [u8; N] {
         let mut out = [0; N];
-        self.0.lock().unwrap().fill_bytes(&mut out);
+        self.fill(&mut out);
         out
     }
 
@@ -73,7 +102,7 @@ impl fmt::Debug for Deterministic {
 
 impl Provider for Deterministic {
     fn random(&self, out: &mut [u8]) -> Result<(), CryptoError> {
-        self.0.lock().unwrap().fill_bytes(out);
+        self.fill(out);
         Ok(())
     }
 

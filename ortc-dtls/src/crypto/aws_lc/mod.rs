@@ -147,8 +147,10 @@ impl KeyExchange for Ecdh {
     }
 
     fn agree(self: Box<Self>, peer: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-        // AWS-LC would also read compressed points and DER (RFC 8422 §5.4.1).
-        if peer.len() != self.public.as_ref().len() {
+        // AWS-LC would also read compressed and hybrid points, and DER (RFC 8422 §5.4.1).
+        let uncompressed =
+            *self.private.algorithm() == agreement::X25519 || peer.first() == Some(&4);
+        if peer.len() != self.public.as_ref().len() || !uncompressed {
             return Err(CryptoError);
         }
         let peer = agreement::UnparsedPublicKey::new(self.private.algorithm(), peer);

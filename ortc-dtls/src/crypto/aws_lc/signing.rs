@@ -121,7 +121,11 @@ impl SigningKey for Ecdsa {
         if !self.schemes().contains(&scheme) {
             return Err(CryptoError);
         }
-        Ok(self.key.sign(&SystemRandom::new(), message)?.as_ref().to_vec())
+        Ok(self
+            .key
+            .sign(&SystemRandom::new(), message)?
+            .as_ref()
+            .to_vec())
     }
 }
 
@@ -168,7 +172,8 @@ impl SigningKey for Rsa {
             _ => return Err(CryptoError),
         };
         let mut out = vec![0; self.0.public_modulus_len()];
-        self.0.sign(padding, &SystemRandom::new(), message, &mut out)?;
+        self.0
+            .sign(padding, &SystemRandom::new(), message, &mut out)?;
         Ok(out)
     }
 }

@@ -19,12 +19,17 @@ impl DecapsulationKey {
     pub(super) fn generate(
         provider: &dyn Provider,
     ) -> Result<(Self, [u8; ENCAPSULATION_KEY]), CryptoError> {
-        let mut seed = Zeroizing::new([0; 64]); // d and z (FIPS 203 §7.1)
+        let mut seed = Zeroizing::new([0; 64]);
         provider.random(&mut *seed)?;
+        Ok(Self::from_seed(&seed))
+    }
+
+    /// The key pair of d and z (FIPS 203 §7.1).
+    fn from_seed(seed: &[u8; 64]) -> (Self, [u8; ENCAPSULATION_KEY]) {
         let (mut private, public) = generate_key_pair(*seed).into_parts();
         let kept = Box::new(private.clone());
         wipe(&mut private);
-        Ok((Self(kept), public.into()))
+        (Self(kept), public.into())
     }
 }
 
@@ -64,8 +69,49 @@ pub(super) fn encapsulate_to(
     if !mlkem768::validate_public_key(&key) {
         return Err(CryptoError);
     }
-    let mut seed = Zeroizing::new([0; 32]); // m (FIPS 203 §7.2)
-    provider.random(&mut *seed)?;
-    let (ciphertext, secret) = encapsulate(&key, *seed);
+    let mut message = Zeroizing::new([0; 32]); // m (FIPS 203 §7.2)
+    provider.random(&mut *message)?;
+    let (ciphertext, secret) = encapsulate(&key, *message);
     Ok((ciphertext, Zeroizing::new(secret)))
+}
+
+#[cfg(test)]
+mod tests {
+    use shake::{ExtendableOutput as _, Shake128, Update as _, XofReader as _};
+
+    use super::*;
+
+    /// 100 key pairs, encapsulations and decapsulations, of random ciphertexts too, from one
+    /// SHAKE128 into another, as Go's `crypto/mlkem` publishes the result.
+    #[test]
+    fn accumulated_vectors_are_reproduced() {
+        let mut input = Shake128::default().finalize_xof();
+        let mut output = Shake128::default();
+        for _ in 0..100 {
+            let (mut seed, mut message, mut random) = ([0; 64], [0; 32], [0; CIPHERTEXT]);
+            input.read(&mut seed);
+            let (private, public) = DecapsulationKey::from_seed(&seed);
+            output.update(&public);
+            input.read(&mut message);
+            let (ciphertext, secret) = encapsulate(&public.into(), message);
+            output.update(ciphertext.as_ref());
+            output.update(&secret);
+            assert_eq!(*private.decapsulate(ciphertext.as_slice()).unwrap(), secret);
+            input.read(&mut random);
+            output.update(&*private.decapsulate(&random).unwrap());
+        }
+        let mut result = [0; 32];
+        output.finalize_xof().read(&mut result);
+        let expected = "1114b1b6699ed191734fa339376afa7e285c9e6acf6ff0177d346696ce564415";
+        assert_eq!(hex::encode(result), expected);
+    }
+
+    #[test]
+    fn a_dropped_key_is_wiped() {
+        let (mut private, _) = DecapsulationKey::from_seed(&[7; 64]);
+        assert!(private.0.as_slice().iter().any(|&octet| octet != 0));
+        wipe(&mut private.0);
+        assert!(private.0.as_slice().iter().all(|&octet| octet == 0));
+        assert_eq!(format!("{private:?}"), "DecapsulationKey(..)");
+    }
 }
