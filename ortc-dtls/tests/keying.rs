@@ -54,6 +54,16 @@ fn the_prf_reproduces_its_vectors() {
                 &mut parts,
             );
             assert_eq!(parts, out);
+            let many: Vec<&[u8]> = seed.chunks(1).collect();
+            prf(
+                &*provider,
+                hash,
+                &secret,
+                b"test label",
+                &many,
+                &mut parts,
+            );
+            assert_eq!(parts, out);
         }
     }
 }
