@@ -126,7 +126,11 @@ impl Config {
             record_size_limit: MAX_RECORD_SIZE_LIMIT,
             update_keys_after: 1 << 23,
             cookie: false,
-            groups: vec![NamedGroup::X25519, NamedGroup::SECP256R1],
+            groups: vec![
+                NamedGroup::X25519,
+                NamedGroup::SECP256R1,
+                NamedGroup::SECP384R1,
+            ],
             first_retransmission: Duration::from_millis(50),
             max_retransmission: Duration::from_secs(60),
             handshake_timeout: Some(Duration::from_secs(180)),
@@ -288,14 +292,18 @@ impl Config {
         self
     }
 
-    /// Groups for key exchange, most preferred first. Default X25519, P-256.
+    /// Groups for key exchange, most preferred first. Default X25519, P-256, P-384.
     ///
     /// # Errors
     ///
     /// [`ConfigError::Groups`] when empty or not implemented.
     pub fn groups(mut self, groups: Vec<NamedGroup>) -> Result<Self, ConfigError> {
-        let known =
-            |group: &NamedGroup| matches!(*group, NamedGroup::X25519 | NamedGroup::SECP256R1);
+        let known = |group: &NamedGroup| {
+            matches!(
+                *group,
+                NamedGroup::X25519 | NamedGroup::SECP256R1 | NamedGroup::SECP384R1
+            )
+        };
         if groups.is_empty() || !groups.iter().all(known) {
             return Err(ConfigError::Groups);
         }

@@ -43,22 +43,41 @@ pub fn prf(
     seed: &[&[u8]],
     out: &mut [u8],
 ) {
-    // A(i) stands in the first place, label and seed in the others (RFC 5246 §5, P_hash).
     let key = provider.hmac(hash, secret);
-    let rest: Vec<&[u8]> = core::iter::once(label)
-        .chain(seed.iter().copied())
-        .collect();
-    let mut a = key.sign(&rest);
+    let joined;
+    let seed = if seed.len() > MAX_MIDDLE {
+        joined = Zeroizing::new(seed.concat());
+        &[joined.as_slice()]
+    } else {
+        seed
+    };
+    // A(i) before label and seed (RFC 5246 §5, P_hash).
+    let mut a = key.sign(&parts(&[], label, seed, &[]));
     for chunk in out.chunks_mut(hash.output_len()) {
-        let parts: Vec<&[u8]> = core::iter::once(a.as_ref())
-            .chain(rest.iter().copied())
-            .collect();
-        let block = key.sign(&parts);
+        let block = key.sign(&parts(a.as_ref(), label, seed, &[]));
         for (to, &from) in chunk.iter_mut().zip(block.as_ref()) {
             *to = from;
         }
         a = key.sign(&[a.as_ref()]);
     }
+}
+
+/// Parts in the middle of the input of an HMAC: the longest are those of an HKDF label.
+const MAX_MIDDLE: usize = 6;
+
+/// The input of an HMAC, put together without an allocation.
+fn parts<'a>(
+    first: &'a [u8],
+    second: &'a [u8],
+    middle: &[&'a [u8]],
+    last: &'a [u8],
+) -> [&'a [u8]; MAX_MIDDLE + 3] {
+    let mut parts: [&[u8]; _] = [&[]; _];
+    let all = [first, second].into_iter().chain(middle.iter().copied());
+    for (part, from) in parts.iter_mut().zip(all.chain([last])) {
+        *part = from;
+    }
+    parts
 }
 
 /// The secrets of one TLS 1.2 session, as far as an exporter needs them.
@@ -155,14 +174,17 @@ pub fn hkdf_expand(
         return Err(KeyingError::Length);
     }
     let key = provider.hmac(hash, prk);
+    let joined;
+    let info = if info.len() > MAX_MIDDLE {
+        joined = info.concat();
+        &[joined.as_slice()]
+    } else {
+        info
+    };
     let mut previous: Option<Output> = None;
     for (counter, chunk) in (1_u8..=255).zip(out.chunks_mut(hash.output_len())) {
-        let counter = [counter];
-        let mut parts: Vec<&[u8]> = Vec::with_capacity(info.len() + 2);
-        parts.push(previous.as_ref().map_or(&[], AsRef::as_ref));
-        parts.extend_from_slice(info);
-        parts.push(&counter);
-        let block = key.sign(&parts);
+        let before = previous.as_ref().map_or(&[][..], AsRef::as_ref);
+        let block = key.sign(&parts(before, &[], info, &[counter]));
         for (to, &from) in chunk.iter_mut().zip(block.as_ref()) {
             *to = from;
         }

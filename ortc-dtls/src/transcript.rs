@@ -20,6 +20,10 @@ impl Transcript {
             hash.update(message);
         }
         if !self.forgotten {
+            if self.messages.is_empty() {
+                // Enough for all messages with certificates of the usual length.
+                self.messages.reserve(2048);
+            }
             self.messages.extend_from_slice(message);
         }
     }

@@ -22,7 +22,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Instant;
 
-use ortc_dtls::crypto::ring_provider;
 use ortc_dtls::wire::NamedGroup;
 use ortc_dtls::{
     CipherSuite, CloseReason, Config, Endpoint, Event, Fingerprint, PeerVerification, Role,
@@ -219,7 +218,7 @@ impl Driver {
 }
 
 fn config() -> Config {
-    pair::config(&ring_provider()).verification(PeerVerification::HoldUntilVerified)
+    pair::config(&pair::provider()).verification(PeerVerification::HoldUntilVerified)
 }
 
 fn socket() -> UdpSocket {

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use ortc_dtls::{Config, DropReason, Event, Role, Version};
 use ortc_testkit::provider::Deterministic;
-use pair::{DELAY, Pair, pair_of, pair13, providers};
+use pair::{DELAY, Pair, pair_of, pair13, provider};
 
 const MTUS: [usize; 4] = [256, 576, 1200, 1500];
 const LIMIT: Duration = Duration::from_secs(20);
@@ -20,7 +20,7 @@ fn adapt(mtu: usize, cookie: bool) -> impl Fn(Config) -> Config {
 
 #[test]
 fn any_single_datagram_may_be_lost() {
-    let [provider, _] = providers();
+    let provider = provider();
     for mtu in MTUS {
         for cookie in COOKIE {
             let mut clean = pair13(&provider, adapt(mtu, cookie));
@@ -50,7 +50,7 @@ fn any_single_datagram_may_be_lost() {
 
 #[test]
 fn any_two_datagrams_may_be_lost() {
-    let [provider, _] = providers();
+    let provider = provider();
     for mtu in [256, 1200] {
         let mut clean = pair13(&provider, adapt(mtu, false));
         assert!(clean.connect());
@@ -72,7 +72,7 @@ fn any_two_datagrams_may_be_lost() {
 
 #[test]
 fn any_single_datagram_may_come_twice() {
-    let [provider, _] = providers();
+    let provider = provider();
     for mtu in MTUS {
         let mut clean = pair13(&provider, adapt(mtu, false));
         assert!(clean.connect());
@@ -96,7 +96,7 @@ fn any_single_datagram_may_come_twice() {
 
 #[test]
 fn any_single_datagram_may_be_late() {
-    let [provider, _] = providers();
+    let provider = provider();
     for mtu in MTUS {
         let mut clean = pair13(&provider, adapt(mtu, false));
         assert!(clean.connect());
@@ -117,7 +117,7 @@ fn any_single_datagram_may_be_late() {
 
 #[test]
 fn every_flight_may_arrive_backwards() {
-    let [provider, _] = providers();
+    let provider = provider();
     for mtu in MTUS {
         let mut pair = pair13(&provider, adapt(mtu, false));
         // Of what leaves at one instant, the first arrives last; all within a millisecond.
@@ -135,7 +135,7 @@ fn every_flight_may_arrive_backwards() {
 
 #[test]
 fn only_what_is_missing_of_a_flight_is_sent_again() {
-    let [provider, _] = providers();
+    let provider = provider();
     let adapt = |config: Config| {
         let longer = Duration::from_millis(400);
         let config = config.mtu(256).unwrap();
@@ -164,7 +164,7 @@ fn only_what_is_missing_of_a_flight_is_sent_again() {
 
 #[test]
 fn an_acknowledgement_that_is_lost_is_sent_again_when_the_client_repeats_itself() {
-    let [provider, _] = providers();
+    let provider = provider();
     let mut pair = pair13(&provider, |config| config);
     let mut lost = 0;
     // Of the server only the first datagram, its flight, arrives for a while.
@@ -186,7 +186,7 @@ fn an_acknowledgement_that_is_lost_is_sent_again_when_the_client_repeats_itself(
 
 #[test]
 fn a_server_that_never_confirms_is_given_up() {
-    let [provider, _] = providers();
+    let provider = provider();
     let limit = Some(Duration::from_secs(5));
     let mut pair = pair13(&provider, |config| config.handshake_timeout(limit));
     // Nothing of the client's last flight arrives.
@@ -209,7 +209,7 @@ fn a_server_that_never_confirms_is_given_up() {
 
 #[test]
 fn application_data_that_overtakes_the_last_flight_waits_for_it() {
-    let [provider, _] = providers();
+    let provider = provider();
     let mut pair = pair13(&provider, |config| config);
     assert!(pair.run(
         LIMIT,

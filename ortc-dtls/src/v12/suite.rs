@@ -3,7 +3,7 @@
 use crate::crypto::{AeadAlgorithm, Hash, PublicKey};
 use crate::wire::{CipherSuite, SignatureScheme};
 
-/// How a server proves itself.
+/// How a server proves itself. Ed25519 goes with the suites of ECDSA (RFC 8422 §2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Authentication {
     Ecdsa,
@@ -13,7 +13,7 @@ pub(crate) enum Authentication {
 impl Authentication {
     pub(crate) const fn of(key: PublicKey<'_>) -> Self {
         match key {
-            PublicKey::P256(_) | PublicKey::P384(_) => Self::Ecdsa,
+            PublicKey::P256(_) | PublicKey::P384(_) | PublicKey::Ed25519(_) => Self::Ecdsa,
             PublicKey::Rsa(_) => Self::Rsa,
         }
     }
@@ -75,9 +75,10 @@ impl Suite {
 }
 
 /// The signatures that we verify, most preferred first.
-pub(crate) const SCHEMES: [SignatureScheme; 8] = [
+pub(crate) const SCHEMES: [SignatureScheme; 9] = [
     SignatureScheme::ECDSA_SHA256,
     SignatureScheme::ECDSA_SHA384,
+    SignatureScheme::ED25519,
     SignatureScheme::RSA_PSS_SHA256,
     SignatureScheme::RSA_PSS_SHA384,
     SignatureScheme::RSA_PSS_SHA512,

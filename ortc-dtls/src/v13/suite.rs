@@ -38,9 +38,10 @@ impl Suite {
 
 /// The signatures of a CertificateVerify that we verify, most preferred first: those of PKCS #1
 /// version 1.5 are excluded (RFC 8446 §4.2.3).
-pub(crate) const SCHEMES: [SignatureScheme; 5] = [
+pub(crate) const SCHEMES: [SignatureScheme; 6] = [
     SignatureScheme::ECDSA_SHA256,
     SignatureScheme::ECDSA_SHA384,
+    SignatureScheme::ED25519,
     SignatureScheme::RSA_PSS_SHA256,
     SignatureScheme::RSA_PSS_SHA384,
     SignatureScheme::RSA_PSS_SHA512,
@@ -52,6 +53,7 @@ pub(crate) const fn fits(scheme: SignatureScheme, key: PublicKey<'_>) -> bool {
     match key {
         PublicKey::P256(_) => matches!(scheme, SignatureScheme::ECDSA_SHA256),
         PublicKey::P384(_) => matches!(scheme, SignatureScheme::ECDSA_SHA384),
+        PublicKey::Ed25519(_) => matches!(scheme, SignatureScheme::ED25519),
         PublicKey::Rsa(_) => matches!(
             scheme,
             SignatureScheme::RSA_PSS_SHA256

@@ -138,8 +138,12 @@ registry! {
     NamedGroup(u16, 6) {
         /// NIST P-256.
         SECP256R1 = 0x0017, "secp256r1";
+        /// NIST P-384.
+        SECP384R1 = 0x0018, "secp384r1";
         /// Curve25519 (RFC 7748).
         X25519 = 0x001d, "x25519";
+        /// ML-KEM-768 and X25519 together (draft-ietf-tls-ecdhe-mlkem); DTLS 1.3 only.
+        X25519MLKEM768 = 0x11ec, "X25519MLKEM768";
     }
 }
 
@@ -156,6 +160,8 @@ registry! {
         ECDSA_SHA256 = 0x0403, "ecdsa_secp256r1_sha256";
         /// ECDSA with SHA-384.
         ECDSA_SHA384 = 0x0503, "ecdsa_secp384r1_sha384";
+        /// Ed25519 (RFC 8032).
+        ED25519 = 0x0807, "ed25519";
         /// RSASSA-PSS with SHA-256 and an rsaEncryption key.
         RSA_PSS_SHA256 = 0x0804, "rsa_pss_rsae_sha256";
         /// RSASSA-PSS with SHA-384 and an rsaEncryption key.

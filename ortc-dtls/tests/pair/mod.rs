@@ -16,9 +16,30 @@ use ortc_testkit::provider::Deterministic;
 
 pub(crate) const DELAY: Duration = Duration::from_millis(25);
 
-/// Both providers: whatever holds with one holds with the other.
-pub(crate) fn providers() -> [Arc<dyn Provider>; 2] {
-    [ring_provider(), Deterministic::new(1)]
+/// The environment variable that picks one provider for all tests, by the name that it has in
+/// [`providers`]; without it, they run with every provider that is compiled in.
+const CHOICE: &str = "ORTC_TEST_PROVIDER";
+
+/// All providers: whatever holds with one holds with the others.
+pub(crate) fn providers() -> Vec<Arc<dyn Provider>> {
+    let all: [(&str, Arc<dyn Provider>); _] = [
+        ("ring", ring_provider()),
+        #[cfg(feature = "aws-lc-rs")]
+        ("aws-lc-rs", ortc_dtls::crypto::aws_lc_rs_provider()),
+        ("deterministic", Deterministic::new(1)),
+    ];
+    let choice = std::env::var(CHOICE).ok();
+    let chosen = all
+        .into_iter()
+        .filter(|(name, _)| choice.as_ref().is_none_or(|choice| choice == name));
+    let chosen: Vec<_> = chosen.map(|(_, provider)| provider).collect();
+    assert!(!chosen.is_empty(), "{CHOICE} names no provider: {choice:?}");
+    chosen
+}
+
+/// The first of [`providers`], where one is enough.
+pub(crate) fn provider() -> Arc<dyn Provider> {
+    providers().swap_remove(0)
 }
 
 /// Of DTLS 1.2.

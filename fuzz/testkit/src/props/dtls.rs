@@ -168,6 +168,10 @@ pub fn certificate(data: &[u8]) {
             assert_eq!((key.len(), key[0]), (97, 4));
             key
         }
+        PublicKey::Ed25519(key) => {
+            assert_eq!(key.len(), 32);
+            key
+        }
         PublicKey::Rsa(key) => {
             assert!((256 + 10..1024 + 64 * 1024).contains(&key.len()));
             key

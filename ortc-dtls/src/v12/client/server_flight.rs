@@ -129,12 +129,12 @@ impl AwaitHelloDone {
         let transcript = &mut self.transcript;
         cx.flight.begin(Some(answers));
         if self.request != Request::None {
-            let der = match self.request {
-                Request::Certificate(_) => Some(config.certificate.der()),
+            let chain = match self.request {
+                Request::Certificate(_) => Some(config.certificate.chain()),
                 Request::None | Request::Unsuitable => None,
             };
             transcript.add(cx.flight.message(HandshakeType::CERTIFICATE, 0, |out| {
-                certificate::encode(out, der);
+                certificate::encode(out, chain.into_iter().flatten());
             }));
         }
         let kind = HandshakeType::CLIENT_KEY_EXCHANGE;

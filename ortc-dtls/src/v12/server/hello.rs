@@ -129,7 +129,7 @@ fn send(
     }));
     transcript.start_hash(&*config.provider, session.suite.hash);
     transcript.add(cx.flight.message(HandshakeType::CERTIFICATE, 0, |out| {
-        certificate::encode(out, Some(config.certificate.der()));
+        certificate::encode(out, config.certificate.chain());
     }));
     let kind = HandshakeType::SERVER_KEY_EXCHANGE;
     transcript.add(cx.flight.message(kind, 0, |out| {

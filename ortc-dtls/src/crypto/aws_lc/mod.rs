@@ -1,39 +1,43 @@
-//! The provider on top of `ring`.
+//! The provider on top of AWS-LC.
+
+mod ml_kem;
+mod signing;
 
 use core::fmt;
 use std::sync::Arc;
 
-use ring::rand::{SecureRandom, SystemRandom};
-use ring::signature::{EcdsaKeyPair, KeyPair, RsaKeyPair, UnparsedPublicKey};
-use ring::{aead, agreement, digest, hmac, signature};
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use aws_lc_rs::{aead, agreement, digest, hmac};
 use zeroize::Zeroizing;
 
+use super::hybrid::{self, Hybrid};
 use super::{
     AeadAlgorithm, AeadKey, CryptoError, Hash, HashContext, HeaderProtectionKey, HmacKey,
-    KeyExchange, NONCE_LEN, NamedGroup, Output, Provider, PublicKey, SignatureScheme, SigningKey,
-    TAG_LEN,
+    KeyAlgorithm, KeyExchange, NONCE_LEN, NamedGroup, Output, Provider, PublicKey, SignatureScheme,
+    SigningKey, TAG_LEN,
 };
 
-/// The provider that draws from the operating system and computes with `ring`.
+/// The provider that draws from and computes with AWS-LC: under the feature `fips`, with its
+/// validated module.
 #[must_use]
-pub fn ring_provider() -> Arc<dyn Provider> {
-    Arc::new(Ring {
+pub fn aws_lc_rs_provider() -> Arc<dyn Provider> {
+    Arc::new(AwsLc {
         random: SystemRandom::new(),
     })
 }
 
 #[derive(Debug)]
-struct Ring {
+struct AwsLc {
     random: SystemRandom,
 }
 
-impl From<ring::error::Unspecified> for CryptoError {
-    fn from(_: ring::error::Unspecified) -> Self {
+impl From<aws_lc_rs::error::Unspecified> for CryptoError {
+    fn from(_: aws_lc_rs::error::Unspecified) -> Self {
         Self
     }
 }
 
-impl Provider for Ring {
+impl Provider for AwsLc {
     fn random(&self, out: &mut [u8]) -> Result<(), CryptoError> {
         Ok(self.random.fill(out)?)
     }
@@ -45,6 +49,11 @@ impl Provider for Ring {
         let algorithm = match group {
             NamedGroup::X25519 => &agreement::X25519,
             NamedGroup::SECP256R1 => &agreement::ECDH_P256,
+            NamedGroup::SECP384R1 => &agreement::ECDH_P384,
+            NamedGroup::X25519MLKEM768 => {
+                let (kem, public) = ml_kem::DecapsulationKey::generate()?;
+                return Ok(Box::new(Hybrid::new(self, &public, kem)?));
+            }
             _ => return Err(CryptoError),
         };
         let private = agreement::EphemeralPrivateKey::generate(algorithm, &self.random)?;
@@ -52,29 +61,28 @@ impl Provider for Ring {
         Ok(Box::new(Ecdh { private, public }))
     }
 
-    fn generate_signing_key(&self) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-        let document =
-            EcdsaKeyPair::generate_pkcs8(&signature::ECDSA_P256_SHA256_ASN1_SIGNING, &self.random)?;
-        Ok(Zeroizing::new(document.as_ref().to_vec()))
+    fn encapsulate(
+        &self,
+        group: NamedGroup,
+        peer: &[u8],
+    ) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), CryptoError> {
+        if group == NamedGroup::X25519MLKEM768 {
+            return hybrid::encapsulate(self, peer, ml_kem::encapsulate_to);
+        }
+        let exchange = self.generate_key_exchange(group)?;
+        let share = exchange.public_key().to_vec();
+        Ok((share, exchange.agree(peer)?))
+    }
+
+    fn generate_signing_key(
+        &self,
+        algorithm: KeyAlgorithm,
+    ) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        signing::generate(algorithm)
     }
 
     fn load_signing_key(&self, pkcs8: &[u8]) -> Result<Box<dyn SigningKey>, CryptoError> {
-        let ecdsa = EcdsaKeyPair::from_pkcs8(
-            &signature::ECDSA_P256_SHA256_ASN1_SIGNING,
-            pkcs8,
-            &self.random,
-        );
-        if let Ok(key) = ecdsa {
-            return Ok(Box::new(Ecdsa {
-                key,
-                random: self.random.clone(),
-            }));
-        }
-        let key = RsaKeyPair::from_pkcs8(pkcs8).map_err(|_| CryptoError)?;
-        Ok(Box::new(Rsa {
-            key,
-            random: self.random.clone(),
-        }))
+        signing::load(pkcs8)
     }
 
     fn verify(
@@ -84,8 +92,7 @@ impl Provider for Ring {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), CryptoError> {
-        let (algorithm, key) = verification(scheme, key)?;
-        Ok(UnparsedPublicKey::new(algorithm, key).verify(message, signature)?)
+        signing::verify(scheme, key, message, signature)
     }
 
     fn aead(&self, algorithm: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadKey>, CryptoError> {
@@ -128,35 +135,6 @@ impl Provider for Ring {
     }
 }
 
-/// TLS 1.2 does not bind the curve of an ECDSA key to the hash (RFC 5246 §7.4.1.4.1).
-fn verification(
-    scheme: SignatureScheme,
-    key: PublicKey<'_>,
-) -> Result<(&'static dyn signature::VerificationAlgorithm, &[u8]), CryptoError> {
-    use SignatureScheme as S;
-    Ok(match key {
-        PublicKey::P256(key) => match scheme {
-            S::ECDSA_SHA256 => (&signature::ECDSA_P256_SHA256_ASN1, key),
-            S::ECDSA_SHA384 => (&signature::ECDSA_P256_SHA384_ASN1, key),
-            _ => return Err(CryptoError),
-        },
-        PublicKey::P384(key) => match scheme {
-            S::ECDSA_SHA256 => (&signature::ECDSA_P384_SHA256_ASN1, key),
-            S::ECDSA_SHA384 => (&signature::ECDSA_P384_SHA384_ASN1, key),
-            _ => return Err(CryptoError),
-        },
-        PublicKey::Rsa(key) => match scheme {
-            S::RSA_PKCS1_SHA256 => (&signature::RSA_PKCS1_2048_8192_SHA256, key),
-            S::RSA_PKCS1_SHA384 => (&signature::RSA_PKCS1_2048_8192_SHA384, key),
-            S::RSA_PKCS1_SHA512 => (&signature::RSA_PKCS1_2048_8192_SHA512, key),
-            S::RSA_PSS_SHA256 => (&signature::RSA_PSS_2048_8192_SHA256, key),
-            S::RSA_PSS_SHA384 => (&signature::RSA_PSS_2048_8192_SHA384, key),
-            S::RSA_PSS_SHA512 => (&signature::RSA_PSS_2048_8192_SHA512, key),
-            _ => return Err(CryptoError),
-        },
-    })
-}
-
 #[derive(Debug)]
 struct Ecdh {
     private: agreement::EphemeralPrivateKey,
@@ -169,62 +147,16 @@ impl KeyExchange for Ecdh {
     }
 
     fn agree(self: Box<Self>, peer: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-        let peer = agreement::UnparsedPublicKey::new(self.private.algorithm(), peer);
-        let secret = agreement::agree_ephemeral(self.private, &peer, <[u8]>::to_vec)?;
-        Ok(Zeroizing::new(secret))
-    }
-}
-
-#[derive(Debug)]
-struct Ecdsa {
-    key: EcdsaKeyPair,
-    random: SystemRandom,
-}
-
-impl SigningKey for Ecdsa {
-    fn public_key(&self) -> PublicKey<'_> {
-        PublicKey::P256(self.key.public_key().as_ref())
-    }
-
-    fn schemes(&self) -> &[SignatureScheme] {
-        &[SignatureScheme::ECDSA_SHA256]
-    }
-
-    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        if scheme != SignatureScheme::ECDSA_SHA256 {
+        // AWS-LC would also read compressed and hybrid points, and DER (RFC 8422 §5.4.1).
+        let uncompressed =
+            *self.private.algorithm() == agreement::X25519 || peer.first() == Some(&4);
+        if peer.len() != self.public.as_ref().len() || !uncompressed {
             return Err(CryptoError);
         }
-        Ok(self.key.sign(&self.random, message)?.as_ref().to_vec())
-    }
-}
-
-#[derive(Debug)]
-struct Rsa {
-    key: RsaKeyPair,
-    random: SystemRandom,
-}
-
-impl SigningKey for Rsa {
-    fn public_key(&self) -> PublicKey<'_> {
-        PublicKey::Rsa(self.key.public_key().as_ref())
-    }
-
-    fn schemes(&self) -> &[SignatureScheme] {
-        &[
-            SignatureScheme::RSA_PSS_SHA256,
-            SignatureScheme::RSA_PKCS1_SHA256,
-        ]
-    }
-
-    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        let padding: &dyn signature::RsaEncoding = match scheme {
-            SignatureScheme::RSA_PSS_SHA256 => &signature::RSA_PSS_SHA256,
-            SignatureScheme::RSA_PKCS1_SHA256 => &signature::RSA_PKCS1_SHA256,
-            _ => return Err(CryptoError),
-        };
-        let mut out = vec![0; self.key.public().modulus_len()];
-        self.key.sign(padding, &self.random, message, &mut out)?;
-        Ok(out)
+        let peer = agreement::UnparsedPublicKey::new(self.private.algorithm(), peer);
+        agreement::agree_ephemeral(self.private, peer, CryptoError, |secret| {
+            Ok(Zeroizing::new(secret.to_vec()))
+        })
     }
 }
 
@@ -253,9 +185,8 @@ impl AeadKey for Aead {
         tag: &[u8; TAG_LEN],
     ) -> Result<(), CryptoError> {
         let nonce = aead::Nonce::assume_unique_for_key(nonce);
-        let tag = aead::Tag::from(*tag);
         self.0
-            .open_in_place_separate_tag(nonce, aead::Aad::from(aad), tag, in_out, 0..)?;
+            .open_in_place_separate_tag(nonce, aead::Aad::from(aad), tag, in_out)?;
         Ok(())
     }
 }
