@@ -294,6 +294,11 @@ impl Config {
 
     /// Groups for key exchange, most preferred first. Default X25519, P-256, P-384.
     ///
+    /// X25519MLKEM768 belongs to DTLS 1.3. It makes the ClientHello longer than a datagram, and
+    /// recorded handshakes safe from quantum computers to come. A client sends a share of the
+    /// first group, and where that is X25519MLKEM768 of the first other one as well; a server
+    /// takes the first group that it has a share of, and else asks for one.
+    ///
     /// # Errors
     ///
     /// [`ConfigError::Groups`] when empty or not implemented.
@@ -301,7 +306,10 @@ impl Config {
         let known = |group: &NamedGroup| {
             matches!(
                 *group,
-                NamedGroup::X25519 | NamedGroup::SECP256R1 | NamedGroup::SECP384R1
+                NamedGroup::X25519
+                    | NamedGroup::SECP256R1
+                    | NamedGroup::SECP384R1
+                    | NamedGroup::X25519MLKEM768
             )
         };
         if groups.is_empty() || !groups.iter().all(known) {
@@ -309,6 +317,12 @@ impl Config {
         }
         self.groups = groups;
         Ok(self)
+    }
+
+    /// The groups of DTLS 1.2, which has no key encapsulation.
+    pub(crate) fn groups12(&self) -> impl Iterator<Item = NamedGroup> + use<'_> {
+        let groups = self.groups.iter().copied();
+        groups.filter(|&group| group != NamedGroup::X25519MLKEM768)
     }
 
     /// The first and the longest interval between retransmissions of a flight, which double.

@@ -63,7 +63,7 @@ impl AwaitKeyExchange {
             return Err(unexpected(message));
         }
         let exchange = ServerKeyExchange::parse(&message.body)?;
-        if !cx.config.groups.contains(&exchange.group) {
+        if !cx.config.groups12().any(|group| group == exchange.group) {
             return Err(ProtocolError::IllegalChoice("group").into());
         }
         let signed = signed_params(&self.session, exchange.params);

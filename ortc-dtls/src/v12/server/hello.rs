@@ -66,14 +66,12 @@ fn choose(hello: &ClientHello<'_>, cx: &Context) -> Result<Choice, CloseReason> 
         .ok_or(ProtocolError::NothingInCommon("cipher suite"))?;
     let group = match extensions.list16(ExtensionType::SUPPORTED_GROUPS)? {
         Some(offered) => config
-            .groups
-            .iter()
+            .groups12()
             .find(|group| offered.clone().any(|theirs| theirs == group.0)),
         // The client leaves the choice to us (RFC 8422 §4); every implementation has P-256.
         None => config
-            .groups
-            .iter()
-            .find(|&&group| group == NamedGroup::SECP256R1),
+            .groups12()
+            .find(|&group| group == NamedGroup::SECP256R1),
     };
     let offered = extensions
         .list16(ExtensionType::SIGNATURE_ALGORITHMS)?
@@ -82,7 +80,7 @@ fn choose(hello: &ClientHello<'_>, cx: &Context) -> Result<Choice, CloseReason> 
         .schemes()
         .iter()
         .find(|scheme| offered.clone().any(|theirs| theirs == scheme.0));
-    let group = *group.ok_or(ProtocolError::NothingInCommon("group"))?;
+    let group = group.ok_or(ProtocolError::NothingInCommon("group"))?;
     let mut server_random = [0; 32];
     config.provider.random(&mut server_random)?;
     if config.has_dtls13() {
