@@ -152,6 +152,12 @@ impl Tls12Secrets {
     }
 }
 
+/// `HKDF-Extract` (RFC 5869 §2.2).
+#[must_use]
+pub fn hkdf_extract(provider: &dyn Provider, hash: Hash, salt: &[u8], input: &[u8]) -> Output {
+    provider.hmac(hash, salt).sign(&[input])
+}
+
 /// `HKDF-Expand` (RFC 5869 §2.3).
 ///
 /// # Errors

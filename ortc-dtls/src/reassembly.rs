@@ -1,4 +1,5 @@
-//! Handshake messages out of fragments that come in any order (RFC 6347 §4.2.2, §4.2.3).
+//! Handshake messages out of fragments that come in any order (RFC 6347 §4.2.2, §4.2.3,
+//! RFC 9147 §5.2, §5.5).
 //!
 //! Memory grows with the octets that were received and could belong to a coming message, never
 //! with the lengths that fragments claim: eight messages ahead, each up to a limit.
@@ -21,7 +22,7 @@ pub struct Message {
     /// Its place in the handshake.
     pub message_seq: u16,
     /// The epoch of the records that brought it.
-    pub epoch: u16,
+    pub epoch: u64,
     /// Its octets, without header.
     pub body: Vec<u8>,
 }
@@ -69,7 +70,7 @@ struct Slot {
 struct Head {
     kind: HandshakeType,
     length: usize,
-    epoch: u16,
+    epoch: u64,
 }
 
 /// Octets `start..end` of the message, which lie at `at` in the slot.
@@ -104,7 +105,7 @@ impl Reassembly {
     }
 
     /// Keeps what is new in a fragment.
-    pub fn insert(&mut self, fragment: &Fragment<'_>, epoch: u16) -> Stored {
+    pub fn insert(&mut self, fragment: &Fragment<'_>, epoch: u64) -> Stored {
         let ahead = fragment.message_seq.wrapping_sub(self.next);
         if fragment.message_seq < self.next {
             return Stored::Past;

@@ -8,8 +8,8 @@
 mod pair;
 
 use ortc_dtls::{
-    AlertDescription, Certificate, CloseReason, Config, DropReason, Event, Fingerprint,
-    FingerprintError, HashAlgorithm, KeyingError, Role, SendError, VerificationError,
+    AlertDescription, Certificate, CloseReason, DropReason, Event, Fingerprint, FingerprintError,
+    HashAlgorithm, KeyingError, Role, SendError, VerificationError,
 };
 use pair::{Pair, config, provider};
 
@@ -85,7 +85,7 @@ fn what_is_not_a_fingerprint_says_why() {
 fn unverified_client() -> (Pair, Certificate) {
     let provider = provider();
     let certificate = Certificate::generate(&provider).unwrap();
-    let server = Config::new(certificate.clone(), provider.clone())
+    let server = pair::config12(certificate.clone(), &provider)
         .verification(ortc_dtls::PeerVerification::TrustFirst);
     (Pair::new(config(&provider), server), certificate)
 }

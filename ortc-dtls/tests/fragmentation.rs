@@ -7,7 +7,7 @@ use craft::{record, records};
 use ortc_dtls::reassembly::{Reassembly, Stored};
 use ortc_dtls::wire::handshake::Fragment;
 use ortc_dtls::wire::{ContentType, HandshakeType};
-use ortc_dtls::{Certificate, CertificateConfig, Config, Endpoint, Role};
+use ortc_dtls::{Certificate, CertificateConfig, Endpoint, Role};
 use pair::{DELAY, Pair, pair, provider, verified};
 
 #[test]
@@ -42,7 +42,7 @@ fn a_certificate_with_a_long_name_goes_through_small_datagrams() {
     let certificates = [(); 2].map(|()| Certificate::generate_with(&provider, &config).unwrap().0);
     let [client, server] = certificates
         .clone()
-        .map(|certificate| Config::new(certificate, provider.clone()).mtu(256).unwrap());
+        .map(|certificate| pair::config12(certificate, &provider).mtu(256).unwrap());
     let [client, server] = verified(client, server, [&certificates[0], &certificates[1]]);
     let mut pair = Pair::new(client, server);
     assert!(pair.connect());

@@ -128,8 +128,8 @@ fn a_server_with_an_rsa_certificate_connects_with_every_rsa_suite() {
         for suite in suites {
             let rsa = Certificate::from_der(der, key, &provider).unwrap();
             let ecdsa = Certificate::generate(&provider).unwrap();
-            let client = Config::new(ecdsa.clone(), provider.clone());
-            let server = Config::new(rsa.clone(), provider.clone());
+            let client = pair::config12(ecdsa.clone(), &provider);
+            let server = pair::config12(rsa.clone(), &provider);
             let server = server.cipher_suites(vec![suite]).unwrap();
             let [client, server] = verified(client, server, [&ecdsa, &rsa]);
             let mut pair = Pair::new(client, server);
@@ -147,8 +147,8 @@ fn a_client_proves_an_rsa_certificate() {
     for provider in providers() {
         let rsa = Certificate::from_der(der, key, &provider).unwrap();
         let ecdsa = Certificate::generate(&provider).unwrap();
-        let client = Config::new(rsa.clone(), provider.clone());
-        let server = Config::new(ecdsa.clone(), provider.clone());
+        let client = pair::config12(rsa.clone(), &provider);
+        let server = pair::config12(ecdsa.clone(), &provider);
         let [client, server] = verified(client, server, [&rsa, &ecdsa]);
         let mut pair = Pair::new(client, server);
         assert!(pair.connect());
@@ -162,7 +162,7 @@ fn the_server_picks_the_first_srtp_profile_of_its_own_list() {
     let certificates = [(); 2].map(|()| Certificate::generate(&provider).unwrap());
     let [client, server] = certificates
         .clone()
-        .map(|certificate| Config::new(certificate, provider.clone()));
+        .map(|certificate| pair::config12(certificate, &provider));
     let client = client.srtp_profiles(vec![7, 8, 1]).unwrap();
     let server = server.srtp_profiles(vec![2, 1, 7]).unwrap();
     let [client, server] = verified(client, server, [&certificates[0], &certificates[1]]);
@@ -185,7 +185,7 @@ fn without_a_common_profile_there_is_a_connection_and_no_srtp() {
         let certificates = [(); 2].map(|()| Certificate::generate(&provider).unwrap());
         let [client, server] = certificates
             .clone()
-            .map(|certificate| Config::new(certificate, provider.clone()));
+            .map(|certificate| pair::config12(certificate, &provider));
         let server = server.srtp_profiles(profiles).unwrap();
         let [client, server] = verified(client, server, [&certificates[0], &certificates[1]]);
         let mut pair = Pair::new(client, server);

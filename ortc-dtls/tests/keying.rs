@@ -55,14 +55,7 @@ fn the_prf_reproduces_its_vectors() {
             );
             assert_eq!(parts, out);
             let many: Vec<&[u8]> = seed.chunks(1).collect();
-            prf(
-                &*provider,
-                hash,
-                &secret,
-                b"test label",
-                &many,
-                &mut parts,
-            );
+            prf(&*provider, hash, &secret, b"test label", &many, &mut parts);
             assert_eq!(parts, out);
         }
     }

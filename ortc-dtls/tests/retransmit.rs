@@ -278,7 +278,7 @@ fn times_to_connect(loss: f64, mtu: usize, longest: Duration) -> [Duration; 3] {
                 .map(|certificate| certificate.fingerprint(HashAlgorithm::Sha256));
             let nodes = [Role::Client, Role::Server].map(|role| {
                 let me = role as usize;
-                let config = Config::new(certificates[me].clone(), provider.clone())
+                let config = pair::config12(certificates[me].clone(), &provider)
                     .mtu(mtu)
                     .unwrap()
                     .handshake_timeout(None)

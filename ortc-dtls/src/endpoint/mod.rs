@@ -1,7 +1,11 @@
-//! The public machine: state, verification of the peer, what leaves; `receive.rs` is what comes.
+//! The public machine: state and verification of the peer. `receive.rs` and `messages.rs` are what
+//! comes, `transmit.rs` is what leaves.
 
+mod handshake;
+mod messages;
 mod outgoing;
 mod receive;
+mod transmit;
 
 use core::mem;
 use std::sync::Arc;
@@ -9,17 +13,20 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
+use self::handshake::Handshake;
 use self::outgoing::Outgoing;
 use crate::alert::{Alert, AlertDescription};
 use crate::config::{Config, PeerVerification, Role};
 use crate::context::Context;
+use crate::established::{Established, Secrets};
 use crate::event::{CloseReason, Event};
 use crate::fingerprint::{self, Fingerprint, HashAlgorithm};
+use crate::hello::{AwaitClientHello, AwaitServerHello};
 use crate::keying::{KeyingError, SRTP_LABEL, SrtpKeying};
 use crate::reassembly::Reassembly;
 use crate::stats::{DropReason, Stats};
-use crate::v12::{self, Established};
-use crate::wire::{CipherSuite, ContentType, ProtocolVersion};
+use crate::v13::PeerUpdate;
+use crate::wire::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme};
 
 /// What a queued record counts besides its contents, so that empty ones have a bound too.
 const ENTRY: usize = 64;
@@ -46,6 +53,27 @@ pub enum SendError {
     /// The key has reached the number of records that it may protect; close the connection.
     #[error("the key reached its limit")]
     KeyLimit,
+}
+
+/// Whose keys change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyUpdate {
+    /// Those that we write with.
+    Own,
+    /// Those of the peer as well.
+    Both,
+}
+
+/// Why keys cannot be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyUpdateError {
+    /// The handshake is not complete, or the endpoint is closed.
+    #[error("not connected")]
+    NotConnected,
+    /// DTLS 1.2 changes keys by a new handshake only, which WebRTC does not do.
+    #[error("the version has no key updates")]
+    Version,
 }
 
 /// Why the peer was not verified.
@@ -88,8 +116,7 @@ pub struct Endpoint {
 
 #[derive(Debug)]
 enum State {
-    Client(v12::client::State),
-    Server(v12::server::State),
+    Handshake(Handshake),
     Connected(Connected),
     Closed,
 }
@@ -119,7 +146,7 @@ impl Endpoint {
         let mut endpoint = Self {
             role,
             cx: Context::new(config, now),
-            state: State::Server(v12::server::State::start()),
+            state: State::Handshake(Handshake::ClientHello(AwaitClientHello::default())),
             reassembly,
             handshake_deadline: None,
             alert: None,
@@ -129,8 +156,8 @@ impl Endpoint {
             incoming: 0,
         };
         if role == Role::Client {
-            match v12::client::State::start(&mut endpoint.cx) {
-                Ok(state) => endpoint.state = State::Client(state),
+            match AwaitServerHello::start(&mut endpoint.cx) {
+                Ok(state) => endpoint.state = State::Handshake(Handshake::ServerHello(state)),
                 Err(reason) => endpoint.enter_closed(reason),
             }
             endpoint.start_deadline();
@@ -148,9 +175,9 @@ impl Endpoint {
         }
         self.on_records(contents);
         while mem::take(&mut self.cx.early_due) {
-            let mut early = self.cx.inbound.take_early();
-            self.on_records(&mut early);
+            self.on_early();
         }
+        self.advance_keys();
     }
 
     /// A deadline passed.
@@ -161,10 +188,12 @@ impl Endpoint {
             self.finish(CloseReason::Timeout { alert });
             return;
         }
+        self.cx.acks.on_timeout(self.cx.now);
         if self.cx.flight.on_timeout(self.cx.now) {
             tracing::debug!(role = ?self.role, "flight repeated after a time-out");
             self.cx.stats.retransmissions += 1;
         }
+        self.advance_keys();
     }
 
     /// Appends one datagram of at most the configured size to `buf` and returns its length.
@@ -205,8 +234,11 @@ impl Endpoint {
             return Some(self.cx.now);
         }
         let retransmission = self.cx.flight.deadline();
-        let handshake = self.handshake_deadline;
-        retransmission.into_iter().chain(handshake).min()
+        let others = [self.handshake_deadline, self.cx.acks.deadline()];
+        retransmission
+            .into_iter()
+            .chain(others.into_iter().flatten())
+            .min()
     }
 
     /// The path came up only now: sends the current flight at once and times it from here.
@@ -233,11 +265,13 @@ impl Endpoint {
                 Verification::Nobody => return Err(SendError::Unverified),
                 Verification::Policy | Verification::Verified => {}
             },
-            State::Client(_) | State::Server(_) | State::Closed => {
+            State::Handshake(_) | State::Closed => {
                 return Err(SendError::NotConnected);
             }
         }
-        let max = self.cx.config.mtu - self.cx.outbound.overhead(1);
+        let (outbound, mtu) = (&self.cx.outbound, self.cx.config.mtu);
+        let epoch = outbound.epoch();
+        let max = (mtu - outbound.overhead(epoch)).min(outbound.limit(epoch));
         if data.len() > max {
             return Err(SendError::TooLarge { max });
         }
@@ -249,6 +283,29 @@ impl Endpoint {
             return Err(SendError::KeyLimit);
         }
         self.outgoing.push(data);
+        self.advance_keys();
+        Ok(())
+    }
+
+    /// Changes the key that we write with, and the peer's if it is asked to (RFC 9147 §8). It
+    /// happens by itself when a key comes near its limit.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyUpdateError`]: not connected, or the version has no such thing.
+    pub fn update_keys(&mut self, scope: KeyUpdate, now: Instant) -> Result<(), KeyUpdateError> {
+        self.observe(now);
+        let State::Connected(connected) = &mut self.state else {
+            return Err(KeyUpdateError::NotConnected);
+        };
+        let Secrets::V13(traffic) = &mut connected.established.secrets else {
+            return Err(KeyUpdateError::Version);
+        };
+        traffic.want_update(match scope {
+            KeyUpdate::Own => PeerUpdate::NotRequested,
+            KeyUpdate::Both => PeerUpdate::Requested,
+        });
+        self.advance_keys();
         Ok(())
     }
 
@@ -306,7 +363,7 @@ impl Endpoint {
                 self.verified();
                 Ok(())
             }
-            State::Client(_) | State::Server(_) => Err(VerificationError::NotConnected),
+            State::Handshake(_) => Err(VerificationError::NotConnected),
             State::Closed => Err(VerificationError::Closed),
         }
     }
@@ -346,14 +403,16 @@ impl Endpoint {
     /// [`KeyingError`]: not connected, not verified, or no profile negotiated.
     pub fn srtp_keying(&self) -> Result<SrtpKeying, KeyingError> {
         let established = self.open()?;
-        let profile = established.srtp_profile.ok_or(KeyingError::NoSrtpProfile)?;
+        let profile = established.negotiated.srtp_profile;
+        let profile = profile.ok_or(KeyingError::NoSrtpProfile)?;
         let provider = &*self.cx.config.provider;
         SrtpKeying::derive(profile, |out| {
             established.secrets.export(provider, SRTP_LABEL, None, out)
         })
     }
 
-    /// Exports key material (RFC 5705). An empty context differs from none.
+    /// Exports key material (RFC 5705, RFC 8446 §7.5). In DTLS 1.2 an empty context differs from
+    /// none.
     ///
     /// # Errors
     ///
@@ -372,19 +431,46 @@ impl Endpoint {
     /// The cipher suite, while connected.
     #[must_use]
     pub fn cipher_suite(&self) -> Option<CipherSuite> {
-        Some(self.connected()?.established.suite.id)
+        Some(self.connected()?.established.negotiated.suite)
     }
 
     /// The version, while connected.
     #[must_use]
     pub fn version(&self) -> Option<ProtocolVersion> {
-        self.connected().map(|_| ProtocolVersion::DTLS12)
+        Some(self.connected()?.established.negotiated.version)
     }
 
     /// The SRTP profile (RFC 5764 §4.1.2), while connected.
     #[must_use]
     pub fn srtp_profile(&self) -> Option<u16> {
-        self.connected()?.established.srtp_profile
+        self.connected()?.established.negotiated.srtp_profile
+    }
+
+    /// The group of the key exchange, while connected.
+    #[must_use]
+    pub fn group(&self) -> Option<NamedGroup> {
+        self.connected()?.established.negotiated.group
+    }
+
+    /// How the peer proved its key, while connected.
+    #[must_use]
+    pub fn peer_signature_scheme(&self) -> Option<SignatureScheme> {
+        Some(self.connected()?.established.scheme())
+    }
+
+    /// The application protocol (RFC 7301), while connected.
+    #[must_use]
+    pub fn application_protocol(&self) -> Option<&[u8]> {
+        let at = self
+            .connected()?
+            .established
+            .negotiated
+            .application_protocol?;
+        self.cx
+            .config
+            .application_protocols
+            .get(at)
+            .map(|name| &**name)
     }
 
     /// Ends the connection: queues close_notify after what was sent before.
@@ -413,7 +499,7 @@ impl Endpoint {
     const fn connected(&self) -> Option<&Connected> {
         match &self.state {
             State::Connected(connected) => Some(connected),
-            State::Client(_) | State::Server(_) | State::Closed => None,
+            State::Handshake(_) | State::Closed => None,
         }
     }
 
@@ -447,12 +533,15 @@ impl Endpoint {
                 PeerVerification::TrustFirst => Verification::Policy,
             }
         };
-        tracing::info!(role = ?self.role, suite = %established.suite.id, ?verification, "connected");
+        tracing::info!(role = ?self.role, version = %established.negotiated.version, suite = %established.negotiated.suite, ?verification, "connected");
         self.state = State::Connected(Connected {
             established,
             verification,
         });
-        self.handshake_deadline = None;
+        if self.cx.flight.deadline().is_none() {
+            // Else the peer has not confirmed our last flight, which it must do in time.
+            self.handshake_deadline = None;
+        }
         self.reassembly.release();
         match verification {
             Verification::Nobody => self.cx.events.push_back(Event::Unverified),
@@ -496,39 +585,10 @@ impl Endpoint {
         self.state = State::Closed;
         self.handshake_deadline = None;
         self.cx.flight.clear();
+        self.cx.acks.clear();
         self.cx.inbound = crate::record::Inbound::default();
         self.cx.early_due = false;
         self.reassembly.release();
         self.cx.events.push_back(Event::Closed(reason));
-    }
-
-    fn has_output(&self) -> bool {
-        self.cx.flight.is_queued() || !self.outgoing.is_empty() || self.alert.is_some()
-    }
-
-    fn write_datagram(&mut self, buf: &mut Vec<u8>) -> Result<bool, crate::crypto::CryptoError> {
-        let cx = &mut self.cx;
-        let epoch = cx.outbound.epoch();
-        if cx
-            .flight
-            .write_datagram(&mut cx.outbound, cx.config.mtu, buf, cx.now)?
-        {
-            return Ok(true);
-        }
-        let outbound = &mut cx.outbound;
-        if let Some(data) = self.outgoing.front() {
-            outbound.record(epoch, ContentType::APPLICATION_DATA, buf, |out| {
-                out.extend_from_slice(data);
-            })?;
-            self.outgoing.pop();
-            return Ok(true);
-        }
-        if let Some(alert) = self.alert.take() {
-            outbound.record(epoch, ContentType::ALERT, buf, |out| {
-                out.extend_from_slice(&alert.octets());
-            })?;
-            return Ok(true);
-        }
-        Ok(false)
     }
 }

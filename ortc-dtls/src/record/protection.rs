@@ -11,13 +11,13 @@ const EXPLICIT: usize = 8;
 
 /// Blocks of 16 octets that one key may protect: 2^24.5 records of the greatest length
 /// (RFC 9147 §4.5.3 for AES-GCM; ChaCha20-Poly1305 has no limit and gets the same).
-const MAX_BLOCKS: u64 = 23_726_566 * 1024;
+pub(super) const MAX_BLOCKS: u64 = 23_726_566 * 1024;
 
 /// Records that may fail authentication under one key (RFC 9147 §4.5.3).
-const MAX_FAILURES: u64 = 1 << 36;
+pub(super) const MAX_FAILURES: u64 = 1 << 36;
 
 /// Sequence numbers of one epoch.
-const MAX_SEQUENCE: u64 = 1 << 48;
+pub(super) const MAX_SEQUENCE: u64 = 1 << 48;
 
 /// How record numbers become nonces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,7 +172,7 @@ impl Protection {
     }
 }
 
-const fn blocks(len: usize) -> u64 {
+pub(super) const fn blocks(len: usize) -> u64 {
     len.div_ceil(16) as u64 + 1
 }
 
