@@ -213,7 +213,7 @@ fn send_certificate(
     let certificate = &config.certificate;
     let kind = HandshakeType::CERTIFICATE;
     transcript.add_sent(cx.flight.message(kind, HANDSHAKE, |out| {
-        certificate13::encode(out, Some(certificate.der()));
+        certificate13::encode(out, certificate.chain());
     }));
     let signature = certificate
         .key()

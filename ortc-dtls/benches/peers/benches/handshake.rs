@@ -6,24 +6,27 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use ortc_dtls::crypto::{
-    NamedGroup, Provider, SignatureScheme, aws_lc_rs_provider, ring_provider,
-};
-use ortc_dtls::{
-    Certificate, CertificateConfig, Config, HashAlgorithm, Role, subject_public_key,
-};
+use ortc_dtls::crypto::{NamedGroup, Provider, SignatureScheme, aws_lc_rs_provider, ring_provider};
+use ortc_dtls::{Certificate, CertificateConfig, Config, HashAlgorithm, Role, subject_public_key};
 use ortc_dtls_peers::{BoringSsl, Dimpl, MTU, Ours, Side, Version, carry, connect};
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
 type Pair = [Box<dyn Side>; 2];
 
-fn ours(provider: &Arc<dyn Provider>, group: NamedGroup, now: Instant) -> impl Fn() -> Pair + use<> {
+fn ours(
+    version: Version,
+    provider: &Arc<dyn Provider>,
+    group: NamedGroup,
+    now: Instant,
+) -> impl Fn() -> Pair + use<> {
     let certificates = [(); 2].map(|()| Certificate::generate(provider).unwrap());
     let configs = [0, 1].map(|me: usize| {
         let peer = certificates[1 - me].fingerprint(HashAlgorithm::Sha256);
         let config = Config::new(certificates[me].clone(), provider.clone())
             .groups(vec![group])
+            .unwrap()
+            .versions(&[version])
             .unwrap();
         Arc::new(config.expected_fingerprints(vec![peer]))
     });
@@ -104,11 +107,19 @@ fn handshake(criterion: &mut Criterion) {
             });
         });
     };
-    for (name, provider) in [("ring", ring_provider()), ("aws-lc-rs", aws_lc_rs_provider())] {
-        for group in [NamedGroup::X25519, NamedGroup::SECP256R1] {
+    for (name, provider) in [
+        ("ring", ring_provider()),
+        ("aws-lc-rs", aws_lc_rs_provider()),
+    ] {
+        for (version, text, group) in [
+            (Version::DTLS12, "1.2", NamedGroup::X25519),
+            (Version::DTLS12, "1.2", NamedGroup::SECP256R1),
+            (Version::DTLS13, "1.3", NamedGroup::X25519),
+            (Version::DTLS13, "1.3", NamedGroup::X25519MLKEM768),
+        ] {
             run(
-                &format!("1.2 {group} ortc-dtls, {name}"),
-                &ours(&provider, group, now),
+                &format!("{text} {group} ortc-dtls, {name}"),
+                &ours(version, &provider, group, now),
             );
         }
     }
@@ -118,20 +129,36 @@ fn handshake(criterion: &mut Criterion) {
     ] {
         run(
             &format!("1.2 {name} dimpl, aws-lc-rs"),
-            &dimpl(Version::Dtls12, group, now),
+            &dimpl(Version::DTLS12, group, now),
         );
     }
-    run("1.3 x25519 dimpl, aws-lc-rs", &dimpl(Version::Dtls13, dimpl::NamedGroup::X25519, now));
+    run(
+        "1.3 x25519 dimpl, aws-lc-rs",
+        &dimpl(Version::DTLS13, dimpl::NamedGroup::X25519, now),
+    );
     for (name, group) in [("x25519", "X25519"), ("secp256r1", "P-256")] {
-        run(&format!("1.2 {name} BoringSSL"), &boring(Version::Dtls12, group));
+        run(
+            &format!("1.2 {name} BoringSSL"),
+            &boring(Version::DTLS12, group),
+        );
     }
-    run("1.3 x25519 BoringSSL", &boring(Version::Dtls13, "X25519"));
-    run("1.3 X25519MLKEM768 BoringSSL", &boring(Version::Dtls13, "X25519MLKEM768"));
+    run("1.3 x25519 BoringSSL", &boring(Version::DTLS13, "X25519"));
+    run(
+        "1.3 X25519MLKEM768 BoringSSL",
+        &boring(Version::DTLS13, "X25519MLKEM768"),
+    );
     group.finish();
 
     let mut group = criterion.benchmark_group("key exchange and signatures alone");
-    for (name, provider) in [("ring", ring_provider()), ("aws-lc-rs", aws_lc_rs_provider())] {
-        for kind in [NamedGroup::X25519, NamedGroup::SECP256R1, NamedGroup::X25519MLKEM768] {
+    for (name, provider) in [
+        ("ring", ring_provider()),
+        ("aws-lc-rs", aws_lc_rs_provider()),
+    ] {
+        for kind in [
+            NamedGroup::X25519,
+            NamedGroup::SECP256R1,
+            NamedGroup::X25519MLKEM768,
+        ] {
             let floor = floor(&provider, kind);
             group.bench_function(format!("{kind}, {name}"), |bencher| bencher.iter(&floor));
         }
@@ -160,13 +187,19 @@ fn records(criterion: &mut Criterion) {
         });
     };
     let x25519 = NamedGroup::X25519;
-    run("1.2 ortc-dtls, ring", ours(&ring_provider(), x25519, now)());
-    run("1.2 ortc-dtls, aws-lc-rs", ours(&aws_lc_rs_provider(), x25519, now)());
+    run(
+        "1.2 ortc-dtls, ring",
+        ours(Version::DTLS12, &ring_provider(), x25519, now)(),
+    );
+    run(
+        "1.2 ortc-dtls, aws-lc-rs",
+        ours(Version::DTLS12, &aws_lc_rs_provider(), x25519, now)(),
+    );
     run(
         "1.2 dimpl, aws-lc-rs",
-        dimpl(Version::Dtls12, dimpl::NamedGroup::X25519, now)(),
+        dimpl(Version::DTLS12, dimpl::NamedGroup::X25519, now)(),
     );
-    run("1.2 BoringSSL", boring(Version::Dtls12, "X25519")());
+    run("1.2 BoringSSL", boring(Version::DTLS12, "X25519")());
     group.finish();
 }
 

@@ -60,8 +60,8 @@ impl BoringSsl {
         groups: &str,
     ) -> SslContextBuilder {
         let version = match version {
-            Version::Dtls12 => SslVersion::DTLS1_2,
-            Version::Dtls13 => SslVersion::DTLS1_3,
+            Version::DTLS13 => SslVersion::DTLS1_3,
+            _ => SslVersion::DTLS1_2,
         };
         let mut context = SslContext::builder(SslMethod::dtls()).unwrap();
         context.set_min_proto_version(Some(version)).unwrap();
@@ -151,7 +151,11 @@ impl Side for BoringSsl {
         let ssl = self.stream().ssl();
         let profile = ssl.selected_srtp_profile().unwrap().id();
         let profile = u16::try_from(profile.as_raw()).unwrap();
-        let len = if profile == 7 { 2 * (16 + 12) } else { 2 * (16 + 14) };
+        let len = if profile == 7 {
+            2 * (16 + 12)
+        } else {
+            2 * (16 + 14)
+        };
         let mut material = vec![0; len];
         ssl.export_keying_material(&mut material, "EXTRACTOR-dtls_srtp", None)
             .unwrap();

@@ -29,8 +29,8 @@ impl Dimpl {
         now: Instant,
     ) -> Self {
         let mut dtls = match version {
-            Version::Dtls12 => Dtls::new_12(config, certificate, now),
-            Version::Dtls13 => Dtls::new_13(config, certificate, now),
+            Version::DTLS13 => Dtls::new_13(config, certificate, now),
+            _ => Dtls::new_12(config, certificate, now),
         };
         dtls.set_active(role == Role::Client);
         dtls.handle_timeout(now).unwrap();

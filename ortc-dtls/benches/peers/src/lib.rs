@@ -8,19 +8,10 @@ mod ours;
 pub use self::boringssl::BoringSsl;
 pub use self::dimpl::Dimpl;
 pub use self::ours::Ours;
-pub use ortc_dtls::Role;
+pub use ortc_dtls::{Role, Version};
 
 /// Octets of a datagram unless a test says otherwise.
 pub const MTU: usize = 1200;
-
-/// A version of DTLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
-    /// RFC 6347.
-    Dtls12,
-    /// RFC 9147.
-    Dtls13,
-}
 
 /// What SRTP gets: client's key, server's key, client's salt, server's salt, one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -22,14 +22,32 @@ const GROUPS: [(NamedGroup, &str); 3] = [
 
 /// A suite and its name in BoringSSL.
 const ECDSA_SUITES: [(CipherSuite, &str); 3] = [
-    (CipherSuite::ECDHE_ECDSA_AES_128_GCM, "ECDHE-ECDSA-AES128-GCM-SHA256"),
-    (CipherSuite::ECDHE_ECDSA_AES_256_GCM, "ECDHE-ECDSA-AES256-GCM-SHA384"),
-    (CipherSuite::ECDHE_ECDSA_CHACHA20_POLY1305, "ECDHE-ECDSA-CHACHA20-POLY1305"),
+    (
+        CipherSuite::ECDHE_ECDSA_AES_128_GCM,
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+    ),
+    (
+        CipherSuite::ECDHE_ECDSA_AES_256_GCM,
+        "ECDHE-ECDSA-AES256-GCM-SHA384",
+    ),
+    (
+        CipherSuite::ECDHE_ECDSA_CHACHA20_POLY1305,
+        "ECDHE-ECDSA-CHACHA20-POLY1305",
+    ),
 ];
 const RSA_SUITES: [(CipherSuite, &str); 3] = [
-    (CipherSuite::ECDHE_RSA_AES_128_GCM, "ECDHE-RSA-AES128-GCM-SHA256"),
-    (CipherSuite::ECDHE_RSA_AES_256_GCM, "ECDHE-RSA-AES256-GCM-SHA384"),
-    (CipherSuite::ECDHE_RSA_CHACHA20_POLY1305, "ECDHE-RSA-CHACHA20-POLY1305"),
+    (
+        CipherSuite::ECDHE_RSA_AES_128_GCM,
+        "ECDHE-RSA-AES128-GCM-SHA256",
+    ),
+    (
+        CipherSuite::ECDHE_RSA_AES_256_GCM,
+        "ECDHE-RSA-AES256-GCM-SHA384",
+    ),
+    (
+        CipherSuite::ECDHE_RSA_CHACHA20_POLY1305,
+        "ECDHE-RSA-CHACHA20-POLY1305",
+    ),
 ];
 
 fn providers() -> [Arc<dyn Provider>; 2] {
@@ -55,8 +73,10 @@ struct Setting<'a> {
     provider: &'a Arc<dyn Provider>,
     /// Ours, then BoringSSL's.
     kinds: [Option<KeyAlgorithm>; 2],
-    group: (NamedGroup, &'a str),
+    /// Ours, and the names of BoringSSL's.
+    groups: (&'a [NamedGroup], &'a str),
     suite: (CipherSuite, &'a str),
+    version: Version,
     mtu: usize,
 }
 
@@ -65,17 +85,21 @@ fn converse(role: Role, setting: &Setting<'_>) {
     let provider = setting.provider;
     let [(ours, _), (theirs, key)] = setting.kinds.map(|kind| certificate(kind, provider));
     let config = Config::new(ours, provider.clone())
-        .groups(vec![setting.group.0])
+        .groups(setting.groups.0.to_vec())
         .unwrap()
         .cipher_suites(vec![setting.suite.0])
+        .unwrap()
+        .versions(&[setting.version])
         .unwrap()
         .mtu(setting.mtu)
         .unwrap()
         .expected_fingerprints(vec![theirs.fingerprint(HashAlgorithm::Sha256)]);
     let mut ours = Ours::new(Arc::new(config), role, Instant::now());
-    let version = Version::Dtls12;
-    let mut context = BoringSsl::context(version, theirs.der(), &key, setting.group.1);
-    context.set_cipher_list(setting.suite.1).unwrap();
+    let groups = setting.groups.1;
+    let mut context = BoringSsl::context(setting.version, theirs.der(), &key, groups);
+    if setting.version == Version::DTLS12 {
+        context.set_cipher_list(setting.suite.1).unwrap();
+    }
     let context = context.build();
     let mut buffer = Vec::new();
     let mut theirs = match role {
@@ -118,8 +142,10 @@ fn every_suite_group_and_role_with_ecdsa() {
                             &Setting {
                                 provider,
                                 kinds: [Some(kind); 2],
-                                group,
+                                groups: (&[group.0], group.1),
                                 suite,
+                                version: Version::DTLS12,
+                                version: Version::DTLS12,
                                 mtu: MTU,
                             },
                         );
@@ -147,8 +173,9 @@ fn every_suite_and_role_with_rsa_on_either_side() {
                         &Setting {
                             provider,
                             kinds,
-                            group: GROUPS[0],
+                            groups: (&[GROUPS[0].0], GROUPS[0].1),
                             suite,
+                            version: Version::DTLS12,
                             mtu: MTU,
                         },
                     );
@@ -167,9 +194,67 @@ fn small_datagrams_in_both_directions() {
                 &Setting {
                     provider,
                     kinds: [None, None],
-                    group: GROUPS[2],
+                    groups: (&[GROUPS[2].0], GROUPS[2].1),
                     suite: RSA_SUITES[0],
+                    version: Version::DTLS12,
                     mtu: 300,
+                },
+            );
+        }
+    }
+}
+
+#[test]
+fn every_group_certificate_and_role_in_dtls_1_3() {
+    let hybrid = (NamedGroup::X25519MLKEM768, "X25519MLKEM768");
+    let kinds = [
+        Some(KeyAlgorithm::EcdsaP256),
+        Some(KeyAlgorithm::EcdsaP384),
+        None,
+    ];
+    for provider in &providers() {
+        for role in [Role::Client, Role::Server] {
+            for group in GROUPS.into_iter().chain([hybrid]) {
+                for (kind, mtu) in kinds.into_iter().zip([MTU, MTU, 300]) {
+                    converse(
+                        role,
+                        &Setting {
+                            provider,
+                            kinds: [kind; 2],
+                            groups: (&[group.0], group.1),
+                            suite: (CipherSuite::AES_128_GCM_SHA256, ""),
+                            version: Version::DTLS13,
+                            mtu,
+                        },
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Each side first offers a group that the other does not have: a HelloRetryRequest follows.
+#[test]
+fn a_hello_retry_request_in_either_direction() {
+    for provider in &providers() {
+        for role in [Role::Client, Role::Server] {
+            let ours = match role {
+                Role::Client => vec![NamedGroup::X25519, NamedGroup::SECP384R1],
+                Role::Server => vec![NamedGroup::SECP384R1],
+            };
+            let theirs = match role {
+                Role::Client => "P-256:P-384",
+                Role::Server => "X25519:P-384",
+            };
+            converse(
+                role,
+                &Setting {
+                    provider,
+                    kinds: [Some(KeyAlgorithm::EcdsaP256); 2],
+                    groups: (&ours, theirs),
+                    suite: (CipherSuite::AES_128_GCM_SHA256, ""),
+                    version: Version::DTLS13,
+                    mtu: MTU,
                 },
             );
         }
