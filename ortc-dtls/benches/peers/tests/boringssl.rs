@@ -145,7 +145,6 @@ fn every_suite_group_and_role_with_ecdsa() {
                                 groups: (&[group.0], group.1),
                                 suite,
                                 version: Version::DTLS12,
-                                version: Version::DTLS12,
                                 mtu: MTU,
                             },
                         );
