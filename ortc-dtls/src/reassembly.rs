@@ -62,7 +62,7 @@ struct Slot {
     head: Option<Head>,
     /// The octets of all pieces in the order of their arrival.
     octets: Vec<u8>,
-    /// Disjoint, sorted by `start`.
+    /// Disjoint, sorted by `start`; none of a message that came whole.
     pieces: Vec<Piece>,
 }
 
@@ -149,12 +149,8 @@ impl Reassembly {
         let message_seq = self.next;
         let slot = self.slots.get_mut(usize::from(message_seq % SLOTS))?;
         let head = slot.head?;
-        let received: usize = slot
-            .pieces
-            .iter()
-            .map(|piece| piece.end - piece.start)
-            .sum();
-        if received != head.length {
+        // Pieces are disjoint: all octets of all of them are the message.
+        if slot.octets.len() != head.length {
             return None;
         }
         let body = slot.take_body();
@@ -199,6 +195,13 @@ impl Slot {
         let mut from = start;
         let mut outcome = Stored::Repeated;
         if head.length == 0 {
+            return Stored::New;
+        }
+        if self.octets.len() == head.length {
+            return Stored::Repeated;
+        }
+        if start == 0 && body.len() == head.length && self.pieces.is_empty() {
+            self.octets.extend_from_slice(body);
             return Stored::New;
         }
         while from < end {

@@ -7,8 +7,7 @@ pub(crate) mod server;
 mod suite;
 
 use self::suite::Authentication;
-pub(crate) use self::suite::SCHEMES;
-pub(crate) use self::suite::Suite;
+pub(crate) use self::suite::{SCHEMES, Suite, has_group};
 use crate::context::Context;
 use crate::established::{
     Established, FinishedProved, KeyProved, Negotiated, Secrets, verify_signature,

@@ -1,7 +1,7 @@
 //! The cipher suites of DTLS 1.2 (RFC 5289, RFC 7905) and the signatures that go with them.
 
 use crate::crypto::{AeadAlgorithm, Hash, PublicKey};
-use crate::wire::{CipherSuite, SignatureScheme};
+use crate::wire::{CipherSuite, NamedGroup, SignatureScheme};
 
 /// How a server proves itself. Ed25519 goes with the suites of ECDSA (RFC 8422 §2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +72,12 @@ impl Suite {
     pub(crate) fn find(id: CipherSuite) -> Option<Self> {
         Self::ALL.into_iter().find(|suite| suite.id == id)
     }
+}
+
+/// Whether DTLS 1.2 has the group: the hybrid, whose two shares differ, is defined for 1.3 alone
+/// (draft-ietf-tls-ecdhe-mlkem §1).
+pub(crate) fn has_group(group: NamedGroup) -> bool {
+    group != NamedGroup::X25519MLKEM768
 }
 
 /// The signatures that we verify, most preferred first.

@@ -9,7 +9,9 @@ use crate::event::{CloseReason, ProtocolError};
 use crate::flight::Await;
 use crate::reassembly::Message;
 use crate::transcript::Transcript;
-use crate::v12::{Authentication, Session, expect_empty, keys, signed_params, unexpected, verify};
+use crate::v12::{
+    Authentication, Session, expect_empty, has_group, keys, signed_params, unexpected, verify,
+};
 use crate::wire::certificate::{
     self, CertificateRequest, ECDSA_SIGN, RSA_SIGN, Signed, parse_first,
 };
@@ -63,7 +65,7 @@ impl AwaitKeyExchange {
             return Err(unexpected(message));
         }
         let exchange = ServerKeyExchange::parse(&message.body)?;
-        if !cx.config.groups12().any(|group| group == exchange.group) {
+        if !cx.config.groups.contains(&exchange.group) || !has_group(exchange.group) {
             return Err(ProtocolError::IllegalChoice("group").into());
         }
         let signed = signed_params(&self.session, exchange.params);

@@ -10,7 +10,7 @@ use crate::flight::Await;
 use crate::hello::{Answers, DOWNGRADE, extension};
 use crate::reassembly::Message;
 use crate::transcript::Transcript;
-use crate::v12::{Authentication, SCHEMES, Session, Suite, signed_params};
+use crate::v12::{Authentication, SCHEMES, Session, Suite, has_group, signed_params};
 use crate::wire::certificate::{self, CertificateRequest, ECDSA_SIGN, RSA_SIGN, Signed};
 use crate::wire::hello::ClientHello;
 use crate::wire::key_exchange::encode_params;
@@ -66,12 +66,13 @@ fn choose(hello: &ClientHello<'_>, cx: &Context) -> Result<Choice, CloseReason> 
         .ok_or(ProtocolError::NothingInCommon("cipher suite"))?;
     let group = match extensions.list16(ExtensionType::SUPPORTED_GROUPS)? {
         Some(offered) => config
-            .groups12()
+            .groups
+            .iter()
+            .copied()
+            .filter(|&group| has_group(group))
             .find(|group| offered.clone().any(|theirs| theirs == group.0)),
         // The client leaves the choice to us (RFC 8422 §4); every implementation has P-256.
-        None => config
-            .groups12()
-            .find(|&group| group == NamedGroup::SECP256R1),
+        None => Some(NamedGroup::SECP256R1).filter(|group| config.groups.contains(group)),
     };
     let offered = extensions
         .list16(ExtensionType::SIGNATURE_ALGORITHMS)?
