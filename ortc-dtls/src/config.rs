@@ -294,6 +294,9 @@ impl Config {
 
     /// Groups for key exchange, most preferred first. Default X25519, P-256, P-384.
     ///
+    /// A server of DTLS 1.2 with an ECDSA certificate may insist that its curve is in a client's
+    /// list (RFC 8422 §5.1), so that a client does well to have P-256 there.
+    ///
     /// X25519MLKEM768 withstands quantum computers, in DTLS 1.3 only; with it in the first place,
     /// a ClientHello takes two datagrams and a peer that cannot put them together again fails.
     ///
