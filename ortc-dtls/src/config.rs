@@ -294,11 +294,13 @@ impl Config {
 
     /// Groups for key exchange, most preferred first. Default X25519, P-256, P-384.
     ///
-    /// A server of DTLS 1.2 with an ECDSA certificate may insist that its curve is in a client's
+    /// A server of DTLS 1.2 with an ECDSA certificate may insist that its curve is in the client's
     /// list (RFC 8422 §5.1), so that a client does well to have P-256 there.
     ///
-    /// X25519MLKEM768 withstands quantum computers, in DTLS 1.3 only; with it in the first place,
-    /// a ClientHello takes two datagrams and a peer that cannot put them together again fails.
+    /// X25519MLKEM768 belongs to DTLS 1.3. It makes the ClientHello longer than a datagram, and
+    /// recorded handshakes safe from quantum computers to come. A client sends a share of the
+    /// first group, and where that is X25519MLKEM768 of the first other one as well; a server
+    /// takes the first group that it has a share of, and else asks for one.
     ///
     /// # Errors
     ///
@@ -307,10 +309,10 @@ impl Config {
         let known = |group: &NamedGroup| {
             matches!(
                 *group,
-                NamedGroup::X25519MLKEM768
-                    | NamedGroup::X25519
+                NamedGroup::X25519
                     | NamedGroup::SECP256R1
                     | NamedGroup::SECP384R1
+                    | NamedGroup::X25519MLKEM768
             )
         };
         if groups.is_empty() || !groups.iter().all(known) {
@@ -318,6 +320,12 @@ impl Config {
         }
         self.groups = groups;
         Ok(self)
+    }
+
+    /// The groups of DTLS 1.2, which has no key encapsulation.
+    pub(crate) fn groups12(&self) -> impl Iterator<Item = NamedGroup> + use<'_> {
+        let groups = self.groups.iter().copied();
+        groups.filter(|&group| group != NamedGroup::X25519MLKEM768)
     }
 
     /// The first and the longest interval between retransmissions of a flight, which double.

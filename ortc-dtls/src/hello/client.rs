@@ -63,9 +63,9 @@ impl AwaitServerHello {
         let mut shares = Vec::new();
         if cx.config.has_dtls13() {
             cx.flight.set_acknowledgements(Acknowledgements::Possible);
-            for group in initial_shares(&cx.config.groups) {
-                shares.push(share(cx, group)?);
-            }
+            shares = initial_shares(&cx.config.groups)
+                .map(|group| share(cx, group))
+                .collect::<Result<_, _>>()?;
         }
         let mut state = Self {
             random,
@@ -208,13 +208,14 @@ fn share(cx: &Context, group: NamedGroup) -> Result<Share, CloseReason> {
     Ok(Share { group, exchange })
 }
 
-/// The groups of which the first ClientHello has a share: the most preferred one, and after the
-/// hybrid, which not every server has, also the next.
-fn initial_shares(groups: &[NamedGroup]) -> impl Iterator<Item = NamedGroup> + use<> {
+/// The groups of which the first ClientHello has a share: the most preferred one, and for servers
+/// that do not know it, another beside a hybrid.
+fn initial_shares(groups: &[NamedGroup]) -> impl Iterator<Item = NamedGroup> {
+    let is_hybrid = |group: &NamedGroup| *group == NamedGroup::X25519MLKEM768;
     let first = groups.first().copied();
-    let next = groups.get(1).copied();
-    let next = next.filter(|_| first == Some(NamedGroup::X25519MLKEM768));
-    first.into_iter().chain(next)
+    let other = groups.iter().copied().find(|group| !is_hybrid(group));
+    let other = other.filter(|_| first.as_ref().is_some_and(is_hybrid));
+    first.into_iter().chain(other)
 }
 
 /// Whether a server may answer with this extension.

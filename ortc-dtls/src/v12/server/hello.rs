@@ -68,13 +68,11 @@ fn choose(hello: &ClientHello<'_>, cx: &Context) -> Result<Choice, CloseReason> 
         Some(offered) => config
             .groups
             .iter()
-            .filter(|&&group| has_group(group))
+            .copied()
+            .filter(|&group| has_group(group))
             .find(|group| offered.clone().any(|theirs| theirs == group.0)),
         // The client leaves the choice to us (RFC 8422 §4); every implementation has P-256.
-        None => config
-            .groups
-            .iter()
-            .find(|&&group| group == NamedGroup::SECP256R1),
+        None => Some(NamedGroup::SECP256R1).filter(|group| config.groups.contains(group)),
     };
     let offered = extensions
         .list16(ExtensionType::SIGNATURE_ALGORITHMS)?
@@ -83,7 +81,7 @@ fn choose(hello: &ClientHello<'_>, cx: &Context) -> Result<Choice, CloseReason> 
         .schemes()
         .iter()
         .find(|scheme| offered.clone().any(|theirs| theirs == scheme.0));
-    let group = *group.ok_or(ProtocolError::NothingInCommon("group"))?;
+    let group = group.ok_or(ProtocolError::NothingInCommon("group"))?;
     let mut server_random = [0; 32];
     config.provider.random(&mut server_random)?;
     if config.has_dtls13() {
