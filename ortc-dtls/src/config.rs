@@ -309,10 +309,10 @@ impl Config {
         let known = |group: &NamedGroup| {
             matches!(
                 *group,
-                NamedGroup::X25519
+                NamedGroup::X25519MLKEM768
+                    | NamedGroup::X25519
                     | NamedGroup::SECP256R1
                     | NamedGroup::SECP384R1
-                    | NamedGroup::X25519MLKEM768
             )
         };
         if groups.is_empty() || !groups.iter().all(known) {
@@ -320,12 +320,6 @@ impl Config {
         }
         self.groups = groups;
         Ok(self)
-    }
-
-    /// The groups of DTLS 1.2, which has no key encapsulation.
-    pub(crate) fn groups12(&self) -> impl Iterator<Item = NamedGroup> + use<'_> {
-        let groups = self.groups.iter().copied();
-        groups.filter(|&group| group != NamedGroup::X25519MLKEM768)
     }
 
     /// The first and the longest interval between retransmissions of a flight, which double.

@@ -40,10 +40,10 @@ fn every_suite_and_group_works() {
             CipherSuite::CHACHA20_POLY1305_SHA256,
         ] {
             for group in [
+                NamedGroup::X25519MLKEM768,
                 NamedGroup::X25519,
                 NamedGroup::SECP256R1,
                 NamedGroup::SECP384R1,
-                NamedGroup::X25519MLKEM768,
             ] {
                 let mut pair = pair13(&provider, |config| {
                     let config = config.cipher_suites(vec![suite]).unwrap();

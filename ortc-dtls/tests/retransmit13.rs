@@ -1,5 +1,10 @@
 //! Loss, delay and repetition in DTLS 1.3: timers and ACKs (RFC 9147 §5.8, §7).
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "test code: a failed expectation is the report"
+)]
+
 mod pair;
 
 use core::time::Duration;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::schedule::{traffic_keys, verify_data};
+use super::schedule::Secret;
 use super::{APPLICATION, HANDSHAKE, SCHEMES, Suite, Transcript, signed_contents};
 use crate::certificate::subject_public_key;
 use crate::config::Role;
@@ -81,7 +81,8 @@ impl Side {
             ("TRAFFIC_SECRET_0", APPLICATION),
         ] {
             let secret = &call.secrets[&format!("{role}_{label}")];
-            let keys = traffic_keys(&*provider, suite, secret).unwrap();
+            let secret = Secret::new(&*provider, suite.hash, secret.clone());
+            let keys = secret.traffic_keys(&*provider, suite).unwrap();
             inbound.install_epoch(ReadEpoch::new(keys, epoch), now);
         }
         Self {
@@ -110,7 +111,7 @@ impl Side {
                 match opened.content_type {
                     ContentType::HANDSHAKE => {
                         self.records.push(number);
-                        self.fragments(&opened.contents.to_vec(), number.epoch);
+                        self.fragments(opened.contents, number.epoch);
                     }
                     ContentType::ACK => {
                         let numbers = ack::parse(opened.contents).unwrap();
@@ -199,7 +200,9 @@ fn every_signature_and_finished_of_recorded_handshakes_is_what_we_compute() {
                     }
                     HandshakeType::FINISHED => {
                         let hash = transcript.current();
-                        let expected = verify_data(&*provider, suite.hash, secret, &hash).unwrap();
+                        let expected = Secret::new(&*provider, suite.hash, secret.clone())
+                            .verify_data(&*provider, &hash)
+                            .unwrap();
                         assert_eq!(message.body, expected.as_ref(), "{name}: {role:?}");
                     }
                     _ => {}

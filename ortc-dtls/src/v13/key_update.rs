@@ -1,7 +1,8 @@
 //! What a connection goes on with after the handshake: its secrets, and KeyUpdates
 //! (RFC 9147 §8, RFC 8446 §4.6.3).
 
-use super::{Suite, schedule, unexpected};
+use super::schedule::Secret;
+use super::{Suite, unexpected};
 use crate::config::Role;
 use crate::context::Context;
 use crate::crypto::{CryptoError, Output, Provider};
@@ -41,8 +42,8 @@ pub(crate) struct Traffic {
     role: Role,
     suite: Suite,
     client_random: [u8; 32],
-    read: Output,
-    write: Output,
+    read: Secret,
+    write: Secret,
     exporter: Output,
     update: Update,
     in_a_row: u32,
@@ -53,8 +54,8 @@ impl Traffic {
         role: Role,
         suite: Suite,
         client_random: [u8; 32],
-        read: Output,
-        write: Output,
+        read: Secret,
+        write: Secret,
         exporter: Output,
     ) -> Self {
         Self {
@@ -125,8 +126,8 @@ impl Traffic {
         cx.flight.clear();
         if self.update == Update::Sent {
             let provider = cx.config.provider.clone();
-            self.write = schedule::next(&*provider, self.suite.hash, &self.write)?;
-            let keys = schedule::traffic_keys(&*provider, self.suite, &self.write)?;
+            self.write = self.write.next(&*provider)?;
+            let keys = self.write.traffic_keys(&*provider, self.suite)?;
             let epoch = cx.outbound.epoch() + 1;
             cx.outbound.install_epoch(WriteEpoch::new(keys, epoch));
             self.log(cx, self.role, epoch, &self.write);
@@ -163,8 +164,8 @@ impl Traffic {
             return Err(ProtocolError::KeyUpdates.into());
         }
         let provider = cx.config.provider.clone();
-        self.read = schedule::next(&*provider, self.suite.hash, &self.read)?;
-        let keys = schedule::traffic_keys(&*provider, self.suite, &self.read)?;
+        self.read = self.read.next(&*provider)?;
+        let keys = self.read.traffic_keys(&*provider, self.suite)?;
         let epoch = cx.inbound.newest_epoch().ok_or(CryptoError)? + 1;
         cx.install_read_epoch(ReadEpoch::new(keys, epoch));
         let peer = match self.role {
@@ -183,7 +184,7 @@ impl Traffic {
         self.in_a_row = 0;
     }
 
-    fn log(&self, cx: &mut Context, writer: Role, epoch: u64, secret: &Output) {
+    fn log(&self, cx: &mut Context, writer: Role, epoch: u64, secret: &Secret) {
         if cx.config.key_log {
             let writer = match writer {
                 Role::Client => "CLIENT",

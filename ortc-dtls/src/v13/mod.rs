@@ -13,7 +13,7 @@ mod transcript;
 
 pub(crate) use self::ack::Acks;
 pub(crate) use self::key_update::{PeerUpdate, Traffic};
-use self::schedule::{ApplicationSecrets, HandshakeSecrets, traffic_keys, verify_data};
+use self::schedule::{ApplicationSecrets, HandshakeSecrets, Secret};
 pub(crate) use self::suite::{SCHEMES, Suite};
 pub(crate) use self::transcript::Transcript;
 use crate::config::{Config, Role};
@@ -82,8 +82,8 @@ fn start_handshake_epoch(
         Role::Client => (server, client),
         Role::Server => (client, server),
     };
-    let read = ReadEpoch::new(traffic_keys(&*provider, session.suite, read)?, HANDSHAKE);
-    let write = WriteEpoch::new(traffic_keys(&*provider, session.suite, write)?, HANDSHAKE);
+    let read = ReadEpoch::new(read.traffic_keys(&*provider, session.suite)?, HANDSHAKE);
+    let write = WriteEpoch::new(write.traffic_keys(&*provider, session.suite)?, HANDSHAKE);
     cx.install_read_epoch(read);
     cx.outbound.install_epoch(write);
     Ok(secrets)
@@ -99,21 +99,20 @@ fn start_application_secrets(
     transcript: &Transcript,
 ) -> Result<ApplicationSecrets, CryptoError> {
     let provider = cx.config.provider.clone();
-    let hash = session.suite.hash;
-    let secrets = secrets.application(&*provider, hash, &transcript.current())?;
+    let secrets = secrets.application(&*provider, &transcript.current())?;
     let random = &session.client_random;
     for (label, secret) in [
-        ("CLIENT_TRAFFIC_SECRET_0", &secrets.client),
-        ("SERVER_TRAFFIC_SECRET_0", &secrets.server),
-        ("EXPORTER_SECRET", &secrets.exporter),
+        ("CLIENT_TRAFFIC_SECRET_0", secrets.client.as_ref()),
+        ("SERVER_TRAFFIC_SECRET_0", secrets.server.as_ref()),
+        ("EXPORTER_SECRET", secrets.exporter.as_ref()),
     ] {
-        cx.log_key(label, random, secret.as_ref());
+        cx.log_key(label, random, secret);
     }
     let write = match role {
         Role::Client => &secrets.client,
         Role::Server => &secrets.server,
     };
-    let keys = traffic_keys(&*provider, session.suite, write)?;
+    let keys = write.traffic_keys(&*provider, session.suite)?;
     cx.outbound
         .install_epoch(WriteEpoch::new(keys, APPLICATION));
     Ok(secrets)
@@ -130,7 +129,7 @@ fn read_application(
         Role::Client => (secrets.server, secrets.client),
         Role::Server => (secrets.client, secrets.server),
     };
-    let keys = traffic_keys(&*cx.config.provider, session.suite, &read)?;
+    let keys = read.traffic_keys(&*cx.config.provider, session.suite)?;
     cx.install_read_epoch(ReadEpoch::new(keys, APPLICATION));
     Ok(Traffic::new(
         role,
@@ -142,15 +141,9 @@ fn read_application(
     ))
 }
 
-/// The contents of the Finished after the transcript so far.
-fn finished(
-    cx: &Context,
-    session: &Session,
-    secret: &Output,
-    transcript: &Transcript,
-) -> Result<Output, CryptoError> {
-    let provider = &*cx.config.provider;
-    verify_data(provider, session.suite.hash, secret, &transcript.current())
+/// The contents of the Finished of whoever has this secret, after the transcript so far.
+fn finished(cx: &Context, secret: &Secret, transcript: &Transcript) -> Result<Output, CryptoError> {
+    secret.verify_data(&*cx.config.provider, &transcript.current())
 }
 
 /// What a CertificateVerify of this role covers (RFC 8446 §4.4.3).
@@ -230,11 +223,10 @@ fn send_certificate(
 /// Queues the Finished of whoever has this secret.
 fn send_finished(
     cx: &mut Context,
-    session: &Session,
-    secret: &Output,
+    secret: &Secret,
     transcript: &mut Transcript,
 ) -> Result<(), CloseReason> {
-    let verify_data = finished(cx, session, secret, transcript)?;
+    let verify_data = finished(cx, secret, transcript)?;
     let kind = HandshakeType::FINISHED;
     transcript.add_sent(cx.flight.message(kind, HANDSHAKE, |out| {
         out.extend_from_slice(verify_data.as_ref());

@@ -194,7 +194,7 @@ impl AwaitFinished {
         }
         let (session, secrets) = (self.session, self.secrets);
         let transcript = &mut self.transcript;
-        let expected = finished(cx, &session, &secrets.server, transcript)?;
+        let expected = finished(cx, &secrets.server, transcript)?;
         let proved = verify_finished(&message.body, expected.as_ref())?;
         transcript.add_received(message);
         let up_to_server =
@@ -214,7 +214,7 @@ impl AwaitFinished {
                 send_certificate(cx, Role::Client, scheme, transcript)?;
             }
         }
-        send_finished(cx, &session, &secrets.client, transcript)?;
+        send_finished(cx, &secrets.client, transcript)?;
         cx.flight.launch(Await::Answer, cx.now);
         let traffic = read_application(cx, Role::Client, &session, up_to_server)?;
         Ok(Established::new(

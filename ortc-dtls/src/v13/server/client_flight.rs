@@ -79,7 +79,7 @@ impl AwaitFinished {
             application,
             transcript,
         } = *self.flight;
-        let expected = finished(cx, &session, &secrets.client, &transcript)?;
+        let expected = finished(cx, &secrets.client, &transcript)?;
         let finished = verify_finished(&message.body, expected.as_ref())?;
         let traffic = read_application(cx, Role::Server, &session, application)?;
         // The client repeats its flight until this says that it came (RFC 9147 §5.8.1).

@@ -265,7 +265,7 @@ fn answer(
         certificate13::encode_request(out, &SCHEMES);
     }));
     send_certificate(cx, Role::Server, choice.scheme, &mut transcript)?;
-    send_finished(cx, &session, &secrets.server, &mut transcript)?;
+    send_finished(cx, &secrets.server, &mut transcript)?;
     let application = start_application_secrets(cx, Role::Server, &session, &secrets, &transcript)?;
     cx.flight.launch(Await::Answer, cx.now);
     Ok(AwaitCertificate(Box::new(Flight {
