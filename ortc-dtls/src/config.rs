@@ -294,6 +294,9 @@ impl Config {
 
     /// Groups for key exchange, most preferred first. Default X25519, P-256, P-384.
     ///
+    /// A server of DTLS 1.2 with an ECDSA certificate may insist that its curve is in the client's
+    /// list (RFC 8422 §5.1), so that a client does well to have P-256 there.
+    ///
     /// X25519MLKEM768 belongs to DTLS 1.3. It makes the ClientHello longer than a datagram, and
     /// recorded handshakes safe from quantum computers to come. A client sends a share of the
     /// first group, and where that is X25519MLKEM768 of the first other one as well; a server

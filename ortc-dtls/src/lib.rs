@@ -18,7 +18,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # #[expect(clippy::disallowed_methods, reason = "an example has a clock")]
 //! let now = Instant::now();
-//! let provider = crypto::ring_provider();
+//! let provider = crypto::default_provider();
 //! let certificates = [Certificate::generate(&provider)?, Certificate::generate(&provider)?];
 //! let mut ends = [(Role::Client, 0, 1), (Role::Server, 1, 0)].map(|(role, own, peer)| {
 //!     let expected = certificates[peer].fingerprint(HashAlgorithm::Sha256); // from signalling
@@ -71,7 +71,7 @@
 //! |---|---|---|
 //! | 6347 | DTLS 1.2 | first retransmission at 50 ms unless [`Config::rfc6347`]; a server sends no HelloVerifyRequest, since ICE has validated the path (a client answers one); ChangeCipherSpec is sent and not awaited: the epoch says the same |
 //! | 5246 | TLS 1.2 | no resumption, no renegotiation: requests for it are ignored |
-//! | 5288, 5289, 7905, 8422 | ECDHE with ECDSA or RSA, AES-GCM, ChaCha20-Poly1305; X25519 and P-256 | own certificates: ECDSA on P-256, or RSA; peers': P-384 as well |
+//! | 5288, 5289, 7905, 8422 | ECDHE with ECDSA or RSA, AES-GCM, ChaCha20-Poly1305; X25519, P-256, P-384; Ed25519 | |
 //! | 5705 | exporter | |
 //! | 5746 | renegotiation_info | not required of a peer, since nothing is renegotiated |
 //! | 5764 | use_srtp | no MKI |

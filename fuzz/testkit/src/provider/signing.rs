@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
+use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
 use ortc_dtls::crypto::{
     CryptoError, KeyAlgorithm, PublicKey, SignatureScheme, SigningKey, ring_provider,
 };
@@ -18,9 +18,12 @@ pub(super) fn generate(
     let document = match algorithm {
         KeyAlgorithm::EcdsaP256 => provider.p256().to_pkcs8_der(),
         KeyAlgorithm::EcdsaP384 => provider.p384().to_pkcs8_der(),
-        KeyAlgorithm::Ed25519 => {
-            ed25519_dalek::SigningKey::from_bytes(&provider.draw()).to_pkcs8_der()
+        // Without the public key, which not everyone reads.
+        KeyAlgorithm::Ed25519 => KeypairBytes {
+            secret_key: provider.draw(),
+            public_key: None,
         }
+        .to_pkcs8_der(),
         _ => return Err(CryptoError),
     };
     let document = document.map_err(|_| CryptoError)?;

@@ -13,11 +13,25 @@ const RSA: [&[u8]; 2] = [
     include_bytes!("../../../tests/data/rsa2048.key.der"),
 ];
 
-/// A group and its name in BoringSSL.
-const GROUPS: [(NamedGroup, &str); 3] = [
-    (NamedGroup::X25519, "X25519"),
-    (NamedGroup::SECP256R1, "P-256"),
-    (NamedGroup::SECP384R1, "P-384"),
+/// Lists with each group in the first place, ours and BoringSSL's. In DTLS 1.2 the curves of
+/// certificates have to be there too (RFC 8422 §5.1).
+const GROUPS: [(&[NamedGroup], &str); 3] = [
+    (
+        &[
+            NamedGroup::X25519,
+            NamedGroup::SECP256R1,
+            NamedGroup::SECP384R1,
+        ],
+        "X25519:P-256:P-384",
+    ),
+    (
+        &[NamedGroup::SECP256R1, NamedGroup::SECP384R1],
+        "P-256:P-384",
+    ),
+    (
+        &[NamedGroup::SECP384R1, NamedGroup::SECP256R1],
+        "P-384:P-256",
+    ),
 ];
 
 /// A suite and its name in BoringSSL.
@@ -76,6 +90,8 @@ struct Setting<'a> {
     /// Ours, and the names of BoringSSL's.
     groups: (&'a [NamedGroup], &'a str),
     suite: (CipherSuite, &'a str),
+    /// What both agree on.
+    group: NamedGroup,
     version: Version,
     mtu: usize,
 }
@@ -112,6 +128,7 @@ fn converse(role: Role, setting: &Setting<'_>) {
     }
     assert_eq!(ours.endpoint().cipher_suite(), Some(setting.suite.0));
     assert_eq!(theirs.cipher(), setting.suite.0.to_string());
+    assert_eq!(ours.endpoint().group(), Some(setting.group));
     let keying = ours.keying();
     assert_eq!(keying.profile, 7);
     assert_eq!(keying, theirs.keying());
@@ -142,7 +159,8 @@ fn every_suite_group_and_role_with_ecdsa() {
                             &Setting {
                                 provider,
                                 kinds: [Some(kind); 2],
-                                groups: (&[group.0], group.1),
+                                groups: group,
+                                group: group.0[0],
                                 suite,
                                 version: Version::DTLS12,
                                 mtu: MTU,
@@ -172,7 +190,8 @@ fn every_suite_and_role_with_rsa_on_either_side() {
                         &Setting {
                             provider,
                             kinds,
-                            groups: (&[GROUPS[0].0], GROUPS[0].1),
+                            groups: GROUPS[0],
+                            group: GROUPS[0].0[0],
                             suite,
                             version: Version::DTLS12,
                             mtu: MTU,
@@ -193,7 +212,8 @@ fn small_datagrams_in_both_directions() {
                 &Setting {
                     provider,
                     kinds: [None, None],
-                    groups: (&[GROUPS[2].0], GROUPS[2].1),
+                    groups: GROUPS[2],
+                    group: GROUPS[2].0[0],
                     suite: RSA_SUITES[0],
                     version: Version::DTLS12,
                     mtu: 300,
@@ -205,7 +225,7 @@ fn small_datagrams_in_both_directions() {
 
 #[test]
 fn every_group_certificate_and_role_in_dtls_1_3() {
-    let hybrid = (NamedGroup::X25519MLKEM768, "X25519MLKEM768");
+    let hybrid: (&[NamedGroup], _) = (&[NamedGroup::X25519MLKEM768], "X25519MLKEM768");
     let kinds = [
         Some(KeyAlgorithm::EcdsaP256),
         Some(KeyAlgorithm::EcdsaP384),
@@ -220,7 +240,8 @@ fn every_group_certificate_and_role_in_dtls_1_3() {
                         &Setting {
                             provider,
                             kinds: [kind; 2],
-                            groups: (&[group.0], group.1),
+                            groups: group,
+                            group: group.0[0],
                             suite: (CipherSuite::AES_128_GCM_SHA256, ""),
                             version: Version::DTLS13,
                             mtu,
@@ -251,6 +272,7 @@ fn a_hello_retry_request_in_either_direction() {
                     provider,
                     kinds: [Some(KeyAlgorithm::EcdsaP256); 2],
                     groups: (&ours, theirs),
+                    group: NamedGroup::SECP384R1,
                     suite: (CipherSuite::AES_128_GCM_SHA256, ""),
                     version: Version::DTLS13,
                     mtu: MTU,

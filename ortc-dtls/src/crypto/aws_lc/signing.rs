@@ -16,7 +16,7 @@ pub(super) fn generate(algorithm: KeyAlgorithm) -> Result<Zeroizing<Vec<u8>>, Cr
     let document = match algorithm {
         KeyAlgorithm::EcdsaP256 => EcdsaKeyPair::generate_pkcs8(Curve::P256.algorithm(), random),
         KeyAlgorithm::EcdsaP384 => EcdsaKeyPair::generate_pkcs8(Curve::P384.algorithm(), random),
-        KeyAlgorithm::Ed25519 => Ed25519KeyPair::generate_pkcs8(random),
+        KeyAlgorithm::Ed25519 => Ed25519KeyPair::generate_pkcs8v1(random),
     };
     Ok(Zeroizing::new(document?.as_ref().to_vec()))
 }

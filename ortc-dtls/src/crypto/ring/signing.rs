@@ -1,6 +1,6 @@
 //! Signatures by `ring`.
 
-use ring::rand::SystemRandom;
+use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{
     self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RsaKeyPair,
     UnparsedPublicKey,
@@ -11,6 +11,11 @@ use crate::crypto::{
     CryptoError, KeyAlgorithm, PublicKey, RSA_SCHEMES, SignatureScheme, SigningKey,
 };
 
+/// What stands before the seed of a key in PKCS #8 (RFC 8410 §7).
+const ED25519_PKCS8: &[u8] = &[
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
+
 pub(super) fn generate(
     algorithm: KeyAlgorithm,
     random: &SystemRandom,
@@ -18,7 +23,13 @@ pub(super) fn generate(
     let document = match algorithm {
         KeyAlgorithm::EcdsaP256 => EcdsaKeyPair::generate_pkcs8(Curve::P256.algorithm(), random),
         KeyAlgorithm::EcdsaP384 => EcdsaKeyPair::generate_pkcs8(Curve::P384.algorithm(), random),
-        KeyAlgorithm::Ed25519 => Ed25519KeyPair::generate_pkcs8(random),
+        KeyAlgorithm::Ed25519 => {
+            // Version 2 of PKCS #8, which `ring` writes, is not read by everyone.
+            let mut pkcs8 = Zeroizing::new([ED25519_PKCS8, &[0; 32]].concat());
+            let seed = pkcs8.get_mut(ED25519_PKCS8.len()..).ok_or(CryptoError)?;
+            random.fill(seed)?;
+            return Ok(pkcs8);
+        }
     };
     Ok(Zeroizing::new(document?.as_ref().to_vec()))
 }
