@@ -4,7 +4,7 @@ mod pair;
 
 use core::time::Duration;
 
-use ortc_dtls::crypto::NamedGroup;
+use ortc_dtls::crypto::{NamedGroup, SignatureScheme};
 use ortc_dtls::{CipherSuite, CloseReason, Event, ProtocolError, Role, Version};
 use pair::{DELAY, pair_of, pair13, provider, providers};
 
@@ -52,6 +52,10 @@ fn every_suite_and_group_works() {
                 assert!(pair.connect(), "{suite} {group}: {:?}", pair.events);
                 assert_eq!(pair.client.cipher_suite(), Some(suite));
                 assert_eq!(pair.server.group(), Some(group));
+                let scheme = Some(SignatureScheme::ECDSA_SHA256);
+                assert_eq!(pair.client.peer_signature_scheme(), scheme);
+                assert_eq!(pair.server.peer_signature_scheme(), scheme);
+                assert_eq!(pair.client.srtp_profile(), Some(7));
                 pair.assert_works();
             }
         }

@@ -30,6 +30,8 @@ const RETRY: [u8; 32] = [
 ];
 
 type List<'a> = [(u16, &'a [u8])];
+/// What a machine in the middle does with a hello.
+type Change = fn(&mut Vec<u8>);
 
 const VERSIONS: (u16, &[u8]) = (43, &[2, 0xfe, 0xfc]);
 const GROUPS: (u16, &[u8]) = (10, &[0, 2, 0, 0x1d]);
@@ -510,7 +512,7 @@ fn a_retry_that_asks_for_nothing_sensible_is_refused() {
 fn a_second_hello_that_was_changed_is_refused() {
     let provider = provider();
     // Each change to the body of the second hello, and whether it may be.
-    let changes: [(&str, fn(&mut Vec<u8>)); 6] = [
+    let changes: [(&str, Change); 6] = [
         ("nothing", |_| ()),
         ("random", |body| body[2] ^= 1),
         ("cookie", |body| {
