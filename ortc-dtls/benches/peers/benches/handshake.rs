@@ -3,12 +3,46 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use cpu_time::ThreadTime;
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ortc_dtls::crypto::{NamedGroup, Provider, SignatureScheme, aws_lc_rs_provider, ring_provider};
 use ortc_dtls::{Certificate, CertificateConfig, Config, HashAlgorithm, Role, subject_public_key};
 use ortc_dtls_peers::{BoringSsl, Dimpl, MTU, Ours, Side, Version, carry, connect};
+
+/// Time of this thread on a processor: what else the machine does changes little.
+struct CpuTime;
+
+impl Measurement for CpuTime {
+    type Intermediate = ThreadTime;
+    type Value = Duration;
+
+    fn start(&self) -> ThreadTime {
+        ThreadTime::now()
+    }
+
+    fn end(&self, started: ThreadTime) -> Duration {
+        started.elapsed()
+    }
+
+    fn add(&self, one: &Duration, other: &Duration) -> Duration {
+        *one + *other
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        WallTime.to_f64(value)
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
+}
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
@@ -94,7 +128,7 @@ fn floor(provider: &Arc<dyn Provider>, group: NamedGroup) -> impl Fn() + use<> {
     }
 }
 
-fn handshake(criterion: &mut Criterion) {
+fn handshake(criterion: &mut Criterion<CpuTime>) {
     let now = Instant::now();
     let mut buffer = Vec::with_capacity(2 * MTU);
     let mut group = criterion.benchmark_group("handshake");
@@ -166,7 +200,7 @@ fn handshake(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn records(criterion: &mut Criterion) {
+fn records(criterion: &mut Criterion<CpuTime>) {
     let now = Instant::now();
     let mut buffer = Vec::with_capacity(2 * MTU);
     let mut group = criterion.benchmark_group("record of 1200 octets there and taken out");
@@ -203,5 +237,9 @@ fn records(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, handshake, records);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(CpuTime);
+    targets = handshake, records
+}
 criterion_main!(benches);
