@@ -3,6 +3,7 @@
 #![expect(
     clippy::indexing_slicing,
     clippy::unwrap_used,
+    clippy::panic,
     reason = "test code: a failed expectation is the report"
 )]
 
@@ -32,7 +33,8 @@ fn own_schemes(key: PublicKey<'_>) -> &'static [SignatureScheme] {
         PublicKey::P256(_) => &SCHEMES[..1],
         PublicKey::P384(_) => &SCHEMES[1..2],
         PublicKey::Ed25519(_) => &SCHEMES[2..3],
-        _ => &SCHEMES[3..],
+        PublicKey::Rsa(_) => &SCHEMES[3..],
+        _ => panic!("an unknown kind of key"),
     }
 }
 
@@ -293,12 +295,12 @@ fn no_key_prints_itself() {
             let text = format!("{key:?}").to_lowercase();
             for window in pkcs8.windows(8) {
                 // The public half may be there.
-                let public = match key.public_key() {
-                    PublicKey::P256(key)
-                    | PublicKey::P384(key)
-                    | PublicKey::Ed25519(key)
-                    | PublicKey::Rsa(key) => key,
-                    _ => panic!("an unknown kind of key"),
+                let (PublicKey::P256(public)
+                | PublicKey::P384(public)
+                | PublicKey::Ed25519(public)
+                | PublicKey::Rsa(public)) = key.public_key()
+                else {
+                    panic!("an unknown kind of key");
                 };
                 if public.windows(8).all(|part| part != window) {
                     assert!(!text.contains(&hex::encode(window)), "{text}");

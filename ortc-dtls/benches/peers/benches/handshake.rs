@@ -170,7 +170,7 @@ fn handshake(criterion: &mut Criterion<CpuTime>) {
         "1.3 x25519 dimpl, aws-lc-rs",
         &dimpl(Version::DTLS13, dimpl::NamedGroup::X25519, now),
     );
-    for (name, group) in [("x25519", "X25519"), ("secp256r1", "P-256")] {
+    for (name, group) in [("x25519", "X25519:P-256"), ("secp256r1", "P-256")] {
         run(
             &format!("1.2 {name} BoringSSL"),
             &boring(Version::DTLS12, group),
@@ -233,7 +233,7 @@ fn records(criterion: &mut Criterion<CpuTime>) {
         "1.2 dimpl, aws-lc-rs",
         dimpl(Version::DTLS12, dimpl::NamedGroup::X25519, now)(),
     );
-    run("1.2 BoringSSL", boring(Version::DTLS12, "X25519")());
+    run("1.2 BoringSSL", boring(Version::DTLS12, "X25519:P-256")());
     group.finish();
 }
 
