@@ -1,4 +1,4 @@
-//! Alerts (RFC 5246 §7.2), and which one each reason to close sends.
+//! Alerts (RFC 5246 §7.2, RFC 8446 §6), and which one each reason to close sends.
 
 use core::fmt;
 
@@ -107,6 +107,17 @@ impl Alert {
             level: FATAL,
             description,
         })
+    }
+}
+
+impl CloseReason {
+    /// The alert that tells the peer, unless there is nothing to tell.
+    #[must_use]
+    pub const fn alert(&self) -> Option<AlertDescription> {
+        match Alert::for_reason(self) {
+            Some(alert) => Some(alert.description),
+            None => None,
+        }
     }
 }
 

@@ -53,7 +53,8 @@ pub enum Stored {
 pub struct Reassembly {
     next: u16,
     limit: usize,
-    slots: [Slot; SLOTS as usize],
+    /// None while nothing waits, so that an endpoint whose handshake is over is small.
+    slots: Vec<Slot>,
 }
 
 #[derive(Debug, Default)]
@@ -88,7 +89,7 @@ impl Reassembly {
         Self {
             next: 0,
             limit,
-            slots: Default::default(),
+            slots: Vec::new(),
         }
     }
 
@@ -131,6 +132,9 @@ impl Reassembly {
             epoch,
         };
         let index = usize::from(fragment.message_seq % SLOTS);
+        if self.slots.is_empty() {
+            self.slots.resize_with(usize::from(SLOTS), Slot::default);
+        }
         let Some(slot) = self.slots.get_mut(index) else {
             return Stored::Ahead;
         };
@@ -178,7 +182,7 @@ impl Reassembly {
 
     /// Forgets everything that waits and gives its memory back: the handshake is over.
     pub(crate) fn release(&mut self) {
-        self.slots = Default::default();
+        self.slots = Vec::new();
     }
 }
 

@@ -128,6 +128,27 @@ fn a_forged_acknowledgement_of_the_hello_does_not_silence_the_client() {
     assert!(pair.client.poll_transmit(&mut out, at).is_some());
 }
 
+/// Only protected records can say that protected records came.
+#[test]
+fn a_forged_acknowledgement_of_protected_records_has_no_effect() {
+    let provider = provider();
+    let mut pair = pair13(&provider, |config| config.mtu(256).unwrap());
+    let now = pair.now;
+    pair.server
+        .handle_datagram(&mut hello_of(&mut pair.client, now), now);
+    let mut out = Vec::new();
+    while pair.server.poll_transmit(&mut out, now).is_some() {}
+    let numbers: Vec<(u64, u64)> = (0..40).map(|sequence| (2, sequence)).collect();
+    let mut forged = record(ContentType::ACK, 0, 0, &ack(&numbers));
+    pair.server.handle_datagram(&mut forged, now);
+    assert_eq!(pair.server.stats().dropped(DropReason::Ack), 1);
+    let later = now + Duration::from_millis(50);
+    pair.server.handle_timeout(later);
+    let mut again = Vec::new();
+    while pair.server.poll_transmit(&mut again, later).is_some() {}
+    assert_eq!(again.len(), out.len(), "all of it");
+}
+
 #[test]
 fn forged_acknowledgements_do_not_make_a_server_an_amplifier() {
     let provider = provider();

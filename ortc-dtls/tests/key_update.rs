@@ -20,7 +20,7 @@ use ortc_dtls::crypto::Provider;
 use ortc_dtls::wire::{ContentType, HandshakeType, ParseError};
 use ortc_dtls::{
     AlertDescription, CloseReason, Config, DropReason, Event, KeyUpdate, KeyUpdateError,
-    ProtocolError, Role,
+    ProtocolError, Role, SendError,
 };
 use pair::{DELAY, Pair, pair13, provider};
 
@@ -347,6 +347,37 @@ fn application_data_under_the_keys_of_the_handshake_is_refused() {
         .handle_datagram(&mut epoch.seal(data, 100, b"data"), now);
     let reason = CloseReason::Protocol(ProtocolError::ContentType(data));
     assert_eq!(pair.server.poll_event(), Some(Event::Closed(reason)));
+}
+
+#[test]
+fn each_direction_is_closed_by_itself() {
+    let (mut pair, _) = connected(|config| config);
+    let now = pair.now;
+    pair.client.send(b"last words", now).unwrap();
+    pair.client.close_write(now);
+    pair.client.close_write(now);
+    assert_eq!(pair.client.send(b"more", now), Err(SendError::WriteClosed));
+    let sent = pair.sent.len();
+    // What the server has queued when it hears of it still leaves.
+    pair.transmit(&mut |_, _, _: &[u8]| vec![DELAY]);
+    pair.now += DELAY;
+    let now = pair.now;
+    pair.server.send(b"answer", now).unwrap();
+    pair.settle();
+    let data = |text: &[u8]| Event::ApplicationData(text.to_vec().into());
+    assert!(pair.events[1].contains(&data(b"last words")));
+    assert!(pair.events[0].contains(&data(b"answer")));
+    assert_eq!(pair.closed(Role::Client), Some(CloseReason::PeerClosed));
+    assert_eq!(pair.closed(Role::Server), Some(CloseReason::PeerClosed));
+    assert_eq!(
+        pair.sent.len() - sent,
+        4,
+        "two records and two close_notify"
+    );
+    assert_eq!(
+        CloseReason::PeerClosed.alert(),
+        Some(AlertDescription::CLOSE_NOTIFY)
+    );
 }
 
 #[test]

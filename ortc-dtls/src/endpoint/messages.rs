@@ -192,17 +192,18 @@ impl Endpoint {
         }
     }
 
-    /// An ACK that anyone can have sent.
+    /// An ACK that anyone can have sent; it says nothing of protected records (RFC 9147 §7).
     pub(super) fn on_plaintext_ack(&mut self, contents: &[u8]) -> Result<(), DropReason> {
         let State::Handshake(_) = self.state else {
             return Err(DropReason::Ack);
         };
         let (flight, now) = (&mut self.cx.flight, self.cx.now);
-        let mut numbers = ack::parse(contents)
-            .map_err(|_| DropReason::Ack)?
-            .peekable();
+        let numbers = ack::parse(contents).map_err(|_| DropReason::Ack)?;
+        let mut numbers = numbers.filter(|number| number.epoch == 0).peekable();
         let again = if numbers.peek().is_some() {
             flight.on_acknowledged(numbers, Voucher::Anyone, now) == Acked::Part
+        } else if contents != [0, 0] {
+            false
         } else {
             // The peer cannot read what it got (RFC 9147 §7.1). Without a timer it is for the
             // peer to ask again by repeating its own.

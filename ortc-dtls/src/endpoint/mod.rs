@@ -41,8 +41,11 @@ pub enum SendError {
     /// Nobody has vouched for the peer's certificate yet.
     #[error("the peer is not verified")]
     Unverified,
+    /// [`Endpoint::close_write`] was called.
+    #[error("closed for writing")]
+    WriteClosed,
     /// It does not fit one datagram of the configured size.
-    #[error("longer than the {max} octets that fit a datagram")]
+    #[error("longer than the {max} octets that fit")]
     TooLarge {
         /// What fits.
         max: usize,
@@ -125,6 +128,15 @@ enum State {
 struct Connected {
     established: Established,
     verification: Verification,
+    writing: Writing,
+}
+
+/// Whether application data can be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writing {
+    Open,
+    /// The peer was told that no more follows.
+    Closed,
 }
 
 /// Who vouches for the peer's certificate.
@@ -261,9 +273,10 @@ impl Endpoint {
     pub fn send(&mut self, data: &[u8], now: Instant) -> Result<(), SendError> {
         self.observe(now);
         match &self.state {
-            State::Connected(connected) => match connected.verification {
-                Verification::Nobody => return Err(SendError::Unverified),
-                Verification::Policy | Verification::Verified => {}
+            State::Connected(connected) => match (connected.verification, connected.writing) {
+                (_, Writing::Closed) => return Err(SendError::WriteClosed),
+                (Verification::Nobody, Writing::Open) => return Err(SendError::Unverified),
+                (Verification::Policy | Verification::Verified, Writing::Open) => {}
             },
             State::Handshake(_) | State::Closed => {
                 return Err(SendError::NotConnected);
@@ -473,6 +486,22 @@ impl Endpoint {
             .map(|name| &**name)
     }
 
+    /// Says that no application data follows what was sent before, and goes on reading until the
+    /// peer says the same or [`Endpoint::close`] is called (RFC 8446 §6.1). DTLS 1.2 has no such
+    /// thing: there, and before the connection is up, it is [`Endpoint::close`].
+    pub fn close_write(&mut self, now: Instant) {
+        self.observe(now);
+        match &mut self.state {
+            State::Connected(connected) if self.cx.is_dtls13() => {
+                if connected.writing == Writing::Open {
+                    connected.writing = Writing::Closed;
+                    self.alert = Alert::for_reason(&CloseReason::Local);
+                }
+            }
+            State::Connected(_) | State::Handshake(_) | State::Closed => self.close(now),
+        }
+    }
+
     /// Ends the connection: queues close_notify after what was sent before.
     pub fn close(&mut self, now: Instant) {
         self.observe(now);
@@ -537,6 +566,7 @@ impl Endpoint {
         self.state = State::Connected(Connected {
             established,
             verification,
+            writing: Writing::Open,
         });
         if self.cx.flight.deadline().is_none() {
             // Else the peer has not confirmed our last flight, which it must do in time.
@@ -577,11 +607,17 @@ impl Endpoint {
     }
 
     fn enter_closed(&mut self, reason: CloseReason) {
-        if reason != CloseReason::Local {
+        // In DTLS 1.3 the peer's close_notify ends what it sends, not what we do.
+        let may_still_leave = reason == CloseReason::Local
+            || (reason == CloseReason::PeerClosed && self.cx.is_dtls13());
+        if !may_still_leave {
             self.outgoing = Outgoing::default();
         }
         tracing::info!(role = ?self.role, %reason, "closed");
-        self.alert = Alert::for_reason(&reason);
+        let said = matches!(&self.state, State::Connected(connected) if connected.writing == Writing::Closed);
+        if !(said && may_still_leave) {
+            self.alert = Alert::for_reason(&reason);
+        }
         self.state = State::Closed;
         self.handshake_deadline = None;
         self.cx.flight.clear();

@@ -71,6 +71,13 @@ impl Inbound {
         self.reading = Reading::V13(epochs);
     }
 
+    /// Nothing that an earlier epoch than the newest could bring is of use.
+    pub(crate) fn retire_epochs(&mut self) {
+        if let Reading::V13(epochs) = &mut self.reading {
+            epochs.drain(..epochs.len().saturating_sub(1));
+        }
+    }
+
     /// Whether anything but plaintext can be read.
     pub(crate) const fn has_keys(&self) -> bool {
         !matches!(self.reading, Reading::Plaintext)

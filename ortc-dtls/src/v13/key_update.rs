@@ -10,7 +10,7 @@ use crate::event::{CloseReason, ProtocolError};
 use crate::flight::Await;
 use crate::keying::{KeyingError, dtls13_export};
 use crate::reassembly::Message;
-use crate::record::{ReadEpoch, WriteEpoch};
+use crate::record::{ReadEpoch, TrafficKeys, WriteEpoch};
 use crate::wire::{HandshakeType, ParseError, Reader};
 
 /// KeyUpdates of the peer without application data in between.
@@ -42,8 +42,8 @@ pub(crate) struct Traffic {
     role: Role,
     suite: Suite,
     client_random: [u8; 32],
-    read: Secret,
-    write: Secret,
+    read: Output,
+    write: Output,
     exporter: Output,
     update: Update,
     in_a_row: u32,
@@ -54,8 +54,8 @@ impl Traffic {
         role: Role,
         suite: Suite,
         client_random: [u8; 32],
-        read: Secret,
-        write: Secret,
+        read: Output,
+        write: Output,
         exporter: Output,
     ) -> Self {
         Self {
@@ -126,12 +126,15 @@ impl Traffic {
         cx.flight.clear();
         if self.update == Update::Sent {
             let provider = cx.config.provider.clone();
-            self.write = self.write.next(&*provider)?;
-            let keys = self.write.traffic_keys(&*provider, self.suite)?;
+            let (next, keys) = next(&*provider, self.suite, &self.write)?;
+            self.write = next;
             let epoch = cx.outbound.epoch() + 1;
             cx.outbound.install_epoch(WriteEpoch::new(keys, epoch));
             self.log(cx, self.role, epoch, &self.write);
             self.update = Update::Idle;
+        } else if self.role == Role::Client {
+            // The server has our last flight, and will not repeat its own.
+            cx.inbound.retire_epochs();
         }
         cx.outbound.retire_epochs();
         Ok(())
@@ -163,9 +166,8 @@ impl Traffic {
         if self.in_a_row > MAX_IN_A_ROW {
             return Err(ProtocolError::KeyUpdates.into());
         }
-        let provider = cx.config.provider.clone();
-        self.read = self.read.next(&*provider)?;
-        let keys = self.read.traffic_keys(&*provider, self.suite)?;
+        let (next, keys) = next(&*cx.config.provider, self.suite, &self.read)?;
+        self.read = next;
         let epoch = cx.inbound.newest_epoch().ok_or(CryptoError)? + 1;
         cx.install_read_epoch(ReadEpoch::new(keys, epoch));
         let peer = match self.role {
@@ -184,7 +186,7 @@ impl Traffic {
         self.in_a_row = 0;
     }
 
-    fn log(&self, cx: &mut Context, writer: Role, epoch: u64, secret: &Secret) {
+    fn log(&self, cx: &mut Context, writer: Role, epoch: u64, secret: &Output) {
         if cx.config.key_log {
             let writer = match writer {
                 Role::Client => "CLIENT",
@@ -194,4 +196,15 @@ impl Traffic {
             cx.log_key(&label, &self.client_random, secret.as_ref());
         }
     }
+}
+
+/// The secret after a KeyUpdate, and its keys (RFC 8446 §7.2).
+fn next(
+    provider: &dyn Provider,
+    suite: Suite,
+    secret: &Output,
+) -> Result<(Output, TrafficKeys), CryptoError> {
+    let next = Secret::new(provider, suite.hash, secret.clone()).next(provider)?;
+    let keys = next.traffic_keys(provider, suite)?;
+    Ok((next.into_octets(), keys))
 }

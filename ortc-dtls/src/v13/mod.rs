@@ -135,8 +135,8 @@ fn read_application(
         role,
         session.suite,
         session.client_random,
-        read,
-        write,
+        read.into_octets(),
+        write.into_octets(),
         secrets.exporter,
     ))
 }

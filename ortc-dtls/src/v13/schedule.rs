@@ -30,6 +30,11 @@ impl Secret {
         }
     }
 
+    /// The secret itself, to be kept: it takes less room.
+    pub(super) fn into_octets(self) -> Output {
+        self.octets
+    }
+
     /// `Derive-Secret`, given the hash of the messages (RFC 8446 §7.1).
     fn derive(&self, label: &str, context: &[u8]) -> Result<Output, CryptoError> {
         let mut out = Zeroizing::new([0; 48]);
