@@ -1,7 +1,7 @@
 //! Key exchange: every group between all providers, published vectors, and shares that must be
 //! refused.
 #![expect(
-    clippy::indexing_slicing,
+    clippy::unwrap_used,
     reason = "test code: a failed expectation is the report"
 )]
 
