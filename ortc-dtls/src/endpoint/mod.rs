@@ -1,8 +1,10 @@
 //! The public machine: state and verification of the peer. `receive.rs` and `messages.rs` are what
-//! comes, `transmit.rs` is what leaves.
+//! comes, `transmit.rs` is what leaves, `outcome.rs` is what a handshake came to.
 
+mod error;
 mod handshake;
 mod messages;
+mod outcome;
 mod outgoing;
 mod receive;
 mod transmit;
@@ -13,6 +15,7 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
+pub use self::error::{KeyUpdate, KeyUpdateError, SendError, VerificationError};
 use self::handshake::Handshake;
 use self::outgoing::Outgoing;
 use crate::alert::{Alert, AlertDescription};
@@ -20,82 +23,14 @@ use crate::config::{Config, PeerVerification, Role};
 use crate::context::Context;
 use crate::established::{Established, Secrets};
 use crate::event::{CloseReason, Event};
-use crate::fingerprint::{self, Fingerprint, HashAlgorithm};
+use crate::fingerprint::{self, Fingerprint};
 use crate::hello::{AwaitClientHello, AwaitServerHello};
-use crate::keying::{KeyingError, SRTP_LABEL, SrtpKeying};
 use crate::reassembly::Reassembly;
 use crate::stats::{DropReason, Stats};
 use crate::v13::PeerUpdate;
-use crate::wire::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme};
 
 /// What a queued record counts besides its contents, so that empty ones have a bound too.
 const ENTRY: usize = 64;
-
-/// Why application data was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SendError {
-    /// The handshake is not complete, or the endpoint is closed.
-    #[error("not connected")]
-    NotConnected,
-    /// Nobody has vouched for the peer's certificate yet.
-    #[error("the peer is not verified")]
-    Unverified,
-    /// [`Endpoint::close_write`] was called.
-    #[error("closed for writing")]
-    WriteClosed,
-    /// It does not fit one datagram of the configured size.
-    #[error("longer than the {max} octets that fit")]
-    TooLarge {
-        /// What fits.
-        max: usize,
-    },
-    /// Too much waits for `poll_transmit`.
-    #[error("too much application data is queued")]
-    QueueFull,
-    /// The key has reached the number of records that it may protect; close the connection.
-    #[error("the key reached its limit")]
-    KeyLimit,
-}
-
-/// Whose keys change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyUpdate {
-    /// Those that we write with.
-    Own,
-    /// Those of the peer as well.
-    Both,
-}
-
-/// Why keys cannot be changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyUpdateError {
-    /// The handshake is not complete, or the endpoint is closed.
-    #[error("not connected")]
-    NotConnected,
-    /// DTLS 1.2 changes keys by a new handshake only, which WebRTC does not do.
-    #[error("the version has no key updates")]
-    Version,
-}
-
-/// Why the peer was not verified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum VerificationError {
-    /// The certificate is another one; the endpoint is closed.
-    #[error("the peer's certificate does not match")]
-    Mismatch,
-    /// There is no peer whose handshake is complete.
-    #[error("not connected")]
-    NotConnected,
-    /// The endpoint was closed before.
-    #[error("closed")]
-    Closed,
-    /// The list of fingerprints is empty.
-    #[error("no fingerprint given")]
-    Empty,
-}
 
 /// One side of a DTLS connection.
 ///
@@ -381,20 +316,6 @@ impl Endpoint {
         }
     }
 
-    /// The fingerprint of the peer's certificate, while connected.
-    #[must_use]
-    pub fn peer_fingerprint(&self, algorithm: HashAlgorithm) -> Option<Fingerprint> {
-        self.peer_certificate_der()
-            .map(|der| Fingerprint::of(algorithm, der))
-    }
-
-    /// The peer's certificate, while connected.
-    #[must_use]
-    pub fn peer_certificate_der(&self) -> Option<&[u8]> {
-        self.connected()?;
-        self.cx.peer.as_ref().map(|peer| peer.der())
-    }
-
     /// Whether an expected fingerprint matched or the application accepted the peer. Stays false
     /// under [`PeerVerification::TrustFirst`] as long as neither happened.
     #[must_use]
@@ -407,83 +328,6 @@ impl Endpoint {
     #[must_use]
     pub const fn role(&self) -> Role {
         self.role
-    }
-
-    /// The keys of SRTP (RFC 5764 §4.2).
-    ///
-    /// # Errors
-    ///
-    /// [`KeyingError`]: not connected, not verified, or no profile negotiated.
-    pub fn srtp_keying(&self) -> Result<SrtpKeying, KeyingError> {
-        let established = self.open()?;
-        let profile = established.negotiated.srtp_profile;
-        let profile = profile.ok_or(KeyingError::NoSrtpProfile)?;
-        let provider = &*self.cx.config.provider;
-        SrtpKeying::derive(profile, |out| {
-            established.secrets.export(provider, SRTP_LABEL, None, out)
-        })
-    }
-
-    /// Exports key material (RFC 5705, RFC 8446 §7.5). In DTLS 1.2 an empty context differs from
-    /// none.
-    ///
-    /// # Errors
-    ///
-    /// [`KeyingError`]: not connected, not verified, a label of TLS itself, or a context above
-    /// 65535 octets.
-    pub fn export_keying_material(
-        &self,
-        label: &str,
-        context: Option<&[u8]>,
-        out: &mut [u8],
-    ) -> Result<(), KeyingError> {
-        let provider = &*self.cx.config.provider;
-        self.open()?.secrets.export(provider, label, context, out)
-    }
-
-    /// The cipher suite, while connected.
-    #[must_use]
-    pub fn cipher_suite(&self) -> Option<CipherSuite> {
-        Some(self.connected()?.established.negotiated.suite)
-    }
-
-    /// The version, while connected.
-    #[must_use]
-    pub fn version(&self) -> Option<ProtocolVersion> {
-        Some(self.connected()?.established.negotiated.version)
-    }
-
-    /// The SRTP profile (RFC 5764 §4.1.2), while connected.
-    #[must_use]
-    pub fn srtp_profile(&self) -> Option<u16> {
-        self.connected()?.established.negotiated.srtp_profile
-    }
-
-    /// The group of the key exchange, while connected.
-    #[must_use]
-    pub fn group(&self) -> Option<NamedGroup> {
-        self.connected()?.established.negotiated.group
-    }
-
-    /// How the peer proved its key, while connected.
-    #[must_use]
-    pub fn peer_signature_scheme(&self) -> Option<SignatureScheme> {
-        Some(self.connected()?.established.scheme())
-    }
-
-    /// The application protocol (RFC 7301), while connected.
-    #[must_use]
-    pub fn application_protocol(&self) -> Option<&[u8]> {
-        let at = self
-            .connected()?
-            .established
-            .negotiated
-            .application_protocol?;
-        self.cx
-            .config
-            .application_protocols
-            .get(at)
-            .map(|name| &**name)
     }
 
     /// Says that no application data follows what was sent before, and goes on reading until the
@@ -529,15 +373,6 @@ impl Endpoint {
         match &self.state {
             State::Connected(connected) => Some(connected),
             State::Handshake(_) | State::Closed => None,
-        }
-    }
-
-    /// What is behind the verification of the peer.
-    fn open(&self) -> Result<&Established, KeyingError> {
-        let connected = self.connected().ok_or(KeyingError::NotConnected)?;
-        match connected.verification {
-            Verification::Nobody => Err(KeyingError::Unverified),
-            Verification::Policy | Verification::Verified => Ok(&connected.established),
         }
     }
 
