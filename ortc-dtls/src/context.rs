@@ -75,6 +75,7 @@ impl Context {
 
     pub(crate) fn negotiate_dtls12(&mut self) {
         self.version = Some(ProtocolVersion::DTLS12);
+        self.acks.clear();
         self.outbound.set_version(ProtocolVersion::DTLS12);
         self.flight.set_acknowledgements(Acknowledgements::Unknown);
     }

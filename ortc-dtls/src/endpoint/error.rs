@@ -10,7 +10,7 @@ pub enum SendError {
     /// Nobody has vouched for the peer's certificate yet.
     #[error("the peer is not verified")]
     Unverified,
-    /// [`Endpoint::close_write`] was called.
+    /// [`Endpoint::close_write`](crate::Endpoint::close_write) was called.
     #[error("closed for writing")]
     WriteClosed,
     /// It does not fit one datagram of the configured size.

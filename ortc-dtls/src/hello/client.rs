@@ -91,6 +91,7 @@ impl AwaitServerHello {
             legacy_cookie,
             cookie,
         };
+        cx.acks.clear();
         cx.flight.begin(answers);
         let sent = cx.flight.message(HandshakeType::CLIENT_HELLO, 0, |out| {
             hello.encode(out, config);
