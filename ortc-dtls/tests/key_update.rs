@@ -381,6 +381,22 @@ fn each_direction_is_closed_by_itself() {
 }
 
 #[test]
+fn records_above_the_agreed_size_are_dropped() {
+    let (mut pair, provider) = connected(|config| config.record_size_limit(101).unwrap());
+    let epoch = Epoch::of(&provider, &pair, Role::Server, 3);
+    let data = ContentType::APPLICATION_DATA;
+    let now = pair.now;
+    pair.client
+        .handle_datagram(&mut epoch.seal(data, 10, &[1; 101]), now);
+    assert_eq!(pair.client.poll_event(), None);
+    assert_eq!(pair.client.stats().dropped(DropReason::RecordTooLong), 1);
+    pair.client
+        .handle_datagram(&mut epoch.seal(data, 11, &[1; 100]), now);
+    let event = Event::ApplicationData(vec![1; 100].into());
+    assert_eq!(pair.client.poll_event(), Some(event));
+}
+
+#[test]
 fn short_headers_and_records_without_length_are_read() {
     let (mut pair, provider) = connected(|config| config);
     let epoch = Epoch::of(&provider, &pair, Role::Server, 3);
