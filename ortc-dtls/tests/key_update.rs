@@ -17,6 +17,7 @@ use std::sync::Arc;
 use craft::handshake;
 use craft13::{Epoch, split};
 use ortc_dtls::crypto::Provider;
+use ortc_dtls::keying::hkdf_expand_label;
 use ortc_dtls::wire::{ContentType, HandshakeType, ParseError};
 use ortc_dtls::{
     AlertDescription, CloseReason, Config, DropReason, Event, KeyUpdate, KeyUpdateError,
@@ -178,7 +179,7 @@ fn a_peer_that_does_nothing_but_update_its_keys_is_refused() {
         let mut record = epoch.seal(ContentType::HANDSHAKE, 100, &message);
         pair.client.handle_datagram(&mut record, now);
         let mut next = [0; 32];
-        ortc_dtls::keying::hkdf_expand_label(
+        hkdf_expand_label(
             &*provider,
             ortc_dtls::crypto::Hash::Sha256,
             &secret,
@@ -378,6 +379,30 @@ fn each_direction_is_closed_by_itself() {
         CloseReason::PeerClosed.alert(),
         Some(AlertDescription::CLOSE_NOTIFY)
     );
+}
+
+/// Neither secrets nor what follows from them, in decimal or in hexadecimal.
+#[test]
+fn an_endpoint_prints_no_secrets() {
+    let (pair, provider) = connected(|config| config);
+    let events = pair.events.concat();
+    let secrets = ["CLIENT", "SERVER"]
+        .map(|side| craft13::secret(&events, &format!("{side}_TRAFFIC_SECRET_0")));
+    for secret in secrets {
+        for label in ["", "key", "iv", "sn"] {
+            let mut octets = secret[..12].to_vec();
+            if !label.is_empty() {
+                let hash = ortc_dtls::crypto::Hash::Sha256;
+                hkdf_expand_label(&*provider, hash, &secret, label, &[], &mut octets).unwrap();
+            }
+            for endpoint in [&pair.client, &pair.server] {
+                let text = format!("{endpoint:?}");
+                let decimal: Vec<String> = octets[..4].iter().map(u8::to_string).collect();
+                assert!(!text.contains(&decimal.join(", ")), "{label}");
+                assert!(!text.contains(&hex::encode(&octets[..4])), "{label}");
+            }
+        }
+    }
 }
 
 #[test]

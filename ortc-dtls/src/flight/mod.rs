@@ -336,6 +336,7 @@ impl Flight {
         }
         self.vouched_by_anyone |= voucher == Voucher::Anyone;
         if self.items.iter().all(|item| Self::rest(item, 0).is_none()) {
+            self.skip();
             return Acked::All;
         }
         if self.is_queued() {

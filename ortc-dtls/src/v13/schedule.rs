@@ -78,9 +78,9 @@ impl Secret {
         let aead = provider.aead(suite.aead, key)?;
         self.expand("sn", &[], key)?;
         let numbers = provider.header_protection(suite.aead, key)?;
-        let mut iv = [0; NONCE_LEN];
-        self.expand("iv", &[], &mut iv)?;
-        Ok(TrafficKeys::new(aead, numbers, iv))
+        let mut iv = Zeroizing::new([0; NONCE_LEN]);
+        self.expand("iv", &[], &mut *iv)?;
+        Ok(TrafficKeys::new(aead, numbers, *iv))
     }
 }
 
