@@ -98,7 +98,7 @@ impl Context {
     }
 
     pub(crate) fn install_read_epoch(&mut self, epoch: ReadEpoch) {
-        self.inbound.install_epoch(epoch, self.now);
+        self.inbound.install_epoch(epoch);
         self.early_due = true;
     }
 

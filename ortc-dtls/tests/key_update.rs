@@ -148,21 +148,28 @@ fn keys_change_by_themselves_after_so_many_records() {
 }
 
 #[test]
-fn records_of_the_epoch_before_are_read_for_a_while() {
+fn records_of_the_epoch_before_are_read_until_the_new_one_is_used_and_for_a_while_after() {
     let (mut pair, provider) = connected(|config| config);
     let old = Epoch::of(&provider, &pair, Role::Client, 3);
     let now = pair.now;
     pair.client.update_keys(KeyUpdate::Own, now).unwrap();
     pair.settle();
     let data = ContentType::APPLICATION_DATA;
+    let event = |text: &[u8]| Some(Event::ApplicationData(text.to_vec().into()));
+    pair.now += Duration::from_secs(1000);
     let now = pair.now;
     pair.server
         .handle_datagram(&mut old.seal(data, 500, b"late"), now);
-    let event = Event::ApplicationData(b"late".to_vec().into());
-    assert_eq!(pair.server.poll_event(), Some(event));
-    let later = now + Duration::from_secs(241);
+    assert_eq!(pair.server.poll_event(), event(b"late"));
+    pair.client.send(b"new", now).unwrap();
+    pair.settle();
+    let before = now + Duration::from_secs(239);
     pair.server
-        .handle_datagram(&mut old.seal(data, 501, b"too late"), later);
+        .handle_datagram(&mut old.seal(data, 501, b"later"), before);
+    assert_eq!(pair.server.poll_event(), event(b"later"));
+    let after = now + Duration::from_secs(241);
+    pair.server
+        .handle_datagram(&mut old.seal(data, 502, b"too late"), after);
     assert_eq!(pair.server.poll_event(), None);
     assert_eq!(pair.server.stats().dropped(DropReason::Epoch), 1);
 }

@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::{ENTRY, Endpoint, State};
 use crate::alert::{Alert, AlertDescription};
+use crate::config::Role;
 use crate::established::Secrets;
 use crate::event::{CloseReason, Event, ProtocolError};
 use crate::stats::DropReason;
@@ -129,8 +130,11 @@ impl Endpoint {
     /// A protected record of DTLS 1.3.
     fn on_unified(&mut self, header: &UnifiedHeader, record: &mut [u8]) -> Result<(), DropReason> {
         if !self.cx.inbound.reads_epoch(header.epoch_bits) {
-            // Epochs 2 and 3 come; 1 is early data, which nobody offered.
-            let early = matches!(self.state, State::Handshake(_)) && header.epoch_bits >= 2;
+            // Epochs 2 and 3 come; 1 is early data, which nobody offered. A client sends nothing
+            // protected before the server has its keys.
+            let early = matches!(self.state, State::Handshake(_))
+                && header.epoch_bits >= 2
+                && (self.role == Role::Client || self.cx.inbound.has_keys());
             return if !early {
                 Err(DropReason::Epoch)
             } else if self.cx.inbound.hold_unified(record) {

@@ -53,15 +53,13 @@ impl Inbound {
         self.reading = Reading::V12(protection, ReplayWindow::default());
     }
 
-    /// Adds an epoch of DTLS 1.3; those before stay readable for a while.
-    pub(crate) fn install_epoch(&mut self, epoch: ReadEpoch, now: Instant) {
+    /// Adds an epoch of DTLS 1.3; those before stay readable until it is used and for a while
+    /// after.
+    pub(crate) fn install_epoch(&mut self, epoch: ReadEpoch) {
         let mut epochs = match mem::take(&mut self.reading) {
             Reading::V13(epochs) => epochs,
             Reading::Plaintext | Reading::V12(..) => Vec::with_capacity(MAX_EPOCHS),
         };
-        for before in &mut epochs {
-            before.until = before.until.or(now.checked_add(PREVIOUS_EPOCH));
-        }
         // Two epochs with the same low bits are not told apart (RFC 9147 §4.2.2).
         epochs.retain(|before| before.epoch % 4 != epoch.epoch % 4);
         if epochs.len() == MAX_EPOCHS {
@@ -192,11 +190,20 @@ impl Inbound {
             return Err(DropReason::Epoch);
         };
         epochs.retain(|epoch| epoch.until.is_none_or(|until| now < until));
-        epochs
-            .iter_mut()
-            .find(|epoch| epoch.epoch % 4 == header.epoch_bits.into())
-            .ok_or(DropReason::Epoch)?
-            .open(header, record)
+        let used = epochs
+            .iter()
+            .position(|epoch| epoch.epoch % 4 == header.epoch_bits.into());
+        let (before, rest) = epochs
+            .split_at_mut_checked(used.ok_or(DropReason::Epoch)?)
+            .ok_or(DropReason::Epoch)?;
+        let epoch = rest.first_mut().ok_or(DropReason::Epoch)?;
+        let opened = epoch.open(header, record)?;
+        // The sender has the keys of this epoch, so that it has given up the others
+        // (RFC 9147 §8).
+        for before in before {
+            before.until = before.until.or(now.checked_add(PREVIOUS_EPOCH));
+        }
+        Ok(opened)
     }
 }
 

@@ -73,8 +73,6 @@ struct Side {
 impl Side {
     fn new(call: &Call, role: &str, suite: Suite) -> Self {
         let provider = ring_provider();
-        #[expect(clippy::disallowed_methods, reason = "no time passes")]
-        let now = std::time::Instant::now();
         let mut inbound = Inbound::default();
         for (label, epoch) in [
             ("HANDSHAKE_TRAFFIC_SECRET", HANDSHAKE),
@@ -83,7 +81,7 @@ impl Side {
             let secret = &call.secrets[&format!("{role}_{label}")];
             let secret = Secret::new(&*provider, suite.hash, secret.clone());
             let keys = secret.traffic_keys(&*provider, suite).unwrap();
-            inbound.install_epoch(ReadEpoch::new(keys, epoch), now);
+            inbound.install_epoch(ReadEpoch::new(keys, epoch));
         }
         Self {
             inbound,
