@@ -563,6 +563,78 @@ fn find(octets: &[u8], wanted: &[u8]) -> usize {
         .unwrap()
 }
 
+/// The base point of P-256.
+const P256: &str = "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296\
+                    4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
+
+#[test]
+fn the_second_hello_has_the_share_that_was_asked_for_and_no_other() {
+    let p256 = [&[0, 0x17, 0, 65][..], &hex::decode(P256).unwrap()].concat();
+    let x25519 = share()[2..].to_vec();
+    let list = |shares: &[&[u8]]| {
+        let shares = shares.concat();
+        let len = u16::try_from(shares.len()).unwrap().to_be_bytes();
+        [&len[..], &shares].concat()
+    };
+    let hello = |key_share: &[u8]| {
+        let both = (10, &[0, 4, 0, 0x1d, 0, 0x17][..]);
+        let all = [VERSIONS, both, SCHEMES, (51, key_share)];
+        client_hello(&[0x13, 0x01], &[0], &[], &all)
+    };
+    for (second, fits) in [
+        (list(&[&p256]), true),
+        (list(&[&p256, &x25519]), false),
+        (list(&[&x25519]), false),
+        (list(&[]), false),
+    ] {
+        let now = pair::origin();
+        let config = only13().groups(vec![NamedGroup::SECP256R1]).unwrap();
+        let mut server = Endpoint::new(Arc::new(config), Role::Server, now);
+        let kind = HandshakeType::CLIENT_HELLO;
+        let first = hello(&list(&[&x25519]));
+        server.handle_datagram(&mut message(kind, 0, &first), now);
+        assert_eq!(server.poll_event(), None);
+        server.handle_datagram(&mut message(kind, 1, &hello(&second)), now);
+        let reason = CloseReason::Protocol(ProtocolError::SecondHello);
+        let refused = Some(Event::Closed(reason)).filter(|_| !fits);
+        assert_eq!(server.poll_event(), refused, "{second:?}");
+    }
+}
+
+#[test]
+fn a_server_stays_with_the_version_in_which_it_asked() {
+    let share = [&[0, 0x1d, 0, 32, 9][..], &[0; 31]].concat();
+    let version13 = server_hello(
+        [7; 32],
+        &[],
+        [0x13, 0x01],
+        &[(43, &[0xfe, 0xfc]), (51, &share)],
+    );
+    let version12 = server_hello([7; 32], &[], [0xc0, 0x2b], &[(23, &[])]);
+    let retry = server_hello(
+        RETRY,
+        &[],
+        [0x13, 0x01],
+        &[(43, &[0xfe, 0xfc]), (51, &[0, 0x17])],
+    );
+    let verify = vec![0xfe, 0xff, 1, 7];
+    for (kind, asked, answer) in [
+        (HandshakeType::HELLO_VERIFY_REQUEST, verify, version13),
+        (HandshakeType::SERVER_HELLO, retry, version12),
+    ] {
+        let now = pair::origin();
+        let mut client = Endpoint::new(Arc::new(config()), Role::Client, now);
+        hello_of(&mut client, now);
+        client.handle_datagram(&mut message(kind, 0, &asked), now);
+        hello_of(&mut client, now);
+        assert_eq!(client.poll_event(), None);
+        let kind = HandshakeType::SERVER_HELLO;
+        client.handle_datagram(&mut message(kind, 1, &answer), now);
+        let reason = CloseReason::Protocol(ProtocolError::IllegalChoice("version"));
+        assert_eq!(client.poll_event(), Some(Event::Closed(reason)));
+    }
+}
+
 /// The first hello again and again: the request goes out as often as it comes, and no oftener.
 #[test]
 fn a_server_that_asked_for_a_cookie_has_no_timer() {

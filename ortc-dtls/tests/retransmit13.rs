@@ -9,7 +9,7 @@ mod pair;
 
 use core::time::Duration;
 
-use ortc_dtls::{Config, DropReason, Event, Role, Version};
+use ortc_dtls::{Config, DropReason, Event, KeyUpdate, Role, Version};
 use ortc_testkit::provider::Deterministic;
 use pair::{DELAY, Pair, pair_of, pair13, provider};
 
@@ -165,6 +165,48 @@ fn only_what_is_missing_of_a_flight_is_sent_again() {
     assert_eq!(flight(&pair, Role::Server), usual + 1);
     assert_eq!(pair.server.stats().retransmissions, 1);
     pair.assert_works();
+}
+
+/// Any part of the client's last flight says that the server's arrived.
+#[test]
+fn a_server_does_not_repeat_what_was_answered_in_part() {
+    let provider = provider();
+    let mut pair = pair13(&provider, |config| config.mtu(256).unwrap());
+    let mut of_client = 0;
+    // The second datagram of the client's last flight is lost.
+    let path = |_, role, _: &[u8]| {
+        of_client += usize::from(role == Role::Client);
+        let lost = role == Role::Client && of_client == 3;
+        if lost { vec![] } else { vec![DELAY] }
+    };
+    assert!(pair.run(LIMIT, path, Pair::connected));
+    assert!(pair.client.stats().retransmissions > 0);
+    assert_eq!(pair.server.stats().retransmissions, 0);
+    pair.assert_works();
+}
+
+/// A key update waits until the last flight of the handshake is acknowledged.
+#[test]
+fn an_early_wish_for_new_keys_does_not_disturb_the_handshake() {
+    let provider = provider();
+    let mut pair = pair13(&provider, |config| config);
+    let mut of_client = 0;
+    let mut path = |_, role, _: &[u8]| {
+        of_client += usize::from(role == Role::Client);
+        let lost = role == Role::Client && of_client == 2;
+        if lost { vec![] } else { vec![DELAY] }
+    };
+    let first = |pair: &Pair| pair.events[0].contains(&Event::Connected);
+    assert!(pair.run(LIMIT, &mut path, first));
+    let now = pair.now;
+    pair.client.update_keys(KeyUpdate::Both, now).unwrap();
+    assert!(pair.run(LIMIT, path, Pair::connected));
+    pair.settle();
+    pair.assert_works();
+    for role in [Role::Client, Role::Server] {
+        let last = pair.sent.iter().rev().find(|(from, _)| *from == role);
+        assert_eq!(last.unwrap().1[0] & 3, 0, "epoch 4");
+    }
 }
 
 #[test]
