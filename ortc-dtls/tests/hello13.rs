@@ -602,7 +602,7 @@ fn the_second_hello_has_the_share_that_was_asked_for_and_no_other() {
 }
 
 #[test]
-fn a_server_stays_with_the_version_in_which_it_asked() {
+fn a_server_stays_with_the_version_and_the_suite_with_which_it_asked() {
     let share = [&[0, 0x1d, 0, 32, 9][..], &[0; 31]].concat();
     let version13 = server_hello(
         [7; 32],
@@ -618,9 +618,23 @@ fn a_server_stays_with_the_version_in_which_it_asked() {
         &[(43, &[0xfe, 0xfc]), (51, &[0, 0x17])],
     );
     let verify = vec![0xfe, 0xff, 1, 7];
-    for (kind, asked, answer) in [
-        (HandshakeType::HELLO_VERIFY_REQUEST, verify, version13),
-        (HandshakeType::SERVER_HELLO, retry, version12),
+    let p256 = [&[0, 0x17, 0, 65][..], &hex::decode(P256).unwrap()].concat();
+    let other_suite = server_hello(
+        [7; 32],
+        &[],
+        [0x13, 0x02],
+        &[(43, &[0xfe, 0xfc]), (51, &p256)],
+    );
+    let hello = HandshakeType::SERVER_HELLO;
+    for (kind, asked, answer, what) in [
+        (
+            HandshakeType::HELLO_VERIFY_REQUEST,
+            verify,
+            version13,
+            "version",
+        ),
+        (hello, retry.clone(), version12, "version"),
+        (hello, retry, other_suite, "cipher suite"),
     ] {
         let now = pair::origin();
         let mut client = Endpoint::new(Arc::new(config()), Role::Client, now);
@@ -630,7 +644,7 @@ fn a_server_stays_with_the_version_in_which_it_asked() {
         assert_eq!(client.poll_event(), None);
         let kind = HandshakeType::SERVER_HELLO;
         client.handle_datagram(&mut message(kind, 1, &answer), now);
-        let reason = CloseReason::Protocol(ProtocolError::IllegalChoice("version"));
+        let reason = CloseReason::Protocol(ProtocolError::IllegalChoice(what));
         assert_eq!(client.poll_event(), Some(Event::Closed(reason)));
     }
 }

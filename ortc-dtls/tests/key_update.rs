@@ -346,6 +346,19 @@ fn authenticated_records_that_break_the_protocol_close_and_others_do_not() {
 }
 
 #[test]
+fn a_key_update_under_the_keys_of_the_handshake_is_refused() {
+    let (mut pair, provider) = connected(|config| config);
+    let epoch = Epoch::of(&provider, &pair, Role::Client, 2);
+    let kind = HandshakeType::KEY_UPDATE;
+    let message = handshake(kind, 4, &[0]);
+    let now = pair.now;
+    let mut record = epoch.seal(ContentType::HANDSHAKE, 100, &message);
+    pair.server.handle_datagram(&mut record, now);
+    let reason = CloseReason::Protocol(ProtocolError::UnexpectedMessage(kind));
+    assert_eq!(pair.server.poll_event(), Some(Event::Closed(reason)));
+}
+
+#[test]
 fn application_data_under_the_keys_of_the_handshake_is_refused() {
     let (mut pair, provider) = connected(|config| config);
     let epoch = Epoch::of(&provider, &pair, Role::Client, 2);

@@ -246,6 +246,13 @@ fn a_server_that_never_confirms_is_given_up() {
     };
     pair.run(LIMIT, path, |_| false);
     assert!(pair.events[0].contains(&Event::Connected));
+    // The server repeats its flight: ours is the answer, not an ACK in the next epoch.
+    let client = pair.sent.iter().filter(|(from, _)| *from == Role::Client);
+    let bits: Vec<u8> = client
+        .skip(1)
+        .map(|(_, contents)| contents[0] & 3)
+        .collect();
+    assert!(bits.len() > 5 && bits.iter().all(|&epoch| epoch == 2));
     assert!(matches!(
         pair.closed(Role::Client),
         Some(ortc_dtls::CloseReason::Timeout { .. })

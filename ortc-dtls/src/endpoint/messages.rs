@@ -60,6 +60,7 @@ impl Endpoint {
                     let interval = self.cx.flight.first_interval();
                     self.cx.acks.schedule(interval, self.cx.now);
                 }
+                // No flight answers what comes now: the client's last one, and what is after it.
                 State::Connected(_) => self.cx.acks.flush(),
                 State::Closed => {}
             }

@@ -82,10 +82,9 @@ impl AwaitFinished {
         let expected = finished(cx, &secrets.client, &transcript)?;
         let finished = verify_finished(&message.body, expected.as_ref())?;
         let traffic = read_application(cx, Role::Server, &session, application)?;
-        // The client repeats its flight until this says that it came (RFC 9147 §5.8.1).
+        // The client repeats its flight until the ACK of this record (RFC 9147 §5.8.1).
         cx.flight.clear();
         cx.outbound.retire_epochs();
-        cx.acks.flush();
         Ok(Established::new(
             session.negotiated(),
             Secrets::V13(traffic),
