@@ -434,7 +434,12 @@ fn records_above_the_agreed_size_are_dropped() {
     pair.client
         .handle_datagram(&mut epoch.seal(data, 10, &[1; 101]), now);
     assert_eq!(pair.client.poll_event(), None);
-    assert_eq!(pair.client.stats().dropped(DropReason::RecordTooLong), 1);
+    // Padding counts like contents.
+    let padded = [&[1, 2, 23][..], &[0; 98]].concat();
+    let mut padded = epoch.seal(ContentType(0), 12, &padded);
+    pair.client.handle_datagram(&mut padded, now);
+    assert_eq!(pair.client.poll_event(), None);
+    assert_eq!(pair.client.stats().dropped(DropReason::RecordTooLong), 2);
     pair.client
         .handle_datagram(&mut epoch.seal(data, 11, &[1; 100]), now);
     let event = Event::ApplicationData(vec![1; 100].into());

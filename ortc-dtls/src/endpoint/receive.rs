@@ -145,7 +145,7 @@ impl Endpoint {
         }
         let opened = self.cx.inbound.open_unified(header, record, self.cx.now);
         let opened = self.opened(opened)?;
-        if opened.contents.len() > self.cx.receive_limit {
+        if opened.padded_len > self.cx.receive_limit {
             return Err(DropReason::RecordTooLong);
         }
         let number = RecordNumber {

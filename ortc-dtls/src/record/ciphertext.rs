@@ -147,6 +147,8 @@ pub(crate) struct Opened<'a> {
     pub(crate) epoch: u64,
     pub(crate) sequence: u64,
     pub(crate) contents: &'a mut [u8],
+    /// Octets of contents and padding.
+    pub(crate) padded_len: usize,
 }
 
 /// An epoch that we read.
@@ -215,10 +217,11 @@ impl ReadEpoch {
         // The last octet that is not zero is the type, what follows it is padding.
         let end = inner.iter().rposition(|&octet| octet != 0);
         let end = end.unwrap_or_default();
+        let padded_len = inner.len().saturating_sub(1);
         let (contents, rest) = inner
             .split_at_mut_checked(end)
             .ok_or(DropReason::Malformed)?;
-        if contents.len() > MAX_CONTENTS {
+        if padded_len > MAX_CONTENTS {
             return Err(DropReason::RecordTooLong);
         }
         Ok(Opened {
@@ -226,6 +229,7 @@ impl ReadEpoch {
             epoch: self.epoch,
             sequence,
             contents,
+            padded_len,
         })
     }
 }
