@@ -12,7 +12,7 @@ fn the_call_delivers_everything_that_was_sent() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}");
     for line in [
-        "DTLS 1.2",
+        "DTLS 1.3",
         "SRTP_AEAD_AES_128_GCM",
         "tones 159#0123ABCD*: sent 159#0123ABCD*, received 159#0123ABCD*",
         "vp8 from caller to callee: every frame arrived as it was sent",

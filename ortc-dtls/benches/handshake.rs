@@ -14,18 +14,22 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use ortc_dtls::crypto::{AeadAlgorithm, Provider, SignatureScheme, ring_provider};
 use ortc_dtls::wire::NamedGroup;
 use ortc_dtls::{
-    Certificate, CertificateConfig, Config, Endpoint, Event, HashAlgorithm, Role,
+    Certificate, CertificateConfig, Config, Endpoint, Event, HashAlgorithm, Role, Version,
     subject_public_key,
 };
 
 const GROUPS: [NamedGroup; 2] = [NamedGroup::X25519, NamedGroup::SECP256R1];
 
-fn configs(provider: &Arc<dyn Provider>, group: NamedGroup) -> [Arc<Config>; 2] {
+const VERSIONS: [Version; 2] = [Version::DTLS12, Version::DTLS13];
+
+fn configs(provider: &Arc<dyn Provider>, group: NamedGroup, version: Version) -> [Arc<Config>; 2] {
     let certificates = [(); 2].map(|()| Certificate::generate(provider).unwrap());
     [0, 1].map(|me: usize| {
         let peer = certificates[1 - me].fingerprint(HashAlgorithm::Sha256);
         let config = Config::new(certificates[me].clone(), provider.clone())
             .groups(vec![group])
+            .unwrap()
+            .versions(&[version])
             .unwrap()
             .expected_fingerprints(vec![peer]);
         Arc::new(config)
@@ -58,11 +62,13 @@ fn handshake(criterion: &mut Criterion) {
     let now = Instant::now();
     let mut group = criterion.benchmark_group("handshake, both sides");
     for name in GROUPS {
-        let configs = configs(&provider, name);
-        let mut datagram = Vec::with_capacity(2048);
-        group.bench_function(format!("{name}"), |bencher| {
-            bencher.iter(|| black_box(connect(&configs, now, &mut datagram)));
-        });
+        for version in VERSIONS {
+            let configs = configs(&provider, name, version);
+            let mut datagram = Vec::with_capacity(2048);
+            group.bench_function(format!("{version}, {name}"), |bencher| {
+                bencher.iter(|| black_box(connect(&configs, now, &mut datagram)));
+            });
+        }
 
         let (certificate, key) =
             Certificate::generate_with(&provider, &CertificateConfig::default()).unwrap();
@@ -91,33 +97,35 @@ fn records(criterion: &mut Criterion) {
     let provider = ring_provider();
     let now = Instant::now();
     let mut datagram = Vec::with_capacity(2048);
-    let [mut client, mut server] =
-        connect(&configs(&provider, NamedGroup::X25519), now, &mut datagram);
     let payload = [7; 1200 - 13 - 8 - 16];
     let mut group = criterion.benchmark_group("record of 1200 octets, AES-128-GCM");
     group.throughput(Throughput::Bytes(1200));
-    group.bench_function("send", |bencher| {
-        bencher.iter(|| {
-            datagram.clear();
-            client.send(&payload, now).unwrap();
-            client.poll_transmit(&mut datagram, now).unwrap()
-        });
-    });
-    group.bench_function("receive", |bencher| {
-        bencher.iter_batched_ref(
-            || {
-                let mut contents = Vec::with_capacity(1200);
+    for version in VERSIONS {
+        let configs = configs(&provider, NamedGroup::X25519, version);
+        let [mut client, mut server] = connect(&configs, now, &mut datagram);
+        group.bench_function(format!("{version}: send"), |bencher| {
+            bencher.iter(|| {
+                datagram.clear();
                 client.send(&payload, now).unwrap();
-                client.poll_transmit(&mut contents, now).unwrap();
-                contents
-            },
-            |contents| {
-                server.handle_datagram(contents, now);
-                server.poll_event().unwrap()
-            },
-            BatchSize::SmallInput,
-        );
-    });
+                client.poll_transmit(&mut datagram, now).unwrap()
+            });
+        });
+        group.bench_function(format!("{version}: receive"), |bencher| {
+            bencher.iter_batched_ref(
+                || {
+                    let mut contents = Vec::with_capacity(1200);
+                    client.send(&payload, now).unwrap();
+                    client.poll_transmit(&mut contents, now).unwrap();
+                    contents
+                },
+                |contents| {
+                    server.handle_datagram(contents, now);
+                    server.poll_event().unwrap()
+                },
+                BatchSize::SmallInput,
+            );
+        });
+    }
     let key = provider.aead(AeadAlgorithm::Aes128Gcm, &[1; 16]).unwrap();
     let mut contents = payload;
     group.bench_function("bare seal", |bencher| {

@@ -1,4 +1,4 @@
-//! Alerts (RFC 5246 §7.2), and which one each reason to close sends.
+//! Alerts (RFC 5246 §7.2, RFC 8446 §6), and which one each reason to close sends.
 
 use core::fmt;
 
@@ -30,17 +30,27 @@ alerts! {
     CLOSE_NOTIFY = 0, "close_notify";
     UNEXPECTED_MESSAGE = 10, "unexpected_message";
     BAD_RECORD_MAC = 20, "bad_record_mac";
+    RECORD_OVERFLOW = 22, "record_overflow";
     HANDSHAKE_FAILURE = 40, "handshake_failure";
     BAD_CERTIFICATE = 42, "bad_certificate";
     UNSUPPORTED_CERTIFICATE = 43, "unsupported_certificate";
+    CERTIFICATE_REVOKED = 44, "certificate_revoked";
+    CERTIFICATE_EXPIRED = 45, "certificate_expired";
+    CERTIFICATE_UNKNOWN = 46, "certificate_unknown";
     ILLEGAL_PARAMETER = 47, "illegal_parameter";
+    UNKNOWN_CA = 48, "unknown_ca";
+    ACCESS_DENIED = 49, "access_denied";
     DECODE_ERROR = 50, "decode_error";
     DECRYPT_ERROR = 51, "decrypt_error";
     PROTOCOL_VERSION = 70, "protocol_version";
+    INSUFFICIENT_SECURITY = 71, "insufficient_security";
     INTERNAL_ERROR = 80, "internal_error";
     USER_CANCELED = 90, "user_canceled";
     NO_RENEGOTIATION = 100, "no_renegotiation";
+    MISSING_EXTENSION = 109, "missing_extension";
     UNSUPPORTED_EXTENSION = 110, "unsupported_extension";
+    CERTIFICATE_REQUIRED = 116, "certificate_required";
+    NO_APPLICATION_PROTOCOL = 120, "no_application_protocol";
 }
 
 impl fmt::Debug for AlertDescription {
@@ -100,6 +110,17 @@ impl Alert {
     }
 }
 
+impl CloseReason {
+    /// The alert that tells the peer, unless there is nothing to tell.
+    #[must_use]
+    pub const fn alert(&self) -> Option<AlertDescription> {
+        match Alert::for_reason(self) {
+            Some(alert) => Some(alert.description),
+            None => None,
+        }
+    }
+}
+
 impl ProtocolError {
     /// The alert that tells the peer.
     #[must_use]
@@ -110,8 +131,16 @@ impl ProtocolError {
             }
             Self::Malformed(ParseError::Invalid(_) | ParseError::Duplicate(_))
             | Self::IllegalChoice(_)
+            | Self::MisplacedExtension(_)
+            | Self::SecondHello
+            | Self::Downgrade
             | Self::KeyShare => AlertDescription::ILLEGAL_PARAMETER,
-            Self::UnexpectedMessage(_) => AlertDescription::UNEXPECTED_MESSAGE,
+            Self::UnexpectedMessage(_) | Self::ContentType(_) | Self::KeyUpdates => {
+                AlertDescription::UNEXPECTED_MESSAGE
+            }
+            Self::MissingExtension(_) => AlertDescription::MISSING_EXTENSION,
+            Self::CertificateRequired => AlertDescription::CERTIFICATE_REQUIRED,
+            Self::ApplicationProtocol => AlertDescription::NO_APPLICATION_PROTOCOL,
             Self::Version => AlertDescription::PROTOCOL_VERSION,
             Self::NothingInCommon(_)
             | Self::NoExtendedMasterSecret

@@ -8,8 +8,8 @@ use crate::certificate::Certificate;
 use crate::crypto::Provider;
 use crate::fingerprint::Fingerprint;
 use crate::keying::srtp_lengths;
-use crate::v12::Suite;
-use crate::wire::{CipherSuite, NamedGroup};
+use crate::wire::{CipherSuite, NamedGroup, ProtocolVersion};
+use crate::{v12, v13};
 
 /// Which side begins (RFC 5763 §5 calls the client active).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,6 +31,9 @@ pub enum PeerVerification {
     TrustFirst,
 }
 
+/// No limit: the longest record of DTLS 1.3, with its type (RFC 8449 §4).
+const MAX_RECORD_SIZE_LIMIT: u16 = (1 << 14) + 1;
+
 /// Why a value cannot be configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -41,15 +44,27 @@ pub enum ConfigError {
     /// An SRTP profile whose key lengths are not known here.
     #[error("unknown SRTP profile {0:#06x}")]
     SrtpProfile(u16),
-    /// Empty, or a suite that is not implemented.
-    #[error("cipher suites are empty or unknown")]
+    /// Empty, a suite that is not implemented, or none for a version that is switched on.
+    #[error("cipher suites are empty, unknown or of another version")]
     CipherSuites,
+    /// Empty, a version that is not implemented, or none that has a cipher suite.
+    #[error("versions are empty, unknown or without a cipher suite")]
+    Versions,
     /// Empty, or a group that is not implemented.
     #[error("groups are empty or unknown")]
     Groups,
     /// The first interval is zero or above the longest, or that above an hour.
     #[error("retransmission intervals are zero, out of order or above an hour")]
     Retransmission,
+    /// A name that is empty or above 255 octets, or more than 1024 octets of names.
+    #[error("application protocol names are empty or too long")]
+    ApplicationProtocols,
+    /// Outside 64 to 16385.
+    #[error("record size limit is outside 64..=16385")]
+    RecordSizeLimit,
+    /// Keys cannot change before they were used.
+    #[error("keys must protect at least one record")]
+    KeyUpdate,
     /// Below 2 KiB or above 64 KiB.
     #[error("handshake message limit is outside 2048..=65536")]
     HandshakeMessage,
@@ -62,7 +77,12 @@ pub struct Config {
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) mtu: usize,
     pub(crate) srtp_profiles: Vec<u16>,
+    pub(crate) versions: Vec<ProtocolVersion>,
     pub(crate) cipher_suites: Vec<CipherSuite>,
+    pub(crate) application_protocols: Vec<Vec<u8>>,
+    pub(crate) record_size_limit: u16,
+    pub(crate) update_keys_after: u64,
+    pub(crate) cookie: bool,
     pub(crate) groups: Vec<NamedGroup>,
     pub(crate) first_retransmission: Duration,
     pub(crate) max_retransmission: Duration,
@@ -80,6 +100,7 @@ impl fmt::Debug for Config {
             .field("certificate", &self.certificate)
             .field("mtu", &self.mtu)
             .field("srtp_profiles", &self.srtp_profiles)
+            .field("versions", &self.versions)
             .field("cipher_suites", &self.cipher_suites)
             .field("verification", &self.verification)
             .finish_non_exhaustive()
@@ -95,8 +116,21 @@ impl Config {
             provider,
             mtu: 1200,
             srtp_profiles: vec![0x0007, 0x0008, 0x0001],
-            cipher_suites: Suite::ALL.iter().map(|suite| suite.id).collect(),
-            groups: vec![NamedGroup::X25519, NamedGroup::SECP256R1],
+            versions: vec![ProtocolVersion::DTLS13, ProtocolVersion::DTLS12],
+            cipher_suites: v13::Suite::ALL
+                .iter()
+                .map(|suite| suite.id)
+                .chain(v12::Suite::ALL.iter().map(|suite| suite.id))
+                .collect(),
+            application_protocols: Vec::new(),
+            record_size_limit: MAX_RECORD_SIZE_LIMIT,
+            update_keys_after: 1 << 23,
+            cookie: false,
+            groups: vec![
+                NamedGroup::X25519,
+                NamedGroup::SECP256R1,
+                NamedGroup::SECP384R1,
+            ],
             first_retransmission: Duration::from_millis(50),
             max_retransmission: Duration::from_secs(60),
             handshake_timeout: Some(Duration::from_secs(180)),
@@ -108,7 +142,7 @@ impl Config {
         }
     }
 
-    /// The timer of RFC 6347 §4.2.4.1: first retransmission after one second.
+    /// The timer of RFC 6347 §4.2.4.1 and RFC 9147 §5.8.2: first retransmission after one second.
     ///
     /// The default of 50 ms is what WebRTC endpoints do, whose handshake follows a connectivity
     /// check that proved the path.
@@ -148,29 +182,139 @@ impl Config {
         Ok(self)
     }
 
-    /// Cipher suites, most preferred first; a server picks the first of this list that the client
-    /// offers and its certificate can serve. Default: all six that are implemented,
-    /// ECDHE-ECDSA-AES128-GCM first.
+    /// Versions that may be negotiated; the newest that both sides have is. Default DTLS 1.3 and
+    /// DTLS 1.2. A version without a suite in [`Config::cipher_suites`] is not offered.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::CipherSuites`] when empty or not implemented.
-    pub fn cipher_suites(mut self, suites: Vec<CipherSuite>) -> Result<Self, ConfigError> {
-        if suites.is_empty() || suites.iter().any(|&suite| Suite::find(suite).is_none()) {
-            return Err(ConfigError::CipherSuites);
+    /// [`ConfigError::Versions`] when empty, not implemented, or none of them has a cipher suite.
+    pub fn versions(mut self, versions: &[ProtocolVersion]) -> Result<Self, ConfigError> {
+        let known = |version: &ProtocolVersion| {
+            matches!(*version, ProtocolVersion::DTLS12 | ProtocolVersion::DTLS13)
+        };
+        self.versions = versions.to_vec();
+        if !versions.iter().all(known) || !self.has_version() {
+            return Err(ConfigError::Versions);
         }
-        self.cipher_suites = suites;
         Ok(self)
     }
 
-    /// Groups for key exchange, most preferred first. Default X25519, P-256.
+    /// Cipher suites, most preferred first; a server picks the first of this list that belongs to
+    /// the version, the client offers and, in DTLS 1.2, its certificate can serve. Default: the
+    /// three of DTLS 1.3 and all six of DTLS 1.2 that are implemented, AES-128-GCM first.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::CipherSuites`] when empty, not implemented, or of no version that is
+    /// switched on.
+    pub fn cipher_suites(mut self, suites: Vec<CipherSuite>) -> Result<Self, ConfigError> {
+        let known = |&suite: &CipherSuite| {
+            v12::Suite::find(suite).is_some() || v13::Suite::find(suite).is_some()
+        };
+        let all_known = suites.iter().all(known);
+        self.cipher_suites = suites;
+        if !all_known || !self.has_version() {
+            return Err(ConfigError::CipherSuites);
+        }
+        Ok(self)
+    }
+
+    fn has_version(&self) -> bool {
+        self.has_dtls12() || self.has_dtls13()
+    }
+
+    /// Whether DTLS 1.2 is switched on and has a cipher suite.
+    pub(crate) fn has_dtls12(&self) -> bool {
+        self.versions.contains(&ProtocolVersion::DTLS12)
+            && (self.cipher_suites.iter()).any(|&suite| v12::Suite::find(suite).is_some())
+    }
+
+    /// Whether DTLS 1.3 is switched on and has a cipher suite.
+    pub(crate) fn has_dtls13(&self) -> bool {
+        self.versions.contains(&ProtocolVersion::DTLS13)
+            && (self.cipher_suites.iter()).any(|&suite| v13::Suite::find(suite).is_some())
+    }
+
+    /// Application protocols (RFC 7301), most preferred first: a client offers them, a server
+    /// picks the first of this list that the client offers and refuses a client that offers none
+    /// of them. Default none: the extension is neither sent nor looked at. Browsers know
+    /// `webrtc` and `c-webrtc` (RFC 8833).
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::ApplicationProtocols`] when a name is empty or above 255 octets, or all
+    /// together above 1024.
+    pub fn application_protocols(mut self, names: Vec<Vec<u8>>) -> Result<Self, ConfigError> {
+        let fits = |name: &Vec<u8>| (1..=255).contains(&name.len());
+        let total: usize = names.iter().map(|name| name.len() + 1).sum();
+        if !names.iter().all(fits) || total > 1024 {
+            return Err(ConfigError::ApplicationProtocols);
+        }
+        self.application_protocols = names;
+        Ok(self)
+    }
+
+    /// Octets that a protected record of the peer may carry, which it is told (RFC 8449 §4):
+    /// contents, and in DTLS 1.3 their type and padding. Default 16385, which is no limit; 64 to
+    /// 16385. A longer record is dropped and counted.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::RecordSizeLimit`] outside this range.
+    pub fn record_size_limit(mut self, octets: u16) -> Result<Self, ConfigError> {
+        if !(64..=MAX_RECORD_SIZE_LIMIT).contains(&octets) {
+            return Err(ConfigError::RecordSizeLimit);
+        }
+        self.record_size_limit = octets;
+        Ok(self)
+    }
+
+    /// Records after which DTLS 1.3 changes the key that it writes with. Default 2^23; at least
+    /// one. Half of what the AEAD may protect (RFC 9147 §4.5.3) is the end in any case.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::KeyUpdate`] for zero.
+    pub fn update_keys_after(mut self, records: u64) -> Result<Self, ConfigError> {
+        if records == 0 {
+            return Err(ConfigError::KeyUpdate);
+        }
+        self.update_keys_after = records;
+        Ok(self)
+    }
+
+    /// Whether a server of DTLS 1.3 first asks the client for a cookie (RFC 9147 §5.1), which
+    /// costs a round trip and proves that the client can be reached. Default off: ICE has proved
+    /// it.
+    #[must_use]
+    pub const fn cookie_exchange(mut self, on: bool) -> Self {
+        self.cookie = on;
+        self
+    }
+
+    /// Groups for key exchange, most preferred first. Default X25519, P-256, P-384.
+    ///
+    /// A server of DTLS 1.2 with an ECDSA certificate may insist that its curve is in the client's
+    /// list (RFC 8422 §5.1), so that a client does well to have P-256 there.
+    ///
+    /// X25519MLKEM768 belongs to DTLS 1.3. It makes the ClientHello longer than a datagram, and
+    /// recorded handshakes safe from quantum computers to come. A client sends a share of the
+    /// first group, and where that is X25519MLKEM768 of the first other one as well; a server
+    /// takes the first group that it has a share of, and else asks for one.
     ///
     /// # Errors
     ///
     /// [`ConfigError::Groups`] when empty or not implemented.
     pub fn groups(mut self, groups: Vec<NamedGroup>) -> Result<Self, ConfigError> {
-        let known =
-            |group: &NamedGroup| matches!(*group, NamedGroup::X25519 | NamedGroup::SECP256R1);
+        let known = |group: &NamedGroup| {
+            matches!(
+                *group,
+                NamedGroup::X25519MLKEM768
+                    | NamedGroup::X25519
+                    | NamedGroup::SECP256R1
+                    | NamedGroup::SECP384R1
+            )
+        };
         if groups.is_empty() || !groups.iter().all(known) {
             return Err(ConfigError::Groups);
         }

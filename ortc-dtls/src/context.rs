@@ -8,9 +8,11 @@ use crate::certificate::PeerCertificate;
 use crate::config::Config;
 use crate::event::{CloseReason, Event, KeyLogLine, ProtocolError};
 use crate::fingerprint::{self, Fingerprint};
-use crate::flight::Flight;
-use crate::record::{Inbound, Outbound, Protection};
+use crate::flight::{Acknowledgements, Flight};
+use crate::record::{Inbound, MAX_CONTENTS, Outbound, Protection, ReadEpoch};
 use crate::stats::Stats;
+use crate::v13::Acks;
+use crate::wire::ProtocolVersion;
 
 /// Everything of an endpoint but its state.
 #[derive(Debug)]
@@ -21,6 +23,11 @@ pub(crate) struct Context {
     pub(crate) inbound: Inbound,
     pub(crate) outbound: Outbound,
     pub(crate) flight: Flight,
+    pub(crate) acks: Acks,
+    /// Once the server has chosen it.
+    pub(crate) version: Option<ProtocolVersion>,
+    /// Octets of contents that a protected record of the peer may have.
+    pub(crate) receive_limit: usize,
     pub(crate) peer: Option<PeerCertificate>,
     pub(crate) expected: Vec<Fingerprint>,
     pub(crate) events: VecDeque<Event>,
@@ -39,6 +46,9 @@ impl Context {
             inbound: Inbound::default(),
             outbound: Outbound::new(),
             flight,
+            acks: Acks::default(),
+            version: None,
+            receive_limit: MAX_CONTENTS,
             peer: None,
             expected,
             events: VecDeque::with_capacity(4),
@@ -60,6 +70,35 @@ impl Context {
     pub(crate) fn install(&mut self, read: Protection, write: Protection) {
         self.inbound.install(read);
         self.outbound.install(write);
+        self.early_due = true;
+    }
+
+    pub(crate) fn negotiate_dtls12(&mut self) {
+        self.version = Some(ProtocolVersion::DTLS12);
+        self.acks.clear();
+        self.outbound.set_version(ProtocolVersion::DTLS12);
+        self.flight.set_acknowledgements(Acknowledgements::Unknown);
+    }
+
+    /// Plaintext records have the version of DTLS 1.2 all the same (RFC 9147 §4).
+    pub(crate) fn negotiate_dtls13(&mut self) {
+        self.version = Some(ProtocolVersion::DTLS13);
+        self.outbound.set_version(ProtocolVersion::DTLS12);
+        self.flight.set_acknowledgements(Acknowledgements::Possible);
+    }
+
+    pub(crate) fn is_dtls13(&self) -> bool {
+        self.version == Some(ProtocolVersion::DTLS13)
+    }
+
+    /// Starts the flight that answers the one that ended with this message.
+    pub(crate) fn begin_flight(&mut self, answers: u16) {
+        self.acks.clear();
+        self.flight.begin(Some(answers));
+    }
+
+    pub(crate) fn install_read_epoch(&mut self, epoch: ReadEpoch) {
+        self.inbound.install_epoch(epoch);
         self.early_due = true;
     }
 

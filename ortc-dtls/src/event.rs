@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::alert::AlertDescription;
 use crate::crypto::CryptoError;
-use crate::wire::{ExtensionType, HandshakeType, ParseError};
+use crate::wire::{ContentType, ExtensionType, HandshakeType, ParseError};
 
 /// Something happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,7 +129,7 @@ pub enum ProtocolError {
     /// A message that does not belong there.
     #[error("unexpected message {0}")]
     UnexpectedMessage(HandshakeType),
-    /// The peer does not offer or did not choose DTLS 1.2.
+    /// The peer does not offer, or did not choose, a version that is switched on.
     #[error("no common version")]
     Version,
     /// No common value of the named parameter.
@@ -141,6 +141,30 @@ pub enum ProtocolError {
     /// The peer answered an extension that was not offered.
     #[error("extension {0} was not offered")]
     UnsolicitedExtension(ExtensionType),
+    /// An extension is missing without which this version cannot go on (RFC 8446 §9.2).
+    #[error("extension {0} is missing")]
+    MissingExtension(ExtensionType),
+    /// An extension that we know stands in a message that it does not belong to
+    /// (RFC 8446 §4.2).
+    #[error("extension {0} is in the wrong message")]
+    MisplacedExtension(ExtensionType),
+    /// The second ClientHello is not the first with what the HelloRetryRequest asked for, or the
+    /// request asked for nothing (RFC 8446 §4.1.2, §4.1.4).
+    #[error("the second ClientHello does not follow from the first")]
+    SecondHello,
+    /// The server says in its random that it would have chosen a newer version (RFC 8446 §4.1.3):
+    /// somebody changed the ClientHello.
+    #[error("the version was downgraded")]
+    Downgrade,
+    /// No application protocol in common (RFC 7301 §3.2).
+    #[error("no common application protocol")]
+    ApplicationProtocol,
+    /// An authenticated record of a type that does not belong there (RFC 8446 §5).
+    #[error("unexpected record {0}")]
+    ContentType(ContentType),
+    /// More KeyUpdates in a row than anybody needs.
+    #[error("too many KeyUpdates")]
+    KeyUpdates,
     /// The peer does not support the extended master secret (RFC 7627).
     #[error("no extended master secret")]
     NoExtendedMasterSecret,
@@ -150,6 +174,9 @@ pub enum ProtocolError {
     /// The peer sent no certificate.
     #[error("no certificate")]
     NoCertificate,
+    /// The client sent no certificate; DTLS 1.3 has an alert of its own for it.
+    #[error("no client certificate")]
+    CertificateRequired,
     /// The peer's certificate has no public key that we can use.
     #[error("unusable certificate: {0}")]
     Certificate(ParseError),

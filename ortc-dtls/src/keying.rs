@@ -5,7 +5,7 @@ use core::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::crypto::{Hash, Output, Provider};
+use crate::crypto::{Hash, HmacKey, Output, Provider};
 
 /// Octets of the master secret of TLS 1.2.
 pub const MASTER_SECRET_LEN: usize = 48;
@@ -43,22 +43,41 @@ pub fn prf(
     seed: &[&[u8]],
     out: &mut [u8],
 ) {
-    // A(i) stands in the first place, label and seed in the others (RFC 5246 §5, P_hash).
     let key = provider.hmac(hash, secret);
-    let rest: Vec<&[u8]> = core::iter::once(label)
-        .chain(seed.iter().copied())
-        .collect();
-    let mut a = key.sign(&rest);
+    let joined;
+    let seed = if seed.len() > MAX_MIDDLE {
+        joined = Zeroizing::new(seed.concat());
+        &[joined.as_slice()]
+    } else {
+        seed
+    };
+    // A(i) before label and seed (RFC 5246 §5, P_hash).
+    let mut a = key.sign(&parts(&[], label, seed, &[]));
     for chunk in out.chunks_mut(hash.output_len()) {
-        let parts: Vec<&[u8]> = core::iter::once(a.as_ref())
-            .chain(rest.iter().copied())
-            .collect();
-        let block = key.sign(&parts);
+        let block = key.sign(&parts(a.as_ref(), label, seed, &[]));
         for (to, &from) in chunk.iter_mut().zip(block.as_ref()) {
             *to = from;
         }
         a = key.sign(&[a.as_ref()]);
     }
+}
+
+/// Parts in the middle of the input of an HMAC: the longest are those of an HKDF label.
+const MAX_MIDDLE: usize = 6;
+
+/// The input of an HMAC, put together without an allocation.
+fn parts<'a>(
+    first: &'a [u8],
+    second: &'a [u8],
+    middle: &[&'a [u8]],
+    last: &'a [u8],
+) -> [&'a [u8]; MAX_MIDDLE + 3] {
+    let mut parts: [&[u8]; _] = [&[]; _];
+    let all = [first, second].into_iter().chain(middle.iter().copied());
+    for (part, from) in parts.iter_mut().zip(all.chain([last])) {
+        *part = from;
+    }
+    parts
 }
 
 /// The secrets of one TLS 1.2 session, as far as an exporter needs them.
@@ -133,6 +152,12 @@ impl Tls12Secrets {
     }
 }
 
+/// `HKDF-Extract` (RFC 5869 §2.2).
+#[must_use]
+pub fn hkdf_extract(provider: &dyn Provider, hash: Hash, salt: &[u8], input: &[u8]) -> Output {
+    provider.hmac(hash, salt).sign(&[input])
+}
+
 /// `HKDF-Expand` (RFC 5869 §2.3).
 ///
 /// # Errors
@@ -145,24 +170,7 @@ pub fn hkdf_expand(
     info: &[&[u8]],
     out: &mut [u8],
 ) -> Result<(), KeyingError> {
-    if out.len() > 255 * hash.output_len() {
-        return Err(KeyingError::Length);
-    }
-    let key = provider.hmac(hash, prk);
-    let mut previous: Option<Output> = None;
-    for (counter, chunk) in (1_u8..=255).zip(out.chunks_mut(hash.output_len())) {
-        let counter = [counter];
-        let mut parts: Vec<&[u8]> = Vec::with_capacity(info.len() + 2);
-        parts.push(previous.as_ref().map_or(&[], AsRef::as_ref));
-        parts.extend_from_slice(info);
-        parts.push(&counter);
-        let block = key.sign(&parts);
-        for (to, &from) in chunk.iter_mut().zip(block.as_ref()) {
-            *to = from;
-        }
-        previous = Some(block);
-    }
-    Ok(())
+    Prk::new(provider, hash, prk).expand(info, out)
 }
 
 /// `HKDF-Expand-Label` with the prefix of DTLS 1.3: "dtls13", without the space that TLS 1.3 has
@@ -180,19 +188,69 @@ pub fn hkdf_expand_label(
     context: &[u8],
     out: &mut [u8],
 ) -> Result<(), KeyingError> {
-    const PREFIX: &[u8] = b"dtls13";
-    let len = u16::try_from(out.len()).map_err(|_| KeyingError::Length)?;
-    let label_len = u8::try_from(PREFIX.len() + label.len()).map_err(|_| KeyingError::Length)?;
-    let context_len = u8::try_from(context.len()).map_err(|_| KeyingError::Length)?;
-    let info: [&[u8]; 6] = [
-        &len.to_be_bytes(),
-        &[label_len],
-        PREFIX,
-        label.as_bytes(),
-        &[context_len],
-        context,
-    ];
-    hkdf_expand(provider, hash, secret, &info, out)
+    Prk::new(provider, hash, secret).expand_label(label, context, out)
+}
+
+/// A pseudorandom key that is expanded more than once (RFC 5869 §2.3).
+#[derive(Debug)]
+pub(crate) struct Prk {
+    key: Box<dyn HmacKey>,
+    hash: Hash,
+}
+
+impl Prk {
+    pub(crate) fn new(provider: &dyn Provider, hash: Hash, prk: &[u8]) -> Self {
+        Self {
+            key: provider.hmac(hash, prk),
+            hash,
+        }
+    }
+
+    fn expand(&self, info: &[&[u8]], out: &mut [u8]) -> Result<(), KeyingError> {
+        if out.len() > 255 * self.hash.output_len() {
+            return Err(KeyingError::Length);
+        }
+        let joined;
+        let info = if info.len() > MAX_MIDDLE {
+            joined = info.concat();
+            &[joined.as_slice()]
+        } else {
+            info
+        };
+        let mut previous: Option<Output> = None;
+        for (counter, chunk) in (1_u8..=255).zip(out.chunks_mut(self.hash.output_len())) {
+            let before = previous.as_ref().map_or(&[][..], AsRef::as_ref);
+            let block = self.key.sign(&parts(before, &[], info, &[counter]));
+            for (to, &from) in chunk.iter_mut().zip(block.as_ref()) {
+                *to = from;
+            }
+            previous = Some(block);
+        }
+        Ok(())
+    }
+
+    /// As [`hkdf_expand_label`].
+    pub(crate) fn expand_label(
+        &self,
+        label: &str,
+        context: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), KeyingError> {
+        const PREFIX: &[u8] = b"dtls13";
+        let len = u16::try_from(out.len()).map_err(|_| KeyingError::Length)?;
+        let label_len =
+            u8::try_from(PREFIX.len() + label.len()).map_err(|_| KeyingError::Length)?;
+        let context_len = u8::try_from(context.len()).map_err(|_| KeyingError::Length)?;
+        let info: [&[u8]; 6] = [
+            &len.to_be_bytes(),
+            &[label_len],
+            PREFIX,
+            label.as_bytes(),
+            &[context_len],
+            context,
+        ];
+        self.expand(&info, out)
+    }
 }
 
 /// Exports key material of DTLS 1.3 (RFC 8446 §7.5 with the label prefix of RFC 9147 §5.9) from

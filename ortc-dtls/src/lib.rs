@@ -1,11 +1,13 @@
-//! A sans-I/O DTLS 1.2 endpoint for WebRTC: client and server, certificates, SRTP keying.
+//! A sans-I/O DTLS endpoint for WebRTC: versions 1.3 and 1.2, client and server, certificates,
+//! SRTP keying.
 //!
 //! An [`Endpoint`] is one side of one connection. Datagrams and instants go in, datagrams, events
 //! and the next deadline come out; it owns no socket, clock or thread, and knows no addresses.
 //! It does what WebRTC needs of DTLS and nothing else: both sides show a self-signed
 //! [`Certificate`], whose [`Fingerprint`] travels by signalling and is the whole identity; the
-//! handshake is a full one with ECDHE, an AEAD and the extended master secret; its result is
-//! [`SrtpKeying`] and a channel for application data.
+//! handshake is a full one with an ephemeral key exchange and an AEAD; its result is
+//! [`SrtpKeying`] and a channel for application data. One ClientHello offers both versions, and
+//! the newest that both sides have is taken ([`Config::versions`]).
 //!
 //! # The loop
 //!
@@ -18,7 +20,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # #[expect(clippy::disallowed_methods, reason = "an example has a clock")]
 //! let now = Instant::now();
-//! let provider = crypto::ring_provider();
+//! let provider = crypto::default_provider();
 //! let certificates = [Certificate::generate(&provider)?, Certificate::generate(&provider)?];
 //! let mut ends = [(Role::Client, 0, 1), (Role::Server, 1, 0)].map(|(role, own, peer)| {
 //!     let expected = certificates[peer].fingerprint(HashAlgorithm::Sha256); // from signalling
@@ -65,19 +67,28 @@
 //! authenticated records matter. What waits is bounded: 16 KiB of records that came early, eight
 //! messages in memory for what came of them, and [`Config::max_queued_data`].
 //!
+//! In DTLS 1.3 only the hellos are plaintext. A client is connected as soon as the server has
+//! proved itself, half a round trip before the server knows who the client is: a server that does
+//! not like the client's certificate closes a connection that was up for the client. The client's
+//! last flight is repeated until the server acknowledges it, and when it does not within
+//! [`Config::handshake_timeout`], the connection ends.
+//!
 //! # Standards
 //!
 //! | RFC | what | deviation |
 //! |---|---|---|
 //! | 6347 | DTLS 1.2 | first retransmission at 50 ms unless [`Config::rfc6347`]; a server sends no HelloVerifyRequest, since ICE has validated the path (a client answers one); ChangeCipherSpec is sent and not awaited: the epoch says the same |
 //! | 5246 | TLS 1.2 | no resumption, no renegotiation: requests for it are ignored |
-//! | 5288, 5289, 7905, 8422 | ECDHE with ECDSA or RSA, AES-GCM, ChaCha20-Poly1305; X25519 and P-256 | own certificates: ECDSA on P-256, or RSA; peers': P-384 as well |
-//! | 5705 | exporter | |
+//! | 5288, 5289, 7905, 8422 | ECDHE with ECDSA or RSA, AES-GCM, ChaCha20-Poly1305; X25519, P-256, P-384; Ed25519 | |
+//! | 5705 | exporter of DTLS 1.2 | |
 //! | 5746 | renegotiation_info | not required of a peer, since nothing is renegotiated |
 //! | 5764 | use_srtp | no MKI |
-//! | 7627 | extended master secret | required |
+//! | 7627 | extended master secret | required in DTLS 1.2 |
 //! | 8122 | fingerprints: sha-1, sha-224, sha-256, sha-384, sha-512 | MD5 and MD2 are unknown |
-//! | 8446 §7.5, 9147 §5.9 | the exporter of DTLS 1.3, in [`keying`] | the rest of DTLS 1.3 is not implemented |
+//! | 9147 | DTLS 1.3 | first retransmission at 50 ms unless [`Config::rfc6347`]; cookies only with [`Config::cookie_exchange`], since ICE has validated the path; no empty ACK where nothing can be read yet: the ClientHello is repeated; a flight leaves at once, however many records it has; no connection IDs |
+//! | 8446 | TLS 1.3 | no pre-shared keys, no early data, no authentication after the handshake; tickets are acknowledged and not used |
+//! | 7301 | application protocols, both versions | |
+//! | 8449 | record size limit, both versions | |
 //!
 //! Validity, names and the signature of a peer's certificate are not looked at: they prove
 //! nothing that its fingerprint does not (RFC 8827 §6.5).
@@ -91,21 +102,24 @@ mod config;
 mod context;
 pub mod crypto;
 mod endpoint;
+mod established;
 mod event;
 mod fingerprint;
 mod flight;
+mod hello;
 pub mod keying;
 pub mod reassembly;
 mod record;
 mod stats;
 mod transcript;
 mod v12;
+mod v13;
 pub mod wire;
 
 pub use alert::AlertDescription;
 pub use certificate::{Certificate, CertificateConfig, CertificateError, subject_public_key};
 pub use config::{Config, ConfigError, PeerVerification, Role};
-pub use endpoint::{Endpoint, SendError, VerificationError};
+pub use endpoint::{Endpoint, KeyUpdate, KeyUpdateError, SendError, VerificationError};
 pub use event::{CloseReason, Event, KeyLogLine, ProtocolError};
 pub use fingerprint::{Fingerprint, FingerprintError, HashAlgorithm};
 pub use keying::{KeyingError, SrtpKeying};

@@ -1,4 +1,5 @@
-//! Handshake messages out of fragments that come in any order (RFC 6347 §4.2.2, §4.2.3).
+//! Handshake messages out of fragments that come in any order (RFC 6347 §4.2.2, §4.2.3,
+//! RFC 9147 §5.2, §5.5).
 //!
 //! Memory grows with the octets that were received and could belong to a coming message, never
 //! with the lengths that fragments claim: eight messages ahead, each up to a limit.
@@ -21,7 +22,7 @@ pub struct Message {
     /// Its place in the handshake.
     pub message_seq: u16,
     /// The epoch of the records that brought it.
-    pub epoch: u16,
+    pub epoch: u64,
     /// Its octets, without header.
     pub body: Vec<u8>,
 }
@@ -52,7 +53,8 @@ pub enum Stored {
 pub struct Reassembly {
     next: u16,
     limit: usize,
-    slots: [Slot; SLOTS as usize],
+    /// None while nothing waits, so that an endpoint whose handshake is over is small.
+    slots: Vec<Slot>,
 }
 
 #[derive(Debug, Default)]
@@ -61,7 +63,7 @@ struct Slot {
     head: Option<Head>,
     /// The octets of all pieces in the order of their arrival.
     octets: Vec<u8>,
-    /// Disjoint, sorted by `start`.
+    /// Disjoint, sorted by `start`; none of a message that came whole.
     pieces: Vec<Piece>,
 }
 
@@ -69,7 +71,7 @@ struct Slot {
 struct Head {
     kind: HandshakeType,
     length: usize,
-    epoch: u16,
+    epoch: u64,
 }
 
 /// Octets `start..end` of the message, which lie at `at` in the slot.
@@ -87,7 +89,7 @@ impl Reassembly {
         Self {
             next: 0,
             limit,
-            slots: Default::default(),
+            slots: Vec::new(),
         }
     }
 
@@ -104,7 +106,7 @@ impl Reassembly {
     }
 
     /// Keeps what is new in a fragment.
-    pub fn insert(&mut self, fragment: &Fragment<'_>, epoch: u16) -> Stored {
+    pub fn insert(&mut self, fragment: &Fragment<'_>, epoch: u64) -> Stored {
         let ahead = fragment.message_seq.wrapping_sub(self.next);
         if fragment.message_seq < self.next {
             return Stored::Past;
@@ -130,6 +132,9 @@ impl Reassembly {
             epoch,
         };
         let index = usize::from(fragment.message_seq % SLOTS);
+        if self.slots.is_empty() {
+            self.slots.resize_with(usize::from(SLOTS), Slot::default);
+        }
         let Some(slot) = self.slots.get_mut(index) else {
             return Stored::Ahead;
         };
@@ -148,12 +153,8 @@ impl Reassembly {
         let message_seq = self.next;
         let slot = self.slots.get_mut(usize::from(message_seq % SLOTS))?;
         let head = slot.head?;
-        let received: usize = slot
-            .pieces
-            .iter()
-            .map(|piece| piece.end - piece.start)
-            .sum();
-        if received != head.length {
+        // Pieces are disjoint: all octets of all of them are the message.
+        if slot.octets.len() != head.length {
             return None;
         }
         let body = slot.take_body();
@@ -181,7 +182,7 @@ impl Reassembly {
 
     /// Forgets everything that waits and gives its memory back: the handshake is over.
     pub(crate) fn release(&mut self) {
-        self.slots = Default::default();
+        self.slots = Vec::new();
     }
 }
 
@@ -198,6 +199,13 @@ impl Slot {
         let mut from = start;
         let mut outcome = Stored::Repeated;
         if head.length == 0 {
+            return Stored::New;
+        }
+        if self.octets.len() == head.length {
+            return Stored::Repeated;
+        }
+        if start == 0 && body.len() == head.length && self.pieces.is_empty() {
+            self.octets.extend_from_slice(body);
             return Stored::New;
         }
         while from < end {

@@ -38,6 +38,11 @@ pub enum DropReason {
     /// A handshake message after the handshake: renegotiation is refused by silence
     /// (RFC 5246 §7.4.1.1).
     Renegotiation,
+    /// A record that is longer than was allowed (RFC 8449 §4, RFC 8446 §5.2).
+    RecordTooLong,
+    /// An ACK in plaintext where only a protected one counts, a malformed one, or one that
+    /// acknowledges nothing of ours.
+    Ack,
     /// A warning alert without effect.
     Warning,
     /// The queue of received application data is full.

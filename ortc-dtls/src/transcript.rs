@@ -1,6 +1,4 @@
-//! The messages of a handshake so far, and their hash.
-
-use core::mem;
+//! The messages of a handshake of DTLS 1.2 so far, and their hash.
 
 use crate::crypto::{Hash, HashContext, Output, Provider};
 use crate::reassembly::Message;
@@ -22,6 +20,10 @@ impl Transcript {
             hash.update(message);
         }
         if !self.forgotten {
+            if self.messages.is_empty() {
+                // Enough for all messages with certificates of the usual length.
+                self.messages.reserve(2048);
+            }
             self.messages.extend_from_slice(message);
         }
     }
@@ -56,11 +58,5 @@ impl Transcript {
     pub(crate) fn forget_messages(&mut self) {
         self.messages = Vec::new();
         self.forgotten = true;
-    }
-
-    /// Starts anew: a hello that was answered by a HelloVerifyRequest does not count
-    /// (RFC 6347 §4.2.1).
-    pub(crate) fn reset(&mut self) {
-        mem::take(&mut self.messages).clear();
     }
 }

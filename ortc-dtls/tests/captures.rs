@@ -17,9 +17,12 @@ use ortc_dtls::reassembly::{Message, Reassembly, Stored};
 use ortc_dtls::wire::handshake::Fragment;
 use ortc_dtls::wire::hello::{ClientHello, ServerHello};
 use ortc_dtls::wire::record::RecordHeader;
-use ortc_dtls::wire::{CipherSuite, ContentType, ExtensionType, HandshakeType, ProtocolVersion};
+use ortc_dtls::wire::{
+    CipherSuite, ContentType, ExtensionType, HandshakeType, NamedGroup, ProtocolVersion,
+};
 use ortc_dtls::{
-    CloseReason, Endpoint, Event, ProtocolError, Role, SrtpKeying, is_client_hello, is_dtls,
+    Certificate, CloseReason, Config, Endpoint, Event, ProtocolError, Role, SrtpKeying,
+    is_client_hello, is_dtls,
 };
 
 const CALLS: &str = include_str!("data/browsers.txt");
@@ -183,6 +186,52 @@ fn a_server_answers_every_hello_that_offers_1_2_and_refuses_the_others() {
         answered += 1;
     }
     assert_eq!((answered, refused), (13, 1));
+}
+
+/// Browsers have shares of X25519MLKEM768 and X25519; the server takes what it prefers.
+#[test]
+fn a_server_of_both_versions_answers_in_dtls_1_3_whoever_offers_it() {
+    let provider = ring_provider();
+    for (group, len) in [(NamedGroup::X25519MLKEM768, 1120), (NamedGroup::X25519, 32)] {
+        let certificate = Certificate::generate(&provider).unwrap();
+        let config = Config::new(certificate, provider.clone());
+        let config = config.groups(vec![group, NamedGroup::X25519]).unwrap();
+        let config = Arc::new(config);
+        let mut answered = [0, 0];
+        for call in calls() {
+            let now = pair::origin();
+            let mut server = Endpoint::new(config.clone(), Role::Server, now);
+            for datagram in &call.datagrams {
+                if is_client_hello(datagram) {
+                    server.handle_datagram(&mut datagram.clone(), now);
+                }
+            }
+            assert_eq!(server.poll_event(), None, "{}", call.name);
+            let mut reassembly = Reassembly::new(16 * 1024);
+            let mut answer = Vec::new();
+            while server.poll_transmit(&mut answer, now).is_some() {
+                for (_, contents) in fragments(&answer) {
+                    let (fragment, _) = Fragment::split(&contents).unwrap();
+                    reassembly.insert(&fragment, 0);
+                }
+                answer.clear();
+            }
+            let message = reassembly.pop().unwrap();
+            let hello = ServerHello::parse(&message.body).unwrap();
+            assert!(hello.session_id.is_empty());
+            let dtls13 = call.hello[5].contains("0xfefc");
+            let selected = hello.extensions.selected_version().unwrap();
+            assert_eq!(selected, dtls13.then_some(0xfefc), "{}", call.name);
+            answered[usize::from(dtls13)] += 1;
+            let by_peer = call.name == "b01-chrome-ortc-dtls13-browserserver";
+            if dtls13 && !by_peer {
+                let share = hello.extensions.get(ExtensionType::KEY_SHARE).unwrap();
+                assert_eq!(share[..2], group.0.to_be_bytes(), "{}", call.name);
+                assert_eq!(share.len(), 4 + len);
+            }
+        }
+        assert!(answered[1] >= 7, "{answered:?}");
+    }
 }
 
 #[test]

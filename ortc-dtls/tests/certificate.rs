@@ -7,12 +7,12 @@
 
 mod pair;
 
-use ortc_dtls::crypto::{PublicKey, SignatureScheme};
+use ortc_dtls::crypto::{KeyAlgorithm, PublicKey, SignatureScheme};
 use ortc_dtls::{
     Certificate, CertificateConfig, CertificateError, HashAlgorithm, subject_public_key,
 };
 use ortc_testkit::provider::Deterministic;
-use pair::providers;
+use pair::{provider, providers};
 
 const RSA: &[u8] = include_bytes!("data/rsa2048.certificate.der");
 const RSA_KEY: &[u8] = include_bytes!("data/rsa2048.key.der");
@@ -42,11 +42,19 @@ fn two_certificates_differ_in_serial_and_key() {
     }
 }
 
+const KINDS: [(KeyAlgorithm, SignatureScheme); 3] = [
+    (KeyAlgorithm::EcdsaP256, SignatureScheme::ECDSA_SHA256),
+    (KeyAlgorithm::EcdsaP384, SignatureScheme::ECDSA_SHA384),
+    (KeyAlgorithm::Ed25519, SignatureScheme::ED25519),
+];
+
 /// The signature covers TBSCertificate: the second element, up to the algorithm.
 #[test]
 fn a_certificate_is_signed_by_its_own_key_whichever_provider_checks() {
-    for provider in providers() {
-        let certificate = Certificate::generate(&provider).unwrap();
+    let all = providers().into_iter();
+    for (provider, (kind, scheme)) in all.flat_map(|one| KINDS.map(|kind| (one.clone(), kind))) {
+        let config = CertificateConfig::default().key(kind);
+        let (certificate, _) = Certificate::generate_with(&provider, &config).unwrap();
         let der = certificate.der();
         let body = element(der);
         let tbs = &body[..element_len(body)];
@@ -55,7 +63,6 @@ fn a_certificate_is_signed_by_its_own_key_whichever_provider_checks() {
         let signature = &element(bits)[1..];
         let key = subject_public_key(der).unwrap();
         for verifier in providers() {
-            let scheme = SignatureScheme::ECDSA_SHA256;
             verifier.verify(scheme, key, tbs, signature).unwrap();
             let mut changed = tbs.to_vec();
             changed[30] ^= 1;
@@ -66,7 +73,7 @@ fn a_certificate_is_signed_by_its_own_key_whichever_provider_checks() {
 
 #[test]
 fn what_the_configuration_says_is_in_the_certificate() {
-    let [provider, _] = providers();
+    let provider = provider();
     let config = CertificateConfig::default()
         .common_name("ortc test")
         .unwrap()
@@ -112,8 +119,9 @@ fn the_deterministic_provider_makes_the_same_certificate_again() {
 
 #[test]
 fn a_stored_certificate_comes_back_with_its_key_and_with_no_other() {
-    for provider in providers() {
-        let config = CertificateConfig::default();
+    let all = providers().into_iter();
+    for (provider, (kind, _)) in all.flat_map(|one| KINDS.map(|kind| (one.clone(), kind))) {
+        let config = CertificateConfig::default().key(kind);
         let (certificate, key) = Certificate::generate_with(&provider, &config).unwrap();
         let (_, other) = Certificate::generate_with(&provider, &config).unwrap();
         for loader in providers() {
@@ -135,6 +143,23 @@ fn a_stored_certificate_comes_back_with_its_key_and_with_no_other() {
 }
 
 #[test]
+fn a_chain_begins_with_the_certificate_of_the_key_and_is_bounded() {
+    let provider = provider();
+    let config = CertificateConfig::default();
+    let (certificate, key) = Certificate::generate_with(&provider, &config).unwrap();
+    let load = |chain: &[&[u8]]| Certificate::from_chain(chain, &key, &provider);
+    let der = certificate.der();
+    assert_eq!(load(&[der, RSA]).unwrap().der(), der);
+    assert_eq!(load(&[RSA, der]).err(), Some(CertificateError::Mismatch));
+    assert_eq!(load(&[]).err(), Some(CertificateError::Empty));
+    let long = vec![0; 8 * 1024 - der.len() + 1];
+    assert_eq!(load(&[der, &long]).err(), Some(CertificateError::TooLong));
+    assert_eq!(load(&[der, &long[1..]]).unwrap().chain().count(), 2);
+    let empty = load(&[der, &[]]).err();
+    assert!(matches!(empty, Some(CertificateError::Certificate(_))));
+}
+
+#[test]
 fn keys_of_peers_are_read_and_weak_ones_refused() {
     assert!(matches!(subject_public_key(RSA), Ok(PublicKey::Rsa(key)) if key.len() == 270));
     let p384 = include_bytes!("data/p384.certificate.der");
@@ -145,9 +170,11 @@ fn keys_of_peers_are_read_and_weak_ones_refused() {
 
 #[test]
 fn no_truncation_and_no_trailing_octet_is_accepted() {
-    let [provider, _] = providers();
+    let provider = provider();
     let ours = Certificate::generate(&provider).unwrap();
-    for der in [ours.der(), RSA] {
+    let config = CertificateConfig::default().key(KeyAlgorithm::Ed25519);
+    let (ed25519, _) = Certificate::generate_with(&provider, &config).unwrap();
+    for der in [ours.der(), ed25519.der(), RSA] {
         for len in 0..der.len() {
             assert!(subject_public_key(&der[..len]).is_err(), "{len}");
         }

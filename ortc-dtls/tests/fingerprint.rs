@@ -8,10 +8,10 @@
 mod pair;
 
 use ortc_dtls::{
-    AlertDescription, Certificate, CloseReason, Config, DropReason, Event, Fingerprint,
-    FingerprintError, HashAlgorithm, KeyingError, Role, SendError, VerificationError,
+    AlertDescription, Certificate, CloseReason, DropReason, Event, Fingerprint, FingerprintError,
+    HashAlgorithm, KeyingError, Role, SendError, VerificationError,
 };
-use pair::{Pair, config, providers};
+use pair::{Pair, config, provider};
 
 #[test]
 fn the_hash_of_nothing_is_what_the_standards_print() {
@@ -83,9 +83,9 @@ fn what_is_not_a_fingerprint_says_why() {
 
 /// A pair in which the client expects nothing and the server does not mind.
 fn unverified_client() -> (Pair, Certificate) {
-    let [provider, _] = providers();
+    let provider = provider();
     let certificate = Certificate::generate(&provider).unwrap();
-    let server = Config::new(certificate.clone(), provider.clone())
+    let server = pair::config12(certificate.clone(), &provider)
         .verification(ortc_dtls::PeerVerification::TrustFirst);
     (Pair::new(config(&provider), server), certificate)
 }
@@ -271,7 +271,7 @@ fn an_empty_list_is_an_error_and_not_a_pass() {
 /// A man in the middle has a certificate of its own on both sides.
 #[test]
 fn the_server_refuses_a_client_with_another_certificate() {
-    let [provider, _] = providers();
+    let provider = provider();
     let server = config(&provider).expected_fingerprints(vec![other()]);
     let mut pair = Pair::new(config(&provider), server);
     pair.settle();

@@ -7,12 +7,12 @@ use craft::{record, records};
 use ortc_dtls::reassembly::{Reassembly, Stored};
 use ortc_dtls::wire::handshake::Fragment;
 use ortc_dtls::wire::{ContentType, HandshakeType};
-use ortc_dtls::{Certificate, CertificateConfig, Config, Endpoint, Role};
-use pair::{DELAY, Pair, pair, providers, verified};
+use ortc_dtls::{Certificate, CertificateConfig, Endpoint, Role};
+use pair::{DELAY, Pair, pair, provider, verified};
 
 #[test]
 fn every_size_of_datagram_is_kept_and_carries_one_message_per_record() {
-    let [provider, _] = providers();
+    let provider = provider();
     for mtu in (256..420).chain([576, 1200, 1500, 16_384]) {
         let mut pair = pair(&provider, |config| config.mtu(mtu).unwrap());
         assert!(pair.connect(), "{mtu}");
@@ -34,7 +34,7 @@ fn every_size_of_datagram_is_kept_and_carries_one_message_per_record() {
 
 #[test]
 fn a_certificate_with_a_long_name_goes_through_small_datagrams() {
-    let [provider, _] = providers();
+    let provider = provider();
 
     let config = CertificateConfig::default()
         .common_name(&"n".repeat(64))
@@ -42,7 +42,7 @@ fn a_certificate_with_a_long_name_goes_through_small_datagrams() {
     let certificates = [(); 2].map(|()| Certificate::generate_with(&provider, &config).unwrap().0);
     let [client, server] = certificates
         .clone()
-        .map(|certificate| Config::new(certificate, provider.clone()).mtu(256).unwrap());
+        .map(|certificate| pair::config12(certificate, &provider).mtu(256).unwrap());
     let [client, server] = verified(client, server, [&certificates[0], &certificates[1]]);
     let mut pair = Pair::new(client, server);
     assert!(pair.connect());
@@ -52,7 +52,7 @@ fn a_certificate_with_a_long_name_goes_through_small_datagrams() {
 /// The hello in pieces of every length, forwards, backwards and each piece twice.
 #[test]
 fn a_hello_may_come_in_pieces_of_any_length_and_order() {
-    let [provider, _] = providers();
+    let provider = provider();
     let now = pair::origin();
     let mut client = Endpoint::new(pair::config(&provider).into(), Role::Client, now);
     let mut hello = Vec::new();
@@ -99,7 +99,7 @@ fn a_hello_may_come_in_pieces_of_any_length_and_order() {
 /// RFC 6347 §4.2.2 lets a record hold several messages, although we do not write such.
 #[test]
 fn several_messages_in_a_record_and_all_records_in_a_datagram_are_read() {
-    let [provider, _] = providers();
+    let provider = provider();
     let mut pair = pair(&provider, |config| config);
     let mut hello = Vec::new();
     pair.client.poll_transmit(&mut hello, pair.now).unwrap();

@@ -4,14 +4,15 @@ mod pair;
 
 use core::time::Duration;
 
+use ortc_dtls::crypto::KeyAlgorithm;
 use ortc_dtls::wire::NamedGroup;
 use ortc_dtls::{
-    AlertDescription, Certificate, CipherSuite, CloseReason, Config, ConfigError, DropReason,
-    Endpoint, Event, HashAlgorithm, KeyingError, PeerVerification, ProtocolError, Role, SendError,
-    Version,
+    AlertDescription, Certificate, CertificateConfig, CipherSuite, CloseReason, Config,
+    ConfigError, DropReason, Endpoint, Event, HashAlgorithm, KeyingError, PeerVerification,
+    ProtocolError, Role, SendError, Version,
 };
 use ortc_testkit::provider::Deterministic;
-use pair::{DELAY, Pair, config, pair, providers, verified};
+use pair::{DELAY, Pair, config, pair, provider, providers, verified};
 
 const ECDSA_SUITES: [CipherSuite; 3] = [
     CipherSuite::ECDHE_ECDSA_AES_128_GCM,
@@ -20,10 +21,14 @@ const ECDSA_SUITES: [CipherSuite; 3] = [
 ];
 
 #[test]
-fn every_suite_and_group_connects_with_both_providers() {
+fn every_suite_and_group_connects_with_every_provider() {
     for provider in providers() {
         for suite in ECDSA_SUITES {
-            for group in [NamedGroup::X25519, NamedGroup::SECP256R1] {
+            for group in [
+                NamedGroup::X25519,
+                NamedGroup::SECP256R1,
+                NamedGroup::SECP384R1,
+            ] {
                 let mut pair = pair(&provider, |config| {
                     let config = config.cipher_suites(vec![suite]).unwrap();
                     config.groups(vec![group]).unwrap()
@@ -37,9 +42,72 @@ fn every_suite_and_group_connects_with_both_providers() {
     }
 }
 
+/// RFC 8422 §2.1: Ed25519 takes the suites of ECDSA.
+#[test]
+fn every_kind_of_certificate_connects_in_both_roles() {
+    let kinds = [
+        KeyAlgorithm::EcdsaP256,
+        KeyAlgorithm::EcdsaP384,
+        KeyAlgorithm::Ed25519,
+    ];
+    let versions = [Version::DTLS12, Version::DTLS13];
+    let all = providers().into_iter();
+    for (provider, version) in all.flat_map(|one| versions.map(|version| (one.clone(), version))) {
+        let certificates = kinds.map(|kind| {
+            let config = CertificateConfig::default().key(kind);
+            Certificate::generate_with(&provider, &config).unwrap().0
+        });
+        let configured = |certificate: &Certificate| {
+            let config = Config::new(certificate.clone(), provider.clone());
+            config.versions(&[version]).unwrap()
+        };
+        for client in &certificates {
+            for server in &certificates {
+                let [of_client, of_server] =
+                    verified(configured(client), configured(server), [client, server]);
+                let mut pair = Pair::new(of_client, of_server);
+                assert!(pair.connect());
+                pair.assert_works();
+                assert_eq!(pair.client.peer_certificate_der(), Some(server.der()));
+                assert_eq!(pair.server.peer_certificate_der(), Some(client.der()));
+            }
+        }
+    }
+}
+
+/// What stands behind a certificate is sent, and the peer looks at the first alone.
+#[test]
+fn a_certificate_with_its_issuers_connects() {
+    let provider = provider();
+    let config = CertificateConfig::default();
+    let (leaf, key) = Certificate::generate_with(&provider, &config).unwrap();
+    let issuer = Certificate::generate(&provider).unwrap();
+    let chain = [leaf.der(), issuer.der()];
+    let chained = Certificate::from_chain(&chain, &key, &provider).unwrap();
+    assert!(chained.chain().eq(chain));
+    for version in [Version::DTLS12, Version::DTLS13] {
+        let make = || {
+            let config = Config::new(chained.clone(), provider.clone());
+            config.versions(&[version]).unwrap()
+        };
+        let [client, server] = verified(make(), make(), [&leaf, &leaf]);
+        let mut pair = Pair::new(client, server);
+        assert!(pair.connect());
+        pair.assert_works();
+        assert_eq!(pair.client.peer_certificate_der(), Some(leaf.der()));
+        assert_eq!(pair.server.peer_certificate_der(), Some(leaf.der()));
+        if version == Version::DTLS12 {
+            for (role, datagram) in &pair.sent[1..3] {
+                let sent = |der: &[u8]| datagram.windows(der.len()).any(|part| part == der);
+                assert!(chain.into_iter().all(sent), "{role:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_handshake_takes_two_round_trips_and_four_flights() {
-    let [provider, _] = providers();
+    let provider = provider();
     let mut pair = pair(&provider, |config| config);
     assert!(pair.connect());
     assert_eq!(pair.elapsed(), 4 * DELAY);
@@ -71,8 +139,8 @@ fn a_server_with_an_rsa_certificate_connects_with_every_rsa_suite() {
         for suite in suites {
             let rsa = Certificate::from_der(der, key, &provider).unwrap();
             let ecdsa = Certificate::generate(&provider).unwrap();
-            let client = Config::new(ecdsa.clone(), provider.clone());
-            let server = Config::new(rsa.clone(), provider.clone());
+            let client = pair::config12(ecdsa.clone(), &provider);
+            let server = pair::config12(rsa.clone(), &provider);
             let server = server.cipher_suites(vec![suite]).unwrap();
             let [client, server] = verified(client, server, [&ecdsa, &rsa]);
             let mut pair = Pair::new(client, server);
@@ -90,8 +158,8 @@ fn a_client_proves_an_rsa_certificate() {
     for provider in providers() {
         let rsa = Certificate::from_der(der, key, &provider).unwrap();
         let ecdsa = Certificate::generate(&provider).unwrap();
-        let client = Config::new(rsa.clone(), provider.clone());
-        let server = Config::new(ecdsa.clone(), provider.clone());
+        let client = pair::config12(rsa.clone(), &provider);
+        let server = pair::config12(ecdsa.clone(), &provider);
         let [client, server] = verified(client, server, [&rsa, &ecdsa]);
         let mut pair = Pair::new(client, server);
         assert!(pair.connect());
@@ -101,11 +169,11 @@ fn a_client_proves_an_rsa_certificate() {
 
 #[test]
 fn the_server_picks_the_first_srtp_profile_of_its_own_list() {
-    let [provider, _] = providers();
+    let provider = provider();
     let certificates = [(); 2].map(|()| Certificate::generate(&provider).unwrap());
     let [client, server] = certificates
         .clone()
-        .map(|certificate| Config::new(certificate, provider.clone()));
+        .map(|certificate| pair::config12(certificate, &provider));
     let client = client.srtp_profiles(vec![7, 8, 1]).unwrap();
     let server = server.srtp_profiles(vec![2, 1, 7]).unwrap();
     let [client, server] = verified(client, server, [&certificates[0], &certificates[1]]);
@@ -123,12 +191,12 @@ fn the_server_picks_the_first_srtp_profile_of_its_own_list() {
 
 #[test]
 fn without_a_common_profile_there_is_a_connection_and_no_srtp() {
-    let [provider, _] = providers();
+    let provider = provider();
     for profiles in [vec![], vec![2]] {
         let certificates = [(); 2].map(|()| Certificate::generate(&provider).unwrap());
         let [client, server] = certificates
             .clone()
-            .map(|certificate| Config::new(certificate, provider.clone()));
+            .map(|certificate| pair::config12(certificate, &provider));
         let server = server.srtp_profiles(profiles).unwrap();
         let [client, server] = verified(client, server, [&certificates[0], &certificates[1]]);
         let mut pair = Pair::new(client, server);
@@ -140,7 +208,7 @@ fn without_a_common_profile_there_is_a_connection_and_no_srtp() {
 
 #[test]
 fn nothing_in_common_closes_both_sides_at_the_first_flight() {
-    let [provider, _] = providers();
+    let provider = provider();
     let client = config(&provider)
         .cipher_suites(vec![CipherSuite::ECDHE_ECDSA_AES_256_GCM])
         .unwrap();
@@ -167,7 +235,7 @@ fn nothing_in_common_closes_both_sides_at_the_first_flight() {
 
 #[test]
 fn application_data_is_refused_before_the_connection_and_above_the_mtu() {
-    let [provider, _] = providers();
+    let provider = provider();
     let mut pair = pair(&provider, |config| {
         config.mtu(600).unwrap().max_queued_data(2000)
     });
@@ -205,7 +273,7 @@ fn application_data_is_refused_before_the_connection_and_above_the_mtu() {
 
 #[test]
 fn received_data_above_the_limit_is_dropped_and_counted() {
-    let [provider, _] = providers();
+    let provider = provider();
     let mut pair = pair(&provider, |config| config.max_queued_data(1000));
     assert!(pair.connect());
     let now = pair.now;
@@ -233,7 +301,7 @@ fn received_data_above_the_limit_is_dropped_and_counted() {
 
 #[test]
 fn close_sends_what_was_queued_and_then_close_notify() {
-    let [provider, _] = providers();
+    let provider = provider();
     let mut pair = pair(&provider, |config| config);
     assert!(pair.connect());
     let now = pair.now;
@@ -267,7 +335,7 @@ fn close_sends_what_was_queued_and_then_close_notify() {
 
 #[test]
 fn the_key_log_is_off_by_default_and_says_what_wireshark_reads() {
-    let [provider, _] = providers();
+    let provider = provider();
     for on in [false, true] {
         let mut pair = pair(&provider, |config| config.key_log(on));
         assert!(pair.connect());
@@ -336,7 +404,7 @@ fn debug_output_shows_no_secret() {
 
 #[test]
 fn trust_first_connects_at_once_and_stays_unverified_until_a_fingerprint_matches() {
-    let [provider, _] = providers();
+    let provider = provider();
     let server = config(&provider).verification(PeerVerification::TrustFirst);
     let client = config(&provider).verification(PeerVerification::TrustFirst);
     let mut pair = Pair::new(client, server);
@@ -351,7 +419,7 @@ fn trust_first_connects_at_once_and_stays_unverified_until_a_fingerprint_matches
 
 #[test]
 fn nonsense_in_the_configuration_is_refused() {
-    let [provider, _] = providers();
+    let provider = provider();
     let config = || config(&provider);
     let ms = Duration::from_millis;
     for octets in [0, 255, 16_385] {
@@ -367,7 +435,7 @@ fn nonsense_in_the_configuration_is_refused() {
         let error = config().cipher_suites(suites).err();
         assert_eq!(error, Some(ConfigError::CipherSuites));
     }
-    for groups in [vec![], vec![NamedGroup(0x18)]] {
+    for groups in [vec![], vec![NamedGroup(0x19)]] {
         assert_eq!(config().groups(groups).err(), Some(ConfigError::Groups));
     }
     for (first, longest) in [(ms(0), ms(1)), (ms(2), ms(1)), (ms(1), Duration::MAX)] {
@@ -382,7 +450,7 @@ fn nonsense_in_the_configuration_is_refused() {
 
 #[test]
 fn an_earlier_instant_counts_as_the_latest_seen() {
-    let [provider, _] = providers();
+    let provider = provider();
     let mut pair = pair(&provider, |config| config);
     let now = pair.now;
     let mut contents = Vec::new();

@@ -12,7 +12,7 @@ use ortc_dtls::wire::{ContentType, HandshakeType};
 use ortc_dtls::{
     AlertDescription, CloseReason, Config, DropReason, Endpoint, Event, ProtocolError, Role,
 };
-use pair::{DELAY, Pair, config, hello_of, pair, providers};
+use pair::{DELAY, Pair, config, hello_of, pair, provider};
 
 const LIMIT: Duration = Duration::from_secs(2);
 
@@ -75,7 +75,7 @@ fn noise() -> Vec<Vec<u8>> {
 
 #[test]
 fn noise_at_every_step_changes_nothing() {
-    let [provider, _] = providers();
+    let provider = provider();
     for to in [Role::Client, Role::Server] {
         let mut pair = pair(&provider, |config| config);
         loop {
@@ -111,7 +111,7 @@ fn noise_at_every_step_changes_nothing() {
 
 #[test]
 fn no_handshake_completes_without_each_of_its_messages() {
-    let [provider, _] = providers();
+    let provider = provider();
     for withheld in [
         HandshakeType::SERVER_HELLO,
         HandshakeType::CERTIFICATE,
@@ -161,7 +161,7 @@ fn no_handshake_completes_without_each_of_its_messages() {
 /// somebody notices.
 #[test]
 fn no_flipped_octet_goes_unnoticed() {
-    let [provider, _] = providers();
+    let provider = provider();
     let mut clean = pair(&provider, |config| config);
     assert!(clean.connect());
     let lengths: Vec<usize> = clean
@@ -207,7 +207,7 @@ fn no_flipped_octet_goes_unnoticed() {
 
 #[test]
 fn a_flood_of_any_kind_leaves_bounded_memory() {
-    let [provider, _] = providers();
+    let provider = provider();
     let mut clean = pair(&provider, |config| config);
     assert!(clean.connect());
     for connected in [false, true] {
@@ -263,7 +263,7 @@ fn a_flood_of_any_kind_leaves_bounded_memory() {
 /// A flood of old hellos leads to at most one flight per first interval of the timer.
 #[test]
 fn repeated_hellos_do_not_make_a_server_an_amplifier() {
-    let [provider, _] = providers();
+    let provider = provider();
     let mut pair = pair(&provider, |config| config);
     let hello = hello_of(&mut pair.client, pair.now);
     for _ in 0..1000 {
@@ -281,7 +281,7 @@ fn repeated_hellos_do_not_make_a_server_an_amplifier() {
 
 #[test]
 fn every_nonce_is_epoch_and_sequence_and_is_used_once() {
-    let [provider, _] = providers();
+    let provider = provider();
     let mut pair = pair(&provider, |config| config.mtu(256).unwrap());
     let mut lost = 0;
     let path = |index: usize, _, _: &[u8]| {
@@ -313,7 +313,7 @@ fn every_nonce_is_epoch_and_sequence_and_is_used_once() {
 /// Authenticated records of a peer that misbehaves after the handshake.
 #[test]
 fn only_authenticated_alerts_close_and_renegotiation_is_ignored() {
-    let [provider, _] = providers();
+    let provider = provider();
     let connected = || {
         let mut pair = pair(&provider, |config| config.key_log(true));
         assert!(pair.connect());
@@ -370,7 +370,7 @@ fn only_authenticated_alerts_close_and_renegotiation_is_ignored() {
 
 #[test]
 fn a_client_without_certificate_is_refused() {
-    let [provider, _] = providers();
+    let provider = provider();
     let mut pair = pair(&provider, |config| config);
     let now = pair.now;
     let mut hello = hello_of(&mut pair.client, now);
@@ -383,7 +383,7 @@ fn a_client_without_certificate_is_refused() {
 
 #[test]
 fn a_wrong_public_value_is_refused() {
-    let [provider, _] = providers();
+    let provider = provider();
     let certificate = {
         let mut clean = pair(&provider, |config| config);
         assert!(clean.connect());
@@ -416,7 +416,7 @@ fn a_wrong_public_value_is_refused() {
 /// A message in its turn and out of its place.
 #[test]
 fn an_unexpected_message_in_sequence_closes() {
-    let [provider, _] = providers();
+    let provider = provider();
     let now = pair::origin();
     let mut server = Endpoint::new(config(&provider).into(), Role::Server, now);
     let kind = HandshakeType::CLIENT_KEY_EXCHANGE;
@@ -437,7 +437,7 @@ fn peers_that_do_not_agree_on_anything_never_panic() {
             .max_handshake_message(2048)
             .unwrap()
     }
-    let [provider, _] = providers();
+    let provider = provider();
     let mut pair: Pair = pair(&provider, small);
     assert!(pair.connect());
     let (client, server) = (pair.sent.clone(), pair.sent.clone());

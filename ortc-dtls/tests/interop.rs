@@ -1,5 +1,6 @@
-//! Handshakes with the OpenSSL command line over loopback, in both roles, with ECDSA and RSA on
-//! its side; both sides export the same keying material. Skipped where `openssl` is missing.
+//! Handshakes with the command lines of OpenSSL and GnuTLS over loopback, in both roles, with ECDSA
+//! and RSA on their side; both sides export the same keying material. Skipped where `openssl`, or
+//! GnuTLS's programs, are missing.
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_types,
@@ -22,11 +23,15 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Instant;
 
-use ortc_dtls::crypto::ring_provider;
+use ortc_dtls::crypto::KeyAlgorithm;
 use ortc_dtls::wire::NamedGroup;
 use ortc_dtls::{
-    CipherSuite, CloseReason, Config, Endpoint, Event, Fingerprint, PeerVerification, Role,
+    Certificate, CertificateConfig, CipherSuite, CloseReason, Config, Endpoint, Event, Fingerprint,
+    PeerVerification, Role,
 };
+
+/// DTLS 1.2 alone, with what else is usual.
+const GNUTLS_DTLS12: &str = "NORMAL:-VERS-ALL:+VERS-DTLS1.2";
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -82,7 +87,8 @@ impl OpenSsl {
     }
 
     fn start(&self, arguments: &[&str]) -> Peer {
-        let mut child = Command::new("openssl")
+        let mut command = Command::new("openssl");
+        command
             .args(arguments)
             .args(["-dtls1_2", "-cert", "cert.pem", "-key", "key.pem"])
             .args(["-use_srtp", "SRTP_AES128_CM_SHA1_80:SRTP_AEAD_AES_256_GCM"])
@@ -91,7 +97,29 @@ impl OpenSsl {
                 "EXTRACTOR-dtls_srtp",
                 "-keymatexportlen",
                 "88",
-            ])
+            ]);
+        self.spawn(&mut command)
+    }
+
+    /// `gnutls-cli` or `gnutls-serv` with the certificate that OpenSSL made; `None` where it is
+    /// missing.
+    fn start_gnutls(&self, program: &str, arguments: &[&str]) -> Option<Peer> {
+        if Command::new(program).arg("--version").output().is_err() {
+            println!("skipped: {program} is not installed");
+            return None;
+        }
+        // Its output is written by lines only to a terminal, unless `stdbuf` says so.
+        let mut command = Command::new("stdbuf");
+        command
+            .args(["-oL", program, "--udp", "--priority", GNUTLS_DTLS12])
+            .args(["--x509certfile", "cert.pem", "--x509keyfile", "key.pem"])
+            .arg("--srtp-profiles=SRTP_AES128_CM_HMAC_SHA1_80")
+            .args(arguments);
+        Some(self.spawn(&mut command))
+    }
+
+    fn spawn(&self, command: &mut Command) -> Peer {
+        let mut child = command
             .current_dir(&self.directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -219,7 +247,7 @@ impl Driver {
 }
 
 fn config() -> Config {
-    pair::config(&ring_provider()).verification(PeerVerification::HoldUntilVerified)
+    pair::config(&pair::provider()).verification(PeerVerification::HoldUntilVerified)
 }
 
 fn socket() -> UdpSocket {
@@ -385,4 +413,121 @@ fn server_of_a_p384_client_with_small_datagrams() {
         suite,
         |config| config.mtu(256).unwrap(),
     );
+}
+
+/// A client of `gnutls-serv`, which echoes what it is sent.
+fn connect_to_gnutls(name: &str, key: &[&str], options: &[&str]) {
+    let Some(openssl) = OpenSsl::new(name, key) else {
+        return;
+    };
+    let port = socket().local_addr().unwrap().port();
+    let listen = port.to_string();
+    let mut arguments = vec!["--port", &listen, "--require-client-cert", "--echo"];
+    arguments.extend_from_slice(options);
+    let Some(peer) = openssl.start_gnutls("gnutls-serv", &arguments) else {
+        return;
+    };
+    peer.line_with("Waiting for connection");
+    let config = config().expected_fingerprints(vec![openssl.fingerprint]);
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let mut driver = Driver::new(config, Role::Client, socket(), Some(address));
+    driver.run(|event| *event == Event::Connected);
+    assert_eq!(driver.endpoint.srtp_profile(), Some(1));
+    driver
+        .endpoint
+        .send(b"to gnutls\n", Instant::now())
+        .unwrap();
+    driver.run(|event| *event == Event::ApplicationData((&b"to gnutls\n"[..]).into()));
+}
+
+/// The server of `gnutls-cli`, which prints what it exports.
+fn accept_gnutls(name: &str, key: &[&str], options: &[&str]) {
+    let Some(openssl) = OpenSsl::new(name, key) else {
+        return;
+    };
+    let socket = socket();
+    let port = socket.local_addr().unwrap().port().to_string();
+    let mut arguments = vec!["--insecure", "--port", &port, "127.0.0.1"];
+    arguments.extend_from_slice(&[
+        "--keymatexport=EXTRACTOR-dtls_srtp",
+        "--keymatexportsize=60",
+    ]);
+    arguments.extend_from_slice(options);
+    let Some(mut peer) = openssl.start_gnutls("gnutls-cli", &arguments) else {
+        return;
+    };
+    let config = config().expected_fingerprints(vec![openssl.fingerprint]);
+    let mut driver = Driver::new(config, Role::Server, socket, None);
+    driver.run(|event| *event == Event::Connected);
+    assert_eq!(driver.endpoint.srtp_profile(), Some(1));
+    let exported = peer.line_with("Key material: ").to_uppercase();
+    assert_eq!(exported, driver.material());
+    peer.stdin.write_all(b"from gnutls\n").unwrap();
+    driver.run(|event| *event == Event::ApplicationData((&b"from gnutls\n"[..]).into()));
+    driver
+        .endpoint
+        .send(b"to gnutls\n", Instant::now())
+        .unwrap();
+    driver.endpoint.close(Instant::now());
+    driver.run(|event| *event == Event::Closed(CloseReason::Local));
+    peer.line_with("to gnutls");
+}
+
+#[test]
+fn client_of_a_gnutls_server_with_ecdsa_that_asks_for_a_cookie() {
+    connect_to_gnutls("gce", EC, &[]);
+}
+
+#[test]
+fn client_of_a_gnutls_server_with_rsa_in_small_datagrams() {
+    connect_to_gnutls("gcr", RSA, &["--nocookie", "--mtu", "400"]);
+}
+
+#[test]
+fn server_of_a_gnutls_client_with_ecdsa() {
+    accept_gnutls("gse", EC, &[]);
+}
+
+#[test]
+fn server_of_a_gnutls_client_with_rsa_in_small_datagrams() {
+    accept_gnutls("gsr", RSA, &["--mtu", "400"]);
+}
+
+/// Every kind of certificate of ours, as OpenSSL reads and verifies it.
+#[test]
+fn openssl_verifies_our_certificates() {
+    let Some(openssl) = OpenSsl::new("certs", EC) else {
+        return;
+    };
+    for provider in pair::providers() {
+        for (kind, expected) in [
+            (KeyAlgorithm::EcdsaP256, "ecdsa-with-SHA256"),
+            (KeyAlgorithm::EcdsaP384, "ecdsa-with-SHA384"),
+            (KeyAlgorithm::Ed25519, "ED25519"),
+        ] {
+            let config = CertificateConfig::default().key(kind);
+            let (certificate, key) = Certificate::generate_with(&provider, &config).unwrap();
+            let run = |arguments: &[&str]| {
+                let mut command = Command::new("openssl");
+                command.args(arguments).current_dir(&openssl.directory);
+                let output = command.output().unwrap();
+                assert!(output.status.success(), "{arguments:?} {output:?}");
+                String::from_utf8(output.stdout).unwrap()
+            };
+            fs::write(openssl.directory.join("own.der"), certificate.der()).unwrap();
+            fs::write(openssl.directory.join("own.key"), &*key).unwrap();
+            let text = run(&[
+                "x509", "-inform", "DER", "-in", "own.der", "-noout", "-text",
+            ]);
+            assert!(text.contains(expected), "{text}");
+            assert!(text.contains("Issuer: CN = WebRTC") && text.contains("Subject: CN = WebRTC"));
+            run(&[
+                "x509", "-inform", "DER", "-in", "own.der", "-out", "own.pem",
+            ]);
+            run(&["verify", "-check_ss_sig", "-CAfile", "own.pem", "own.pem"]);
+            run(&[
+                "pkey", "-inform", "DER", "-in", "own.key", "-noout", "-check",
+            ]);
+        }
+    }
 }

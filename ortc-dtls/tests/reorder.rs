@@ -5,14 +5,14 @@ mod pair;
 use core::time::Duration;
 
 use ortc_dtls::{Config, DropReason, Event, Role};
-use pair::{DELAY, pair, providers};
+use pair::{DELAY, pair, provider};
 
 const MTUS: [usize; 4] = [256, 576, 1200, 1500];
 const LIMIT: Duration = Duration::from_secs(20);
 
 #[test]
 fn any_single_datagram_may_come_twice() {
-    let [provider, _] = providers();
+    let provider = provider();
     for mtu in MTUS {
         let adapt = |config: Config| config.mtu(mtu).unwrap();
         let mut clean = pair(&provider, adapt);
@@ -40,7 +40,7 @@ fn any_single_datagram_may_come_twice() {
 
 #[test]
 fn any_single_datagram_may_be_late() {
-    let [provider, _] = providers();
+    let provider = provider();
     for mtu in MTUS {
         let adapt = |config: Config| config.mtu(mtu).unwrap();
         let mut clean = pair(&provider, adapt);
@@ -69,7 +69,7 @@ fn any_single_datagram_may_be_late() {
 
 #[test]
 fn every_flight_may_arrive_backwards() {
-    let [provider, _] = providers();
+    let provider = provider();
     for mtu in MTUS {
         let mut pair = pair(&provider, |config| config.mtu(mtu).unwrap());
         // Of what leaves at one instant, the first arrives last; all within a millisecond.
@@ -91,7 +91,7 @@ fn every_flight_may_arrive_backwards() {
 /// The server is connected as soon as it sends its Finished; what it says then may overtake it.
 #[test]
 fn application_data_that_overtakes_the_finished_waits_for_it() {
-    let [provider, _] = providers();
+    let provider = provider();
     let mut pair = pair(&provider, |config| config);
     let to_server = |_, role, _: &[u8]| match role {
         Role::Client => vec![DELAY],
@@ -113,7 +113,7 @@ fn application_data_that_overtakes_the_finished_waits_for_it() {
 
 #[test]
 fn a_record_is_accepted_once_and_behind_the_window_never() {
-    let [provider, _] = providers();
+    let provider = provider();
     let mut pair = pair(&provider, |config| config);
     assert!(pair.connect());
     let now = pair.now;

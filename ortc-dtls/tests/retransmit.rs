@@ -19,14 +19,14 @@ use ortc_dtls::{
 use ortc_testkit::link::Link;
 use ortc_testkit::net::{Machine, Net};
 use ortc_testkit::provider::Deterministic;
-use pair::{DELAY, pair, providers};
+use pair::{DELAY, pair, provider};
 
 const MTUS: [usize; 4] = [256, 576, 1200, 1500];
 const LIMIT: Duration = Duration::from_secs(20);
 
 #[test]
 fn any_single_datagram_may_be_lost() {
-    let [provider, _] = providers();
+    let provider = provider();
     for mtu in MTUS {
         let adapt = |config: Config| config.mtu(mtu).unwrap();
         let mut clean = pair(&provider, adapt);
@@ -51,7 +51,7 @@ fn any_single_datagram_may_be_lost() {
 
 #[test]
 fn any_two_datagrams_may_be_lost() {
-    let [provider, _] = providers();
+    let provider = provider();
     let adapt = |config: Config| config.mtu(576).unwrap();
     let mut clean = pair(&provider, adapt);
     assert!(clean.connect());
@@ -74,7 +74,7 @@ fn any_two_datagrams_may_be_lost() {
 
 #[test]
 fn the_hello_is_repeated_after_50_ms_and_then_ever_more_rarely() {
-    let [provider, _] = providers();
+    let provider = provider();
     let mut pair = pair(&provider, |config| config.handshake_timeout(None));
     let start = pair.now;
     let mut sent_at = Vec::new();
@@ -94,7 +94,7 @@ fn the_hello_is_repeated_after_50_ms_and_then_ever_more_rarely() {
 
 #[test]
 fn the_profile_of_the_rfc_begins_at_one_second() {
-    let [provider, _] = providers();
+    let provider = provider();
     let mut pair = pair(&provider, Config::rfc6347);
     let mut contents = Vec::new();
     pair.client.poll_transmit(&mut contents, pair.now).unwrap();
@@ -106,7 +106,7 @@ fn the_profile_of_the_rfc_begins_at_one_second() {
 
 #[test]
 fn early_and_repeated_calls_of_the_timer_do_nothing() {
-    let [provider, _] = providers();
+    let provider = provider();
     let mut pair = pair(&provider, |config| config);
     let mut contents = Vec::new();
     pair.client.poll_transmit(&mut contents, pair.now).unwrap();
@@ -126,7 +126,7 @@ fn early_and_repeated_calls_of_the_timer_do_nothing() {
 
 #[test]
 fn a_flight_that_nobody_has_taken_out_is_not_late() {
-    let [provider, _] = providers();
+    let provider = provider();
     let mut pair = pair(&provider, |config| config);
     for tenths in 1..100 {
         pair.client
@@ -140,7 +140,7 @@ fn a_flight_that_nobody_has_taken_out_is_not_late() {
 
 #[test]
 fn a_path_that_comes_up_late_gets_the_flight_at_once() {
-    let [provider, _] = providers();
+    let provider = provider();
     let mut pair = pair(&provider, |config| config);
     // Seven seconds into nowhere: the next time-out is seconds away.
     pair.run(Duration::from_secs(7), |_, _, _| vec![], |_| false);
@@ -155,7 +155,7 @@ fn a_path_that_comes_up_late_gets_the_flight_at_once() {
 
 #[test]
 fn after_an_outage_a_repetition_of_the_peer_prompts_ours() {
-    let [provider, _] = providers();
+    let provider = provider();
     let mut pair = pair(&provider, |config| config);
     // The server's flight is lost for ten seconds; its timer has grown to 12.8 s by then.
     let path = |_, role, _: &[u8]| match role {
@@ -176,7 +176,7 @@ fn after_an_outage_a_repetition_of_the_peer_prompts_ours() {
 
 #[test]
 fn a_repeated_finished_brings_the_last_flight_again() {
-    let [provider, _] = providers();
+    let provider = provider();
     let mut pair = pair(&provider, |config| config);
     let mut lost = 0;
     // The server's last flight is lost four times; only the client has a timer by then.
@@ -196,7 +196,7 @@ fn a_repeated_finished_brings_the_last_flight_again() {
 
 #[test]
 fn a_server_does_not_answer_every_duplicate() {
-    let [provider, _] = providers();
+    let provider = provider();
     let mut pair = pair(&provider, |config| config);
     let mut hello = Vec::new();
     pair.client.poll_transmit(&mut hello, pair.now).unwrap();
@@ -212,7 +212,7 @@ fn a_server_does_not_answer_every_duplicate() {
 
 #[test]
 fn a_handshake_without_answer_ends_with_its_reason() {
-    let [provider, _] = providers();
+    let provider = provider();
     let limit = Some(Duration::from_secs(5));
     let mut pair = pair(&provider, |config| config.handshake_timeout(limit));
     pair.run(LIMIT, |_, _, _| vec![], |_| false);
@@ -278,7 +278,7 @@ fn times_to_connect(loss: f64, mtu: usize, longest: Duration) -> [Duration; 3] {
                 .map(|certificate| certificate.fingerprint(HashAlgorithm::Sha256));
             let nodes = [Role::Client, Role::Server].map(|role| {
                 let me = role as usize;
-                let config = Config::new(certificates[me].clone(), provider.clone())
+                let config = pair::config12(certificates[me].clone(), &provider)
                     .mtu(mtu)
                     .unwrap()
                     .handshake_timeout(None)

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use self::x509::OwnKey;
 pub use self::x509::subject_public_key;
-use crate::crypto::{CryptoError, Provider, PublicKey, SignatureScheme, SigningKey};
+use crate::crypto::{CryptoError, KeyAlgorithm, Provider, PublicKey, SigningKey};
 use crate::fingerprint::{Fingerprint, HashAlgorithm};
 use crate::wire::ParseError;
 
-/// Octets that a certificate of our own may have.
-const MAX_CERTIFICATE: usize = 8 * 1024;
+/// Octets that a chain of certificates of our own may have.
+const MAX_CHAIN: usize = 8 * 1024;
 
 /// Why there is no certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,9 +36,12 @@ pub enum CertificateError {
     /// A date is after the year 9999, or the end before the start.
     #[error("validity is not a period of time")]
     Validity,
-    /// The certificate is longer than 8 KiB.
-    #[error("certificate is longer than 8 KiB")]
+    /// The certificate, with the chain behind it, is longer than 8 KiB.
+    #[error("certificates are longer than 8 KiB")]
     TooLong,
+    /// The chain has no certificate.
+    #[error("no certificate given")]
+    Empty,
 }
 
 /// What a self-signed certificate says.
@@ -48,21 +52,30 @@ pub struct CertificateConfig {
     common_name: String,
     not_before: u64,
     not_after: Option<u64>,
+    key: KeyAlgorithm,
 }
 
 impl Default for CertificateConfig {
-    /// Common name "WebRTC", valid from 2020-01-01 without end: no wall clock is read, and no
-    /// call fails on a device whose clock is wrong.
+    /// ECDSA on P-256, common name "WebRTC", valid from 2020-01-01 without end: no wall clock is
+    /// read, and no call fails on a device whose clock is wrong.
     fn default() -> Self {
         Self {
             common_name: "WebRTC".to_owned(),
             not_before: 1_577_836_800,
             not_after: None,
+            key: KeyAlgorithm::default(),
         }
     }
 }
 
 impl CertificateConfig {
+    /// The kind of key. Default ECDSA on P-256, the only one that every peer verifies.
+    #[must_use]
+    pub const fn key(mut self, algorithm: KeyAlgorithm) -> Self {
+        self.key = algorithm;
+        self
+    }
+
     /// The common name of subject and issuer. Default "WebRTC"; 1 to 64 octets.
     ///
     /// # Errors
@@ -103,7 +116,8 @@ impl CertificateConfig {
 pub struct Certificate(Arc<Inner>);
 
 struct Inner {
-    der: Vec<u8>,
+    /// The certificate itself, then what its issuers add.
+    chain: Vec<Vec<u8>>,
     key: Box<dyn SigningKey>,
 }
 
@@ -127,10 +141,13 @@ impl Certificate {
         provider: &Arc<dyn Provider>,
         config: &CertificateConfig,
     ) -> Result<(Self, Zeroizing<Vec<u8>>), CertificateError> {
-        let pkcs8 = provider.generate_signing_key()?;
-        let key = provider.load_signing_key(&pkcs8)?;
-        let PublicKey::P256(public_key) = key.public_key() else {
-            return Err(CertificateError::Mismatch);
+        let pkcs8 = provider.generate_signing_key(config.key)?;
+        let signer = provider.load_signing_key(&pkcs8)?;
+        let key = match signer.public_key() {
+            PublicKey::P256(key) => OwnKey::P256(key),
+            PublicKey::P384(key) => OwnKey::P384(key),
+            PublicKey::Ed25519(key) => OwnKey::Ed25519(key),
+            PublicKey::Rsa(_) => return Err(CertificateError::Mismatch),
         };
         let mut serial = [0; 16];
         provider.random(&mut serial)?;
@@ -143,18 +160,22 @@ impl Certificate {
             common_name: &config.common_name,
             not_before: config.not_before,
             not_after: config.not_after,
-            public_key,
+            key,
         };
         let mut tbs = Vec::with_capacity(256);
         template.encode(&mut tbs);
-        let signature = key.sign(SignatureScheme::ECDSA_SHA256, &tbs)?;
+        let signature = signer.sign(key.scheme(), &tbs)?;
         let mut der = Vec::with_capacity(512);
-        x509::certificate(&mut der, &tbs, &signature);
-        Ok((Self(Arc::new(Inner { der, key })), pkcs8))
+        x509::certificate(&mut der, &tbs, key, &signature);
+        let inner = Inner {
+            chain: vec![der],
+            key: signer,
+        };
+        Ok((Self(Arc::new(inner)), pkcs8))
     }
 
     /// A certificate of the caller's: X.509 in DER and its private key as PKCS #8, ECDSA on P-256
-    /// or RSA of 2048 bits and more.
+    /// or P-384, Ed25519, or RSA of 2048 to 4096 bits.
     ///
     /// # Errors
     ///
@@ -165,29 +186,50 @@ impl Certificate {
         pkcs8: &[u8],
         provider: &Arc<dyn Provider>,
     ) -> Result<Self, CertificateError> {
-        if certificate.len() > MAX_CERTIFICATE {
+        Self::from_chain(&[certificate], pkcs8, provider)
+    }
+
+    /// As [`Certificate::from_der`], with the certificates of its issuers behind it, in the order
+    /// in which they are sent. A peer of WebRTC looks at the first alone.
+    ///
+    /// # Errors
+    ///
+    /// As there, and [`CertificateError::Empty`] without any certificate.
+    pub fn from_chain(
+        chain: &[&[u8]],
+        pkcs8: &[u8],
+        provider: &Arc<dyn Provider>,
+    ) -> Result<Self, CertificateError> {
+        let certificate = *chain.first().ok_or(CertificateError::Empty)?;
+        if chain.iter().map(|der| der.len()).sum::<usize>() > MAX_CHAIN {
             return Err(CertificateError::TooLong);
+        }
+        if chain.iter().any(|der| der.is_empty()) {
+            return Err(ParseError::Invalid("certificate").into());
         }
         let key = provider.load_signing_key(pkcs8)?;
         if subject_public_key(certificate)? != key.public_key() {
             return Err(CertificateError::Mismatch);
         }
-        Ok(Self(Arc::new(Inner {
-            der: certificate.to_vec(),
-            key,
-        })))
+        let chain = chain.iter().map(|der| der.to_vec()).collect();
+        Ok(Self(Arc::new(Inner { chain, key })))
     }
 
     /// The certificate in DER.
     #[must_use]
     pub fn der(&self) -> &[u8] {
-        &self.0.der
+        self.0.chain.first().map_or(&[], Vec::as_slice)
+    }
+
+    /// The certificate and those of its issuers, as they are sent.
+    pub fn chain(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.chain.iter().map(Vec::as_slice)
     }
 
     /// Its fingerprint, to be signalled to the peer.
     #[must_use]
     pub fn fingerprint(&self, algorithm: HashAlgorithm) -> Fingerprint {
-        Fingerprint::of(algorithm, &self.0.der)
+        Fingerprint::of(algorithm, self.der())
     }
 
     pub(crate) fn key(&self) -> &dyn SigningKey {

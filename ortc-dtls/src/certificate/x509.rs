@@ -6,7 +6,7 @@ use super::der::{
     BIT_STRING, CONTEXT_0, Der, GENERALIZED_TIME, INTEGER, NULL, OBJECT_IDENTIFIER, SEQUENCE, SET,
     UTC_TIME, UTF8_STRING, element, primitive,
 };
-use crate::crypto::PublicKey;
+use crate::crypto::{PublicKey, SignatureScheme};
 use crate::wire::ParseError;
 
 /// 1.2.840.10045.2.1 id-ecPublicKey (RFC 5480 §2.1.1)
@@ -19,6 +19,10 @@ const SECP384R1: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
 const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 /// 1.2.840.10045.4.3.2 ecdsa-with-SHA256 (RFC 5758 §3.2)
 const ECDSA_WITH_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
+/// 1.2.840.10045.4.3.3 ecdsa-with-SHA384 (RFC 5758 §3.2)
+const ECDSA_WITH_SHA384: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03];
+/// 1.3.101.112 id-Ed25519, of keys and of signatures (RFC 8410 §3)
+const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 /// 2.5.4.3 id-at-commonName (RFC 5280 appendix A.1)
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 
@@ -31,8 +35,8 @@ const MAX_RSA: usize = 1024;
 ///
 /// # Errors
 ///
-/// [`ParseError`] when the octets are not a certificate with a P-256, P-384 or RSA key of 2048 to
-/// 8192 bits, or go on after it.
+/// [`ParseError`] when the octets are not a certificate with a P-256, P-384, Ed25519 or RSA key
+/// of 2048 to 8192 bits, or go on after it.
 pub fn subject_public_key(certificate: &[u8]) -> Result<PublicKey<'_>, ParseError> {
     let mut outer = Der(certificate);
     let mut certificate = outer.expect(SEQUENCE)?;
@@ -65,6 +69,10 @@ pub fn subject_public_key(certificate: &[u8]) -> Result<PublicKey<'_>, ParseErro
                 (SECP384R1, Some(4), 97) => Ok(PublicKey::P384(key)),
                 _ => Err(ParseError::Invalid("elliptic curve")),
             }
+        }
+        ED25519 if key.len() == 32 => {
+            algorithm.finish()?; // parameters are absent (RFC 8410 §3)
+            Ok(PublicKey::Ed25519(key))
         }
         RSA_ENCRYPTION => {
             algorithm.expect(NULL)?.finish()?;
@@ -102,7 +110,56 @@ pub(super) struct Template<'a> {
     pub(super) common_name: &'a str,
     pub(super) not_before: u64,
     pub(super) not_after: Option<u64>,
-    pub(super) public_key: &'a [u8],
+    pub(super) key: OwnKey<'a>,
+}
+
+/// A key that signs its own certificate.
+#[derive(Clone, Copy)]
+pub(super) enum OwnKey<'a> {
+    P256(&'a [u8]),
+    P384(&'a [u8]),
+    Ed25519(&'a [u8]),
+}
+
+impl OwnKey<'_> {
+    /// What it signs its certificate with.
+    pub(super) const fn scheme(self) -> SignatureScheme {
+        match self {
+            Self::P256(_) => SignatureScheme::ECDSA_SHA256,
+            Self::P384(_) => SignatureScheme::ECDSA_SHA384,
+            Self::Ed25519(_) => SignatureScheme::ED25519,
+        }
+    }
+
+    /// Appends the `AlgorithmIdentifier` of its signatures.
+    fn signature_algorithm(self, out: &mut Vec<u8>) {
+        let identifier = match self {
+            Self::P256(_) => ECDSA_WITH_SHA256,
+            Self::P384(_) => ECDSA_WITH_SHA384,
+            Self::Ed25519(_) => ED25519,
+        };
+        element(out, SEQUENCE, |out| {
+            primitive(out, OBJECT_IDENTIFIER, identifier);
+        });
+    }
+
+    /// Appends `SubjectPublicKeyInfo`.
+    fn info(self, out: &mut Vec<u8>) {
+        let (identifier, curve, key) = match self {
+            Self::P256(key) => (EC_PUBLIC_KEY, Some(SECP256R1), key),
+            Self::P384(key) => (EC_PUBLIC_KEY, Some(SECP384R1), key),
+            Self::Ed25519(key) => (ED25519, None, key),
+        };
+        element(out, SEQUENCE, |out| {
+            element(out, SEQUENCE, |out| {
+                primitive(out, OBJECT_IDENTIFIER, identifier);
+                if let Some(curve) = curve {
+                    primitive(out, OBJECT_IDENTIFIER, curve);
+                }
+            });
+            bit_string(out, key);
+        });
+    }
 }
 
 impl Template<'_> {
@@ -110,7 +167,7 @@ impl Template<'_> {
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         element(out, SEQUENCE, |out| {
             primitive(out, INTEGER, &self.serial);
-            signature_algorithm(out);
+            self.key.signature_algorithm(out);
             self.name(out); // issuer
             element(out, SEQUENCE, |out| {
                 time(out, self.not_before);
@@ -121,13 +178,7 @@ impl Template<'_> {
                 }
             });
             self.name(out); // subject
-            element(out, SEQUENCE, |out| {
-                element(out, SEQUENCE, |out| {
-                    primitive(out, OBJECT_IDENTIFIER, EC_PUBLIC_KEY);
-                    primitive(out, OBJECT_IDENTIFIER, SECP256R1);
-                });
-                bit_string(out, self.public_key);
-            });
+            self.key.info(out);
         });
     }
 
@@ -144,17 +195,11 @@ impl Template<'_> {
 }
 
 /// Appends a `Certificate` around a signed `TBSCertificate`.
-pub(super) fn certificate(out: &mut Vec<u8>, tbs: &[u8], signature: &[u8]) {
+pub(super) fn certificate(out: &mut Vec<u8>, tbs: &[u8], key: OwnKey<'_>, signature: &[u8]) {
     element(out, SEQUENCE, |out| {
         out.extend_from_slice(tbs);
-        signature_algorithm(out);
+        key.signature_algorithm(out);
         bit_string(out, signature);
-    });
-}
-
-fn signature_algorithm(out: &mut Vec<u8>) {
-    element(out, SEQUENCE, |out| {
-        primitive(out, OBJECT_IDENTIFIER, ECDSA_WITH_SHA256);
     });
 }
 

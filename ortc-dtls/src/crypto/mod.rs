@@ -1,16 +1,40 @@
 //! The seam to the cryptography: everything random or secret that a handshake needs.
 //!
-//! A [`Provider`] is shared by many endpoints and threads. [`ring_provider`] is the one that
-//! ships; another backend implements the five traits of this module and no state machine changes.
-//! Keys live inside the objects that a provider returns: wiping them is the provider's part.
-//! What `ring` holds, it holds as it does: nothing here wipes it.
+//! A [`Provider`] is shared by many endpoints and threads. Two ship, each behind a cargo feature;
+//! another backend implements the traits of this module and no state machine changes.
+//!
+//! | feature | provider | computes with |
+//! |---|---|---|
+//! | `ring` (default) | `ring_provider` | `ring`; ML-KEM with `libcrux-ml-kem` |
+//! | `aws-lc-rs` | `aws_lc_rs_provider` | AWS-LC, ML-KEM too; takes a C compiler to build |
+//! | `fips` | `aws_lc_rs_provider` | the module of AWS-LC that is validated under FIPS 140-3; takes CMake and Go to build |
+//!
+//! Both do the same: key exchange over X25519MLKEM768, X25519, P-256 and P-384; signatures with
+//! ECDSA on P-256 and P-384, Ed25519 and RSA; AES-GCM and ChaCha20-Poly1305. FIPS 140-3 approves
+//! neither X25519 alone nor ChaCha20-Poly1305: who needs the approved mode also restricts
+//! [`Config::groups`](crate::Config::groups) and
+//! [`Config::cipher_suites`](crate::Config::cipher_suites).
+//!
+//! Keys live inside the objects that a provider returns: wiping them is the provider's part. The
+//! providers here wipe what passes through their own hands: seeds, shared secrets, ML-KEM keys.
+//! What `ring` holds it does not wipe when it is dropped; AWS-LC wipes what it frees.
 
+#[cfg(feature = "aws-lc-rs")]
+mod aws_lc;
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+mod hybrid;
+#[cfg(feature = "ring")]
 mod ring;
 
 use core::fmt;
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+use std::sync::Arc;
 
 use zeroize::{Zeroize, Zeroizing};
 
+#[cfg(feature = "aws-lc-rs")]
+pub use self::aws_lc::aws_lc_rs_provider;
+#[cfg(feature = "ring")]
 pub use self::ring::ring_provider;
 pub use crate::wire::{NamedGroup, SignatureScheme};
 
@@ -18,6 +42,16 @@ pub use crate::wire::{NamedGroup, SignatureScheme};
 pub const TAG_LEN: usize = 16;
 /// Octets of the nonce of every AEAD that DTLS uses here.
 pub const NONCE_LEN: usize = 12;
+
+/// The provider of the first of the features `ring` and `aws-lc-rs` that is on.
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+#[must_use]
+pub fn default_provider() -> Arc<dyn Provider> {
+    #[cfg(feature = "ring")]
+    return ring_provider();
+    #[cfg(not(feature = "ring"))]
+    return aws_lc_rs_provider();
+}
 
 /// A primitive refused its input or failed. It says nothing more, so that nothing leaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +100,17 @@ impl AeadAlgorithm {
     }
 }
 
+/// What an RSA key signs with, most preferred first.
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+const RSA_SCHEMES: [SignatureScheme; 6] = [
+    SignatureScheme::RSA_PSS_SHA256,
+    SignatureScheme::RSA_PSS_SHA384,
+    SignatureScheme::RSA_PSS_SHA512,
+    SignatureScheme::RSA_PKCS1_SHA256,
+    SignatureScheme::RSA_PKCS1_SHA384,
+    SignatureScheme::RSA_PKCS1_SHA512,
+];
+
 /// A hash or an HMAC; wiped on drop, since the latter is key material.
 #[derive(Clone)]
 pub struct Output {
@@ -113,8 +158,23 @@ pub enum PublicKey<'a> {
     P256(&'a [u8]),
     /// An uncompressed point on P-384.
     P384(&'a [u8]),
+    /// An Ed25519 key (RFC 8032 §5.1.5), 32 octets.
+    Ed25519(&'a [u8]),
     /// `RSAPublicKey` (RFC 8017 appendix A.1.1) of 2048 to 8192 bits.
     Rsa(&'a [u8]),
+}
+
+/// The kind of a key that is drawn for a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyAlgorithm {
+    /// ECDSA on P-256, which every WebRTC endpoint verifies (RFC 8827 §6.5).
+    #[default]
+    EcdsaP256,
+    /// ECDSA on P-384.
+    EcdsaP384,
+    /// Ed25519, which browsers do not verify.
+    Ed25519,
 }
 
 /// The cryptography of an endpoint.
@@ -134,14 +194,18 @@ pub trait Provider: fmt::Debug + Send + Sync {
     fn generate_key_exchange(&self, group: NamedGroup)
     -> Result<Box<dyn KeyExchange>, CryptoError>;
 
-    /// Draws an ECDSA key on P-256 and returns it as PKCS #8.
+    /// Draws a signing key and returns it as PKCS #8.
     ///
     /// # Errors
     ///
-    /// The generator failed.
-    fn generate_signing_key(&self) -> Result<Zeroizing<Vec<u8>>, CryptoError>;
+    /// The kind is unknown here, or the generator failed.
+    fn generate_signing_key(
+        &self,
+        algorithm: KeyAlgorithm,
+    ) -> Result<Zeroizing<Vec<u8>>, CryptoError>;
 
-    /// Loads a signing key from PKCS #8: ECDSA on P-256, or RSA.
+    /// Loads a signing key from PKCS #8: ECDSA on P-256 or P-384, Ed25519, or RSA of 2048 to 4096
+    /// bits.
     ///
     /// # Errors
     ///
@@ -167,6 +231,35 @@ pub trait Provider: fmt::Debug + Send + Sync {
     ///
     /// The key's length is not the algorithm's.
     fn aead(&self, algorithm: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadKey>, CryptoError>;
+
+    /// Expands a key that masks the sequence numbers of DTLS 1.3, once per direction: one
+    /// block of AES for the AEADs that use AES, ChaCha20 for the other (RFC 9147 §4.2.3).
+    ///
+    /// # Errors
+    ///
+    /// The key's length is not the algorithm's.
+    fn header_protection(
+        &self,
+        algorithm: AeadAlgorithm,
+        key: &[u8],
+    ) -> Result<Box<dyn HeaderProtectionKey>, CryptoError>;
+
+    /// The server's half of a key exchange at once: its share for the wire, and the secret shared
+    /// with the client whose share is `peer`. A key encapsulation mechanism, whose second share
+    /// follows from the first, overrides this.
+    ///
+    /// # Errors
+    ///
+    /// The group is unknown here, the generator failed, or the client's share is invalid.
+    fn encapsulate(
+        &self,
+        group: NamedGroup,
+        peer: &[u8],
+    ) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), CryptoError> {
+        let exchange = self.generate_key_exchange(group)?;
+        let share = exchange.public_key().to_vec();
+        Ok((share, exchange.agree(peer)?))
+    }
 
     /// Starts a hash.
     fn hash(&self, algorithm: Hash) -> Box<dyn HashContext>;
@@ -230,6 +323,13 @@ pub trait AeadKey: fmt::Debug + Send + Sync {
         in_out: &mut [u8],
         tag: &[u8; TAG_LEN],
     ) -> Result<(), CryptoError>;
+}
+
+/// An expanded key that masks sequence numbers.
+pub trait HeaderProtectionKey: fmt::Debug + Send + Sync {
+    /// The first octets of the mask that belongs to 16 octets of ciphertext; a record uses as
+    /// many as its header has octets of sequence number.
+    fn mask(&self, sample: [u8; 16]) -> [u8; 5];
 }
 
 /// A hash that is being fed.

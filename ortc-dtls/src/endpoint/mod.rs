@@ -1,7 +1,13 @@
-//! The public machine: state, verification of the peer, what leaves; `receive.rs` is what comes.
+//! The public machine: state and verification of the peer. `receive.rs` and `messages.rs` are what
+//! comes, `transmit.rs` is what leaves, `outcome.rs` is what a handshake came to.
 
+mod error;
+mod handshake;
+mod messages;
+mod outcome;
 mod outgoing;
 mod receive;
+mod transmit;
 
 use core::mem;
 use std::sync::Arc;
@@ -9,62 +15,22 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
+pub use self::error::{KeyUpdate, KeyUpdateError, SendError, VerificationError};
+use self::handshake::Handshake;
 use self::outgoing::Outgoing;
 use crate::alert::{Alert, AlertDescription};
 use crate::config::{Config, PeerVerification, Role};
 use crate::context::Context;
+use crate::established::{Established, Secrets};
 use crate::event::{CloseReason, Event};
-use crate::fingerprint::{self, Fingerprint, HashAlgorithm};
-use crate::keying::{KeyingError, SRTP_LABEL, SrtpKeying};
+use crate::fingerprint::{self, Fingerprint};
+use crate::hello::{AwaitClientHello, AwaitServerHello};
 use crate::reassembly::Reassembly;
 use crate::stats::{DropReason, Stats};
-use crate::v12::{self, Established};
-use crate::wire::{CipherSuite, ContentType, ProtocolVersion};
+use crate::v13::PeerUpdate;
 
 /// What a queued record counts besides its contents, so that empty ones have a bound too.
 const ENTRY: usize = 64;
-
-/// Why application data was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SendError {
-    /// The handshake is not complete, or the endpoint is closed.
-    #[error("not connected")]
-    NotConnected,
-    /// Nobody has vouched for the peer's certificate yet.
-    #[error("the peer is not verified")]
-    Unverified,
-    /// It does not fit one datagram of the configured size.
-    #[error("longer than the {max} octets that fit a datagram")]
-    TooLarge {
-        /// What fits.
-        max: usize,
-    },
-    /// Too much waits for `poll_transmit`.
-    #[error("too much application data is queued")]
-    QueueFull,
-    /// The key has reached the number of records that it may protect; close the connection.
-    #[error("the key reached its limit")]
-    KeyLimit,
-}
-
-/// Why the peer was not verified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum VerificationError {
-    /// The certificate is another one; the endpoint is closed.
-    #[error("the peer's certificate does not match")]
-    Mismatch,
-    /// There is no peer whose handshake is complete.
-    #[error("not connected")]
-    NotConnected,
-    /// The endpoint was closed before.
-    #[error("closed")]
-    Closed,
-    /// The list of fingerprints is empty.
-    #[error("no fingerprint given")]
-    Empty,
-}
 
 /// One side of a DTLS connection.
 ///
@@ -88,8 +54,7 @@ pub struct Endpoint {
 
 #[derive(Debug)]
 enum State {
-    Client(v12::client::State),
-    Server(v12::server::State),
+    Handshake(Handshake),
     Connected(Connected),
     Closed,
 }
@@ -98,6 +63,15 @@ enum State {
 struct Connected {
     established: Established,
     verification: Verification,
+    writing: Writing,
+}
+
+/// Whether application data can be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writing {
+    Open,
+    /// The peer was told that no more follows.
+    Closed,
 }
 
 /// Who vouches for the peer's certificate.
@@ -119,7 +93,7 @@ impl Endpoint {
         let mut endpoint = Self {
             role,
             cx: Context::new(config, now),
-            state: State::Server(v12::server::State::start()),
+            state: State::Handshake(Handshake::ClientHello(AwaitClientHello::default())),
             reassembly,
             handshake_deadline: None,
             alert: None,
@@ -129,8 +103,8 @@ impl Endpoint {
             incoming: 0,
         };
         if role == Role::Client {
-            match v12::client::State::start(&mut endpoint.cx) {
-                Ok(state) => endpoint.state = State::Client(state),
+            match AwaitServerHello::start(&mut endpoint.cx) {
+                Ok(state) => endpoint.state = State::Handshake(Handshake::ServerHello(state)),
                 Err(reason) => endpoint.enter_closed(reason),
             }
             endpoint.start_deadline();
@@ -148,9 +122,9 @@ impl Endpoint {
         }
         self.on_records(contents);
         while mem::take(&mut self.cx.early_due) {
-            let mut early = self.cx.inbound.take_early();
-            self.on_records(&mut early);
+            self.on_early();
         }
+        self.advance_keys();
     }
 
     /// A deadline passed.
@@ -161,10 +135,12 @@ impl Endpoint {
             self.finish(CloseReason::Timeout { alert });
             return;
         }
+        self.cx.acks.on_timeout(self.cx.now);
         if self.cx.flight.on_timeout(self.cx.now) {
             tracing::debug!(role = ?self.role, "flight repeated after a time-out");
             self.cx.stats.retransmissions += 1;
         }
+        self.advance_keys();
     }
 
     /// Appends one datagram of at most the configured size to `buf` and returns its length.
@@ -205,8 +181,11 @@ impl Endpoint {
             return Some(self.cx.now);
         }
         let retransmission = self.cx.flight.deadline();
-        let handshake = self.handshake_deadline;
-        retransmission.into_iter().chain(handshake).min()
+        let others = [self.handshake_deadline, self.cx.acks.deadline()];
+        retransmission
+            .into_iter()
+            .chain(others.into_iter().flatten())
+            .min()
     }
 
     /// The path came up only now: sends the current flight at once and times it from here.
@@ -229,15 +208,18 @@ impl Endpoint {
     pub fn send(&mut self, data: &[u8], now: Instant) -> Result<(), SendError> {
         self.observe(now);
         match &self.state {
-            State::Connected(connected) => match connected.verification {
-                Verification::Nobody => return Err(SendError::Unverified),
-                Verification::Policy | Verification::Verified => {}
+            State::Connected(connected) => match (connected.verification, connected.writing) {
+                (_, Writing::Closed) => return Err(SendError::WriteClosed),
+                (Verification::Nobody, Writing::Open) => return Err(SendError::Unverified),
+                (Verification::Policy | Verification::Verified, Writing::Open) => {}
             },
-            State::Client(_) | State::Server(_) | State::Closed => {
+            State::Handshake(_) | State::Closed => {
                 return Err(SendError::NotConnected);
             }
         }
-        let max = self.cx.config.mtu - self.cx.outbound.overhead(1);
+        let (outbound, mtu) = (&self.cx.outbound, self.cx.config.mtu);
+        let epoch = outbound.epoch();
+        let max = (mtu - outbound.overhead(epoch)).min(outbound.limit(epoch));
         if data.len() > max {
             return Err(SendError::TooLarge { max });
         }
@@ -249,6 +231,29 @@ impl Endpoint {
             return Err(SendError::KeyLimit);
         }
         self.outgoing.push(data);
+        self.advance_keys();
+        Ok(())
+    }
+
+    /// Changes the key that we write with, and the peer's if it is asked to (RFC 9147 §8). It
+    /// happens by itself when a key comes near its limit.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyUpdateError`]: not connected, or the version has no such thing.
+    pub fn update_keys(&mut self, scope: KeyUpdate, now: Instant) -> Result<(), KeyUpdateError> {
+        self.observe(now);
+        let State::Connected(connected) = &mut self.state else {
+            return Err(KeyUpdateError::NotConnected);
+        };
+        let Secrets::V13(traffic) = &mut connected.established.secrets else {
+            return Err(KeyUpdateError::Version);
+        };
+        traffic.want_update(match scope {
+            KeyUpdate::Own => PeerUpdate::NotRequested,
+            KeyUpdate::Both => PeerUpdate::Requested,
+        });
+        self.advance_keys();
         Ok(())
     }
 
@@ -306,23 +311,9 @@ impl Endpoint {
                 self.verified();
                 Ok(())
             }
-            State::Client(_) | State::Server(_) => Err(VerificationError::NotConnected),
+            State::Handshake(_) => Err(VerificationError::NotConnected),
             State::Closed => Err(VerificationError::Closed),
         }
-    }
-
-    /// The fingerprint of the peer's certificate, while connected.
-    #[must_use]
-    pub fn peer_fingerprint(&self, algorithm: HashAlgorithm) -> Option<Fingerprint> {
-        self.peer_certificate_der()
-            .map(|der| Fingerprint::of(algorithm, der))
-    }
-
-    /// The peer's certificate, while connected.
-    #[must_use]
-    pub fn peer_certificate_der(&self) -> Option<&[u8]> {
-        self.connected()?;
-        self.cx.peer.as_ref().map(|peer| peer.der())
     }
 
     /// Whether an expected fingerprint matched or the application accepted the peer. Stays false
@@ -339,52 +330,20 @@ impl Endpoint {
         self.role
     }
 
-    /// The keys of SRTP (RFC 5764 §4.2).
-    ///
-    /// # Errors
-    ///
-    /// [`KeyingError`]: not connected, not verified, or no profile negotiated.
-    pub fn srtp_keying(&self) -> Result<SrtpKeying, KeyingError> {
-        let established = self.open()?;
-        let profile = established.srtp_profile.ok_or(KeyingError::NoSrtpProfile)?;
-        let provider = &*self.cx.config.provider;
-        SrtpKeying::derive(profile, |out| {
-            established.secrets.export(provider, SRTP_LABEL, None, out)
-        })
-    }
-
-    /// Exports key material (RFC 5705). An empty context differs from none.
-    ///
-    /// # Errors
-    ///
-    /// [`KeyingError`]: not connected, not verified, a label of TLS itself, or a context above
-    /// 65535 octets.
-    pub fn export_keying_material(
-        &self,
-        label: &str,
-        context: Option<&[u8]>,
-        out: &mut [u8],
-    ) -> Result<(), KeyingError> {
-        let provider = &*self.cx.config.provider;
-        self.open()?.secrets.export(provider, label, context, out)
-    }
-
-    /// The cipher suite, while connected.
-    #[must_use]
-    pub fn cipher_suite(&self) -> Option<CipherSuite> {
-        Some(self.connected()?.established.suite.id)
-    }
-
-    /// The version, while connected.
-    #[must_use]
-    pub fn version(&self) -> Option<ProtocolVersion> {
-        self.connected().map(|_| ProtocolVersion::DTLS12)
-    }
-
-    /// The SRTP profile (RFC 5764 §4.1.2), while connected.
-    #[must_use]
-    pub fn srtp_profile(&self) -> Option<u16> {
-        self.connected()?.established.srtp_profile
+    /// Says that no application data follows what was sent before, and goes on reading until the
+    /// peer says the same or [`Endpoint::close`] is called (RFC 8446 §6.1). DTLS 1.2 has no such
+    /// thing: there, and before the connection is up, it is [`Endpoint::close`].
+    pub fn close_write(&mut self, now: Instant) {
+        self.observe(now);
+        match &mut self.state {
+            State::Connected(connected) if self.cx.is_dtls13() => {
+                if connected.writing == Writing::Open {
+                    connected.writing = Writing::Closed;
+                    self.alert = Alert::for_reason(&CloseReason::Local);
+                }
+            }
+            State::Connected(_) | State::Handshake(_) | State::Closed => self.close(now),
+        }
     }
 
     /// Ends the connection: queues close_notify after what was sent before.
@@ -413,16 +372,7 @@ impl Endpoint {
     const fn connected(&self) -> Option<&Connected> {
         match &self.state {
             State::Connected(connected) => Some(connected),
-            State::Client(_) | State::Server(_) | State::Closed => None,
-        }
-    }
-
-    /// What is behind the verification of the peer.
-    fn open(&self) -> Result<&Established, KeyingError> {
-        let connected = self.connected().ok_or(KeyingError::NotConnected)?;
-        match connected.verification {
-            Verification::Nobody => Err(KeyingError::Unverified),
-            Verification::Policy | Verification::Verified => Ok(&connected.established),
+            State::Handshake(_) | State::Closed => None,
         }
     }
 
@@ -447,12 +397,16 @@ impl Endpoint {
                 PeerVerification::TrustFirst => Verification::Policy,
             }
         };
-        tracing::info!(role = ?self.role, suite = %established.suite.id, ?verification, "connected");
+        tracing::info!(role = ?self.role, version = %established.negotiated.version, suite = %established.negotiated.suite, ?verification, "connected");
         self.state = State::Connected(Connected {
             established,
             verification,
+            writing: Writing::Open,
         });
-        self.handshake_deadline = None;
+        if self.cx.flight.deadline().is_none() {
+            // Else the peer has not confirmed our last flight, which it must do in time.
+            self.handshake_deadline = None;
+        }
         self.reassembly.release();
         match verification {
             Verification::Nobody => self.cx.events.push_back(Event::Unverified),
@@ -488,47 +442,24 @@ impl Endpoint {
     }
 
     fn enter_closed(&mut self, reason: CloseReason) {
-        if reason != CloseReason::Local {
+        // In DTLS 1.3 the peer's close_notify ends what it sends, not what we do.
+        let may_still_leave = reason == CloseReason::Local
+            || (reason == CloseReason::PeerClosed && self.cx.is_dtls13());
+        if !may_still_leave {
             self.outgoing = Outgoing::default();
         }
         tracing::info!(role = ?self.role, %reason, "closed");
-        self.alert = Alert::for_reason(&reason);
+        let said = matches!(&self.state, State::Connected(connected) if connected.writing == Writing::Closed);
+        if !(said && may_still_leave) {
+            self.alert = Alert::for_reason(&reason);
+        }
         self.state = State::Closed;
         self.handshake_deadline = None;
         self.cx.flight.clear();
+        self.cx.acks.clear();
         self.cx.inbound = crate::record::Inbound::default();
         self.cx.early_due = false;
         self.reassembly.release();
         self.cx.events.push_back(Event::Closed(reason));
-    }
-
-    fn has_output(&self) -> bool {
-        self.cx.flight.is_queued() || !self.outgoing.is_empty() || self.alert.is_some()
-    }
-
-    fn write_datagram(&mut self, buf: &mut Vec<u8>) -> Result<bool, crate::crypto::CryptoError> {
-        let cx = &mut self.cx;
-        let epoch = cx.outbound.epoch();
-        if cx
-            .flight
-            .write_datagram(&mut cx.outbound, cx.config.mtu, buf, cx.now)?
-        {
-            return Ok(true);
-        }
-        let outbound = &mut cx.outbound;
-        if let Some(data) = self.outgoing.front() {
-            outbound.record(epoch, ContentType::APPLICATION_DATA, buf, |out| {
-                out.extend_from_slice(data);
-            })?;
-            self.outgoing.pop();
-            return Ok(true);
-        }
-        if let Some(alert) = self.alert.take() {
-            outbound.record(epoch, ContentType::ALERT, buf, |out| {
-                out.extend_from_slice(&alert.octets());
-            })?;
-            return Ok(true);
-        }
-        Ok(false)
     }
 }

@@ -1,19 +1,17 @@
-//! From datagrams to records, fragments, messages; what is noise stops on the way.
-
-use core::mem;
+//! From datagrams to records and their contents; what is noise stops on the way.
 
 use bytes::{Bytes, BytesMut};
 
 use super::{ENTRY, Endpoint, State};
 use crate::alert::{Alert, AlertDescription};
 use crate::config::Role;
+use crate::established::Secrets;
 use crate::event::{CloseReason, Event, ProtocolError};
-use crate::reassembly::{Message, Stored};
 use crate::stats::DropReason;
-use crate::v12::{self, Step};
-use crate::wire::ContentType;
-use crate::wire::handshake::Fragment;
+use crate::v13;
 use crate::wire::record::RecordHeader;
+use crate::wire::unified::UnifiedHeader;
+use crate::wire::{ContentType, ParseError, ProtocolVersion, RecordNumber};
 
 /// Octets of a buffer that received application data is copied into.
 const SLAB: usize = 16 * 1024;
@@ -21,15 +19,23 @@ const SLAB: usize = 16 * 1024;
 impl Endpoint {
     pub(super) fn on_records(&mut self, datagram: &mut [u8]) {
         let mut rest = datagram;
-        while !rest.is_empty() {
-            let Some((header, fragment, tail)) = RecordHeader::split(rest) else {
+        while let Some(&first) = rest.first() {
+            let split = if UnifiedHeader::is_unified(first) && self.may_be_dtls13() {
+                UnifiedHeader::split(rest, &[])
+                    .map(|(header, record, tail)| (self.on_unified(&header, record), tail))
+            } else {
+                RecordHeader::split(rest).map(|(header, fragment, tail)| {
+                    let outcome = match header.epoch {
+                        0 => self.on_plaintext(&header, fragment),
+                        1 if !self.cx.is_dtls13() => self.on_protected(&header, fragment),
+                        _ => Err(DropReason::Epoch),
+                    };
+                    (outcome, tail)
+                })
+            };
+            let Some((outcome, tail)) = split else {
                 self.cx.stats.count(DropReason::Malformed);
                 return;
-            };
-            let outcome = match header.epoch {
-                0 => self.on_plaintext(&header, fragment),
-                1 => self.on_protected(&header, fragment),
-                _ => Err(DropReason::Epoch),
             };
             match outcome {
                 Ok(()) => self.cx.stats.records_received += 1,
@@ -42,51 +48,135 @@ impl Endpoint {
         }
     }
 
+    /// Hands in again what came too early.
+    pub(super) fn on_early(&mut self) {
+        let mut early = self.cx.inbound.take_early();
+        let mut rest = &mut early[..];
+        while let Some((len, tail)) = rest.split_first_chunk_mut()
+            && let Some((record, tail)) =
+                tail.split_at_mut_checked(usize::from(u16::from_be_bytes(*len)))
+        {
+            if matches!(self.state, State::Closed) {
+                return;
+            }
+            self.on_records(record);
+            rest = tail;
+        }
+    }
+
+    /// Whether DTLS 1.3 was chosen, or can be still.
+    fn may_be_dtls13(&self) -> bool {
+        match self.cx.version {
+            Some(version) => version == ProtocolVersion::DTLS13,
+            None => self.cx.config.has_dtls13(),
+        }
+    }
+
     /// Nothing but handshake messages counts before keys exist (RFC 6347 §4.1.2.7).
     fn on_plaintext(&mut self, header: &RecordHeader, fragment: &[u8]) -> Result<(), DropReason> {
         match header.content_type {
-            ContentType::HANDSHAKE => self.on_fragments(fragment, 0),
+            ContentType::HANDSHAKE => {
+                let number = RecordNumber {
+                    epoch: 0,
+                    sequence: header.sequence,
+                };
+                self.on_fragments(fragment, number)
+            }
             ContentType::CHANGE_CIPHER_SPEC => Err(DropReason::ChangeCipherSpec),
             ContentType::ALERT => {
                 self.hint = Alert::parse(fragment).map(|alert| alert.description);
                 Err(DropReason::PlaintextAlert)
             }
             ContentType::APPLICATION_DATA => Err(DropReason::PlaintextData),
+            ContentType::ACK if self.may_be_dtls13() => self.on_plaintext_ack(fragment),
             _ => Err(DropReason::ContentType),
         }
     }
 
+    /// A protected record of DTLS 1.2.
     fn on_protected(
         &mut self,
         header: &RecordHeader,
         fragment: &mut [u8],
     ) -> Result<(), DropReason> {
         if !self.cx.inbound.has_keys() {
-            let held = self.cx.inbound.hold(header, fragment);
+            let held = self.cx.config.has_dtls12() && self.cx.inbound.hold(header, fragment);
             return if held {
                 Ok(())
             } else {
                 Err(DropReason::EarlyFull)
             };
         }
-        let contents = match self.cx.inbound.open(header, fragment) {
-            Ok(contents) => contents,
-            Err(reason) => {
-                if self.cx.inbound.is_worn_out() {
-                    self.finish(CloseReason::KeyLimit);
-                }
-                return Err(reason);
-            }
-        };
+        let opened = self.cx.inbound.open(header, fragment);
+        let contents = self.opened(opened)?;
+        if contents.len() > self.cx.receive_limit {
+            return Err(DropReason::RecordTooLong);
+        }
         match header.content_type {
-            ContentType::HANDSHAKE => self.on_fragments(contents, 1),
-            ContentType::APPLICATION_DATA if self.open().is_ok() => self.on_data(contents),
-            ContentType::APPLICATION_DATA if self.cx.inbound.hold_data(contents) => Ok(()),
-            ContentType::APPLICATION_DATA => Err(DropReason::EarlyFull),
+            ContentType::HANDSHAKE => {
+                let number = RecordNumber {
+                    epoch: 1,
+                    sequence: header.sequence,
+                };
+                self.on_fragments(contents, number)
+            }
+            ContentType::APPLICATION_DATA => self.on_protected_data(contents),
             ContentType::ALERT => self.on_alert(contents),
             ContentType::CHANGE_CIPHER_SPEC => Err(DropReason::ChangeCipherSpec),
             _ => Err(DropReason::ContentType),
         }
+    }
+
+    /// A protected record of DTLS 1.3.
+    fn on_unified(&mut self, header: &UnifiedHeader, record: &mut [u8]) -> Result<(), DropReason> {
+        if !self.cx.inbound.reads_epoch(header.epoch_bits) {
+            // Epochs 2 and 3 come; 1 is early data, which nobody offered. A client sends nothing
+            // protected before the server has its keys.
+            let early = matches!(self.state, State::Handshake(_))
+                && header.epoch_bits >= 2
+                && (self.role == Role::Client || self.cx.inbound.has_keys());
+            return if !early {
+                Err(DropReason::Epoch)
+            } else if self.cx.inbound.hold_unified(record) {
+                Ok(())
+            } else {
+                Err(DropReason::EarlyFull)
+            };
+        }
+        let opened = self.cx.inbound.open_unified(header, record, self.cx.now);
+        let opened = self.opened(opened)?;
+        if opened.padded_len > self.cx.receive_limit {
+            return Err(DropReason::RecordTooLong);
+        }
+        let number = RecordNumber {
+            epoch: opened.epoch,
+            sequence: opened.sequence,
+        };
+        match opened.content_type {
+            ContentType::HANDSHAKE => self.on_fragments(opened.contents, number),
+            ContentType::ACK => self.on_ack(opened.contents),
+            ContentType::ALERT => self.on_alert13(opened.contents),
+            ContentType::APPLICATION_DATA if opened.epoch > v13::HANDSHAKE => {
+                if let State::Connected(connected) = &mut self.state
+                    && let Secrets::V13(traffic) = &mut connected.established.secrets
+                {
+                    traffic.on_data();
+                }
+                self.on_protected_data(opened.contents)
+            }
+            kind => {
+                self.finish(ProtocolError::ContentType(kind).into());
+                Err(DropReason::ContentType)
+            }
+        }
+    }
+
+    /// A key that too many records did not fit is given up.
+    fn opened<T>(&mut self, opened: Result<T, DropReason>) -> Result<T, DropReason> {
+        if opened.is_err() && self.cx.inbound.is_worn_out() {
+            self.finish(CloseReason::KeyLimit);
+        }
+        opened
     }
 
     fn on_alert(&mut self, contents: &[u8]) -> Result<(), DropReason> {
@@ -99,6 +189,31 @@ impl Endpoint {
             Ok(())
         } else {
             Err(DropReason::Warning)
+        }
+    }
+
+    /// The level says nothing: all are errors but two (RFC 8446 §6).
+    fn on_alert13(&mut self, contents: &[u8]) -> Result<(), DropReason> {
+        let &[_, description] = contents else {
+            self.finish(ParseError::Invalid("alert").into());
+            return Err(DropReason::Warning);
+        };
+        match AlertDescription(description) {
+            AlertDescription::CLOSE_NOTIFY => self.finish(CloseReason::PeerClosed),
+            // A close_notify follows (RFC 8446 §6.1).
+            AlertDescription::USER_CANCELED => return Err(DropReason::Warning),
+            description => self.finish(CloseReason::PeerAlert(description)),
+        }
+        Ok(())
+    }
+
+    fn on_protected_data(&mut self, contents: &[u8]) -> Result<(), DropReason> {
+        if self.open().is_ok() {
+            self.on_data(contents)
+        } else if self.cx.inbound.hold_data(contents) {
+            Ok(())
+        } else {
+            Err(DropReason::EarlyFull)
         }
     }
 
@@ -134,107 +249,5 @@ impl Endpoint {
         }
         self.slab.extend_from_slice(contents);
         self.slab.split().freeze()
-    }
-
-    /// A record may hold several messages or fragments of them.
-    fn on_fragments(&mut self, contents: &[u8], epoch: u16) -> Result<(), DropReason> {
-        let mut rest = contents;
-        let mut first_error = None;
-        while !rest.is_empty() {
-            let Ok((fragment, tail)) = Fragment::split(rest) else {
-                return Err(DropReason::Fragment);
-            };
-            if let Err(reason) = self.on_fragment(&fragment, epoch) {
-                first_error.get_or_insert(reason);
-            }
-            rest = tail;
-        }
-        self.advance();
-        first_error.map_or(Ok(()), Err)
-    }
-
-    fn on_fragment(&mut self, fragment: &Fragment<'_>, epoch: u16) -> Result<(), DropReason> {
-        let past = fragment.message_seq < self.reassembly.next_seq();
-        let acceptable = match self.role {
-            Role::Client => v12::client::State::accepts(fragment.kind),
-            Role::Server => v12::server::State::accepts(fragment.kind),
-        };
-        if !acceptable {
-            return Err(DropReason::Role);
-        }
-        let connected = self.connected().is_some();
-        if past {
-            let ends = fragment.offset as usize + fragment.body.len() == fragment.length as usize;
-            // Once there are keys, a repetition in plaintext may be anyone's.
-            if ends
-                && (epoch > 0 || !connected)
-                && self
-                    .cx
-                    .flight
-                    .on_repeated(fragment.message_seq, self.cx.now)
-            {
-                tracing::debug!(role = ?self.role, "flight repeated since the peer repeats its own");
-                self.cx.stats.retransmissions += 1;
-            }
-            return Err(DropReason::Duplicate);
-        }
-        if connected {
-            return Err(if epoch > 0 {
-                DropReason::Renegotiation
-            } else {
-                DropReason::PlaintextHandshake
-            });
-        }
-        match self.reassembly.insert(fragment, epoch) {
-            Stored::New => Ok(()),
-            Stored::Repeated | Stored::Past => Err(DropReason::Duplicate),
-            Stored::Ahead => Err(DropReason::Ahead),
-            Stored::TooLong => Err(DropReason::TooLong),
-            Stored::Inconsistent | Stored::TooManyPieces => Err(DropReason::Fragment),
-        }
-    }
-
-    /// Processes the messages that are complete and in sequence.
-    fn advance(&mut self) {
-        loop {
-            let expected = match &self.state {
-                State::Client(state) => state.expects_epoch(),
-                State::Server(state) => state.expects_epoch(),
-                State::Connected(_) | State::Closed => return,
-            };
-            if expected > 0 && self.reassembly.discard_plaintext() {
-                self.cx.stats.count(DropReason::PlaintextHandshake);
-            }
-            let Some(message) = self.reassembly.pop() else {
-                return;
-            };
-            if let Err(reason) = self.on_message(&message, expected) {
-                tracing::debug!(role = ?self.role, message = %message.kind, %reason, "handshake failed");
-                // The state was consumed by the message.
-                self.enter_closed(reason);
-            }
-        }
-    }
-
-    fn on_message(&mut self, message: &Message, expected: u16) -> Result<(), CloseReason> {
-        if message.epoch != expected {
-            return Err(ProtocolError::UnexpectedMessage(message.kind).into());
-        }
-        let cx = &mut self.cx;
-        let step = match mem::replace(&mut self.state, State::Closed) {
-            State::Client(state) => state.on_message(message, cx)?.map(State::Client),
-            State::Server(state) => state.on_message(message, cx)?.map(State::Server),
-            state @ (State::Connected(_) | State::Closed) => Step::Next(state),
-        };
-        match step {
-            Step::Next(state) => {
-                self.state = state;
-                if self.handshake_deadline.is_none() {
-                    self.start_deadline();
-                }
-                Ok(())
-            }
-            Step::Done(established) => self.connect(established),
-        }
     }
 }

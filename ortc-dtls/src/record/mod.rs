@@ -1,26 +1,48 @@
-//! The record layer: epochs, sequence numbers, replay window, protection (RFC 6347 §4.1).
+//! The record layer: epochs, sequence numbers, replay window, protection (RFC 6347 §4.1,
+//! RFC 9147 §4).
 
+mod ciphertext;
 mod protection;
 mod replay;
 
 use core::mem;
+use core::time::Duration;
+use std::time::Instant;
 
+pub(crate) use self::ciphertext::{MAX_CONTENTS, Opened, ReadEpoch, TrafficKeys, WriteEpoch};
 pub(crate) use self::protection::{Nonce, Protection};
 use self::replay::ReplayWindow;
 use crate::crypto::CryptoError;
 use crate::stats::DropReason;
 use crate::wire::record::RecordHeader;
-use crate::wire::{ContentType, ProtocolVersion};
+use crate::wire::unified::UnifiedHeader;
+use crate::wire::{ContentType, ProtocolVersion, RecordNumber};
 
 /// Octets of records that may wait until they can be read: a Finished that overtook the key
 /// exchange, application data that overtook the Finished.
 pub(crate) const MAX_EARLY: usize = 16 * 1024;
 
+/// How long records of an earlier epoch still count: twice the maximum segment lifetime of TCP
+/// (RFC 9147 §4.2.1, §5.8.1).
+const PREVIOUS_EPOCH: Duration = Duration::from_secs(240);
+
+/// Epochs that are read at once in DTLS 1.3: the handshake's, the current one, the one before.
+const MAX_EPOCHS: usize = 3;
+
+#[derive(Debug, Default)]
+enum Reading {
+    #[default]
+    Plaintext,
+    V12(Protection, ReplayWindow),
+    /// Oldest first.
+    V13(Vec<ReadEpoch>),
+}
+
 /// What is read.
 #[derive(Debug, Default)]
 pub(crate) struct Inbound {
-    protection: Option<Protection>,
-    replay: ReplayWindow,
+    reading: Reading,
+    /// Records, each behind its length.
     early: Vec<u8>,
     /// Authenticated application data that may not be handed on yet, each behind its length.
     data: Vec<u8>,
@@ -28,27 +50,75 @@ pub(crate) struct Inbound {
 
 impl Inbound {
     pub(crate) fn install(&mut self, protection: Protection) {
-        self.protection = Some(protection);
-        self.replay = ReplayWindow::default();
+        self.reading = Reading::V12(protection, ReplayWindow::default());
     }
 
+    /// Adds an epoch of DTLS 1.3; those before stay readable until it is used and for a while
+    /// after.
+    pub(crate) fn install_epoch(&mut self, epoch: ReadEpoch) {
+        let mut epochs = match mem::take(&mut self.reading) {
+            Reading::V13(epochs) => epochs,
+            Reading::Plaintext | Reading::V12(..) => Vec::with_capacity(MAX_EPOCHS),
+        };
+        // So many in a row differ in their low bits (RFC 9147 §4.2.2).
+        if epochs.len() == MAX_EPOCHS {
+            epochs.remove(0);
+        }
+        epochs.push(epoch);
+        self.reading = Reading::V13(epochs);
+    }
+
+    /// Nothing that an earlier epoch than the newest could bring is of use.
+    pub(crate) fn retire_epochs(&mut self) {
+        if let Reading::V13(epochs) = &mut self.reading {
+            epochs.drain(..epochs.len().saturating_sub(1));
+        }
+    }
+
+    /// Whether anything but plaintext can be read.
     pub(crate) const fn has_keys(&self) -> bool {
-        self.protection.is_some()
+        !matches!(self.reading, Reading::Plaintext)
+    }
+
+    /// The newest epoch of DTLS 1.3 that has keys.
+    pub(crate) fn newest_epoch(&self) -> Option<u64> {
+        match &self.reading {
+            Reading::V13(epochs) => epochs.last().map(|epoch| epoch.epoch),
+            Reading::Plaintext | Reading::V12(..) => None,
+        }
     }
 
     pub(crate) fn is_worn_out(&self) -> bool {
-        self.protection
-            .as_ref()
-            .is_some_and(Protection::is_worn_out)
+        match &self.reading {
+            Reading::Plaintext => false,
+            Reading::V12(protection, _) => protection.is_worn_out(),
+            Reading::V13(epochs) => epochs.iter().any(ReadEpoch::is_worn_out),
+        }
     }
 
     /// Keeps a record that cannot be read yet; says whether there was room.
     pub(crate) fn hold(&mut self, header: &RecordHeader, fragment: &[u8]) -> bool {
-        if self.held() + RecordHeader::LEN + fragment.len() > MAX_EARLY {
+        let len = RecordHeader::LEN + fragment.len();
+        self.hold_parts(len, |out| {
+            header.encode(out);
+            out.extend_from_slice(fragment);
+        })
+    }
+
+    /// As [`Inbound::hold`] for a record of DTLS 1.3.
+    pub(crate) fn hold_unified(&mut self, record: &[u8]) -> bool {
+        self.hold_parts(record.len(), |out| out.extend_from_slice(record))
+    }
+
+    fn hold_parts(&mut self, len: usize, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let Ok(prefix) = u16::try_from(len) else {
+            return false;
+        };
+        if self.held() + 2 + len > MAX_EARLY {
             return false;
         }
-        header.encode(&mut self.early);
-        self.early.extend_from_slice(fragment);
+        self.early.extend_from_slice(&prefix.to_be_bytes());
+        write(&mut self.early);
         true
     }
 
@@ -76,27 +146,72 @@ impl Inbound {
         self.early.len() + self.data.len()
     }
 
-    /// Takes out what was held.
+    /// Takes out the records that were held: each behind two octets of length.
     pub(crate) fn take_early(&mut self) -> Vec<u8> {
         mem::take(&mut self.early)
     }
 
-    /// Decrypts a record of epoch 1; only then is its number remembered.
+    /// Decrypts a record of epoch 1 of DTLS 1.2; only then is its number remembered.
     pub(crate) fn open<'a>(
         &mut self,
         header: &RecordHeader,
         fragment: &'a mut [u8],
     ) -> Result<&'a mut [u8], DropReason> {
-        let protection = self.protection.as_mut().ok_or(DropReason::Epoch)?;
-        if !self.replay.is_fresh(header.sequence) {
+        let Reading::V12(protection, replay) = &mut self.reading else {
+            return Err(DropReason::Epoch);
+        };
+        if !replay.is_fresh(header.sequence) {
             return Err(DropReason::Replayed);
         }
         let contents = protection
             .open(header, fragment)
             .map_err(|_| DropReason::BadRecord)?;
-        self.replay.accept(header.sequence);
+        replay.accept(header.sequence);
         Ok(contents)
     }
+
+    /// Whether DTLS 1.3 has keys for these low bits of an epoch.
+    pub(crate) fn reads_epoch(&self, bits: u8) -> bool {
+        match &self.reading {
+            Reading::V13(epochs) => epochs.iter().any(|epoch| epoch.epoch % 4 == bits.into()),
+            Reading::Plaintext | Reading::V12(..) => false,
+        }
+    }
+
+    /// Decrypts a record of DTLS 1.3.
+    pub(crate) fn open_unified<'a>(
+        &mut self,
+        header: &UnifiedHeader,
+        record: &'a mut [u8],
+        now: Instant,
+    ) -> Result<Opened<'a>, DropReason> {
+        let Reading::V13(epochs) = &mut self.reading else {
+            return Err(DropReason::Epoch);
+        };
+        epochs.retain(|epoch| epoch.until.is_none_or(|until| now < until));
+        let used = epochs
+            .iter()
+            .position(|epoch| epoch.epoch % 4 == header.epoch_bits.into());
+        let (before, rest) = epochs
+            .split_at_mut_checked(used.ok_or(DropReason::Epoch)?)
+            .ok_or(DropReason::Epoch)?;
+        let epoch = rest.first_mut().ok_or(DropReason::Epoch)?;
+        let opened = epoch.open(header, record)?;
+        // The sender has the keys of this epoch, so that it has given up the others
+        // (RFC 9147 §8).
+        for before in before {
+            before.until = before.until.or(now.checked_add(PREVIOUS_EPOCH));
+        }
+        Ok(opened)
+    }
+}
+
+#[derive(Debug)]
+enum Writing {
+    Plaintext,
+    V12(Protection),
+    /// Oldest first.
+    V13(Vec<WriteEpoch>),
 }
 
 /// What is written.
@@ -105,7 +220,9 @@ pub(crate) struct Outbound {
     /// Version on plaintext records: that of DTLS 1.0 until a version is negotiated.
     version: ProtocolVersion,
     plaintext: u64,
-    protection: Option<Protection>,
+    writing: Writing,
+    /// Octets of contents that the peer takes in a protected record (RFC 8449 §4).
+    limit: usize,
 }
 
 impl Outbound {
@@ -113,7 +230,8 @@ impl Outbound {
         Self {
             version: ProtocolVersion::DTLS10,
             plaintext: 0,
-            protection: None,
+            writing: Writing::Plaintext,
+            limit: MAX_CONTENTS,
         }
     }
 
@@ -121,42 +239,114 @@ impl Outbound {
         self.version = version;
     }
 
-    pub(crate) fn install(&mut self, protection: Protection) {
-        self.protection = Some(protection);
+    /// The peer takes only so many octets of contents in a record.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit.min(MAX_CONTENTS);
     }
 
-    /// The newest epoch that has keys.
-    pub(crate) const fn epoch(&self) -> u16 {
-        match self.protection {
-            Some(_) => 1,
-            None => 0,
+    pub(crate) fn install(&mut self, protection: Protection) {
+        self.writing = Writing::V12(protection);
+    }
+
+    /// Adds an epoch of DTLS 1.3, in which all that is new is written from now on.
+    pub(crate) fn install_epoch(&mut self, epoch: WriteEpoch) {
+        match &mut self.writing {
+            Writing::V13(epochs) => epochs.push(epoch),
+            Writing::Plaintext | Writing::V12(_) => {
+                let mut epochs = Vec::with_capacity(2);
+                epochs.push(epoch);
+                self.writing = Writing::V13(epochs);
+            }
         }
     }
 
+    /// Nothing is left that would have to be repeated in an earlier epoch than the newest.
+    pub(crate) fn retire_epochs(&mut self) {
+        if let Writing::V13(epochs) = &mut self.writing {
+            epochs.drain(..epochs.len().saturating_sub(1));
+        }
+    }
+
+    /// The newest epoch that has keys.
+    pub(crate) fn epoch(&self) -> u64 {
+        match &self.writing {
+            Writing::Plaintext => 0,
+            Writing::V12(_) => 1,
+            Writing::V13(epochs) => epochs.last().map_or(0, |epoch| epoch.epoch),
+        }
+    }
+
+    /// The number of the next record of this epoch.
+    pub(crate) fn next_number(&self, epoch: u64) -> RecordNumber {
+        let sequence = match &self.writing {
+            Writing::V13(epochs) if epoch > 0 => epochs
+                .iter()
+                .find(|known| known.epoch == epoch)
+                .map_or(0, |known| known.next),
+            Writing::Plaintext | Writing::V12(_) | Writing::V13(_) => self.plaintext,
+        };
+        RecordNumber { epoch, sequence }
+    }
+
     /// Octets of a record of this epoch besides its contents.
-    pub(crate) fn overhead(&self, epoch: u16) -> usize {
-        let protection = self.protection.as_ref().filter(|_| epoch > 0);
-        RecordHeader::LEN + protection.map_or(0, Protection::overhead)
+    pub(crate) const fn overhead(&self, epoch: u64) -> usize {
+        match &self.writing {
+            Writing::V12(protection) if epoch > 0 => RecordHeader::LEN + protection.overhead(),
+            Writing::V13(_) if epoch > 0 => ciphertext::OVERHEAD,
+            Writing::Plaintext | Writing::V12(_) | Writing::V13(_) => RecordHeader::LEN,
+        }
+    }
+
+    /// Octets of contents that a record of this epoch may have.
+    pub(crate) const fn limit(&self, epoch: u64) -> usize {
+        if epoch > 0 { self.limit } else { MAX_CONTENTS }
     }
 
     pub(crate) fn can_seal(&self, len: usize) -> bool {
-        self.protection
-            .as_ref()
-            .is_some_and(|protection| protection.can_seal(len))
+        match &self.writing {
+            Writing::Plaintext => false,
+            Writing::V12(protection) => protection.can_seal(len),
+            Writing::V13(epochs) => epochs.last().is_some_and(|epoch| epoch.can_seal(len)),
+        }
+    }
+
+    /// Whether the newest epoch of DTLS 1.3 should be followed by another: it protected so many
+    /// records, or half of what its key may protect.
+    pub(crate) fn is_worn(&self, after: u64) -> bool {
+        match &self.writing {
+            Writing::Plaintext | Writing::V12(_) => false,
+            Writing::V13(epochs) => epochs.last().is_some_and(|epoch| epoch.is_worn(after)),
+        }
     }
 
     /// Appends one record whose contents `body` appends.
     pub(crate) fn record(
         &mut self,
-        epoch: u16,
+        epoch: u64,
         content_type: ContentType,
         out: &mut Vec<u8>,
         body: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), CryptoError> {
-        if epoch > 0 {
-            let protection = self.protection.as_mut().ok_or(CryptoError)?;
-            return protection.seal(content_type, out, body);
+        match &mut self.writing {
+            Writing::V12(protection) if epoch > 0 => protection.seal(content_type, out, body),
+            Writing::V13(epochs) if epoch > 0 => epochs
+                .iter_mut()
+                .find(|known| known.epoch == epoch)
+                .ok_or(CryptoError)?
+                .seal(content_type, out, body),
+            Writing::Plaintext if epoch > 0 => Err(CryptoError),
+            Writing::Plaintext | Writing::V12(_) | Writing::V13(_) => {
+                self.plaintext_record(content_type, out, body)
+            }
         }
+    }
+
+    fn plaintext_record(
+        &mut self,
+        content_type: ContentType,
+        out: &mut Vec<u8>,
+        body: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), CryptoError> {
         let start = out.len();
         let header = RecordHeader {
             content_type,

@@ -1,5 +1,7 @@
 //! AEAD protection of DTLS 1.2 records (RFC 5246 §6.2.3.3, RFC 5288, RFC 7905).
 
+use core::fmt;
+
 use zeroize::Zeroize;
 
 use crate::crypto::{AeadKey, CryptoError, NONCE_LEN, TAG_LEN};
@@ -11,21 +13,28 @@ const EXPLICIT: usize = 8;
 
 /// Blocks of 16 octets that one key may protect: 2^24.5 records of the greatest length
 /// (RFC 9147 §4.5.3 for AES-GCM; ChaCha20-Poly1305 has no limit and gets the same).
-const MAX_BLOCKS: u64 = 23_726_566 * 1024;
+pub(super) const MAX_BLOCKS: u64 = 23_726_566 * 1024;
 
 /// Records that may fail authentication under one key (RFC 9147 §4.5.3).
-const MAX_FAILURES: u64 = 1 << 36;
+pub(super) const MAX_FAILURES: u64 = 1 << 36;
 
 /// Sequence numbers of one epoch.
-const MAX_SEQUENCE: u64 = 1 << 48;
+pub(super) const MAX_SEQUENCE: u64 = 1 << 48;
 
 /// How record numbers become nonces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Nonce {
     /// GCM: a fixed part, and epoch and sequence number sent with the record (RFC 5288 §3).
     Explicit([u8; NONCE_LEN - EXPLICIT]),
     /// ChaCha20-Poly1305: epoch and sequence number exclusive-ored into the IV (RFC 7905 §2).
     Implicit([u8; NONCE_LEN]),
+}
+
+impl fmt::Debug for Nonce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The fixed part is as secret as the key.
+        f.write_str("Nonce(..)")
+    }
 }
 
 impl Nonce {
@@ -172,7 +181,7 @@ impl Protection {
     }
 }
 
-const fn blocks(len: usize) -> u64 {
+pub(super) const fn blocks(len: usize) -> u64 {
     len.div_ceil(16) as u64 + 1
 }
 

@@ -6,31 +6,18 @@ mod keys;
 pub(crate) mod server;
 mod suite;
 
-pub(crate) use self::suite::Suite;
-use self::suite::{Authentication, SCHEMES};
+use self::suite::Authentication;
+pub(crate) use self::suite::{SCHEMES, Suite, has_group};
 use crate::context::Context;
+use crate::established::{
+    Established, FinishedProved, KeyProved, Negotiated, Secrets, verify_signature,
+};
 use crate::event::{CloseReason, ProtocolError};
+use crate::hello::Answers;
 use crate::keying::Tls12Secrets;
 use crate::reassembly::Message;
 use crate::wire::certificate::Signed;
-
-/// What a message led to.
-#[derive(Debug)]
-pub(crate) enum Step<S> {
-    /// More messages are needed.
-    Next(S),
-    /// The handshake is complete.
-    Done(Established),
-}
-
-impl<S> Step<S> {
-    pub(crate) fn map<T>(self, into: impl FnOnce(S) -> T) -> Step<T> {
-        match self {
-            Self::Next(state) => Step::Next(into(state)),
-            Self::Done(established) => Step::Done(established),
-        }
-    }
-}
+use crate::wire::{NamedGroup, ProtocolVersion};
 
 /// What both hellos fixed.
 #[derive(Clone, Copy, Debug)]
@@ -38,68 +25,36 @@ struct Session {
     suite: Suite,
     client_random: [u8; 32],
     server_random: [u8; 32],
-    srtp_profile: Option<u16>,
+    /// Of the key exchange; a client learns it after the hellos.
+    group: Option<NamedGroup>,
+    answers: Answers,
 }
 
-/// The peer holds the private key of its certificate. Only [`verify_signature`] makes one.
-#[derive(Debug)]
-struct KeyProved(());
-
-/// The peer saw the same handshake. Only [`verify_finished`] makes one.
-#[derive(Debug)]
-struct FinishedProved(());
-
-/// A complete handshake: cannot exist without both proofs.
-#[derive(Debug)]
-pub(crate) struct Established {
-    pub(crate) suite: Suite,
-    pub(crate) srtp_profile: Option<u16>,
-    pub(crate) secrets: Tls12Secrets,
-    _proved: (KeyProved, FinishedProved),
-}
-
-impl Established {
-    const fn new(
-        session: Session,
+impl Session {
+    /// What the handshake ends with.
+    const fn established(
+        self,
         secrets: Tls12Secrets,
         key: KeyProved,
         finished: FinishedProved,
-    ) -> Self {
-        Self {
-            suite: session.suite,
-            srtp_profile: session.srtp_profile,
-            secrets,
-            _proved: (key, finished),
-        }
+    ) -> Established {
+        let negotiated = Negotiated {
+            version: ProtocolVersion::DTLS12,
+            suite: self.suite.id,
+            group: self.group,
+            srtp_profile: self.answers.srtp_profile,
+            application_protocol: self.answers.application_protocol,
+        };
+        Established::new(negotiated, Secrets::V12(secrets), key, finished)
     }
 }
 
-/// Verifies the peer's signature with the key of the certificate that it sent.
-fn verify_signature(
-    cx: &Context,
-    message: &[u8],
-    signed: &Signed<'_>,
-) -> Result<KeyProved, CloseReason> {
-    let peer = cx.peer.as_ref().ok_or(ProtocolError::NoCertificate)?;
-    let key = peer.public_key().map_err(ProtocolError::Certificate)?;
+/// Verifies the peer's signature, if it is of a kind that was offered.
+fn verify(cx: &Context, message: &[u8], signed: &Signed<'_>) -> Result<KeyProved, CloseReason> {
     if !SCHEMES.contains(&signed.scheme) {
         return Err(ProtocolError::Signature.into());
     }
-    cx.config
-        .provider
-        .verify(signed.scheme, key, message, signed.signature)
-        .map_err(|_| ProtocolError::Signature)?;
-    Ok(KeyProved(()))
-}
-
-/// Compares a Finished with what it must be.
-fn verify_finished(body: &[u8], expected: &[u8]) -> Result<FinishedProved, CloseReason> {
-    use subtle::ConstantTimeEq as _;
-    if bool::from(body.ct_eq(expected)) {
-        Ok(FinishedProved(()))
-    } else {
-        Err(ProtocolError::Finished.into())
-    }
+    verify_signature(cx, message, signed)
 }
 
 const fn unexpected(message: &Message) -> CloseReason {

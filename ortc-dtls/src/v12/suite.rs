@@ -1,9 +1,9 @@
 //! The cipher suites of DTLS 1.2 (RFC 5289, RFC 7905) and the signatures that go with them.
 
 use crate::crypto::{AeadAlgorithm, Hash, PublicKey};
-use crate::wire::{CipherSuite, SignatureScheme};
+use crate::wire::{CipherSuite, NamedGroup, SignatureScheme};
 
-/// How a server proves itself.
+/// How a server proves itself. Ed25519 goes with the suites of ECDSA (RFC 8422 §2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Authentication {
     Ecdsa,
@@ -13,7 +13,7 @@ pub(crate) enum Authentication {
 impl Authentication {
     pub(crate) const fn of(key: PublicKey<'_>) -> Self {
         match key {
-            PublicKey::P256(_) | PublicKey::P384(_) => Self::Ecdsa,
+            PublicKey::P256(_) | PublicKey::P384(_) | PublicKey::Ed25519(_) => Self::Ecdsa,
             PublicKey::Rsa(_) => Self::Rsa,
         }
     }
@@ -74,10 +74,17 @@ impl Suite {
     }
 }
 
+/// Whether DTLS 1.2 has the group: the hybrid, whose two shares differ, is defined for 1.3 alone
+/// (draft-ietf-tls-ecdhe-mlkem §1).
+pub(crate) fn has_group(group: NamedGroup) -> bool {
+    group != NamedGroup::X25519MLKEM768
+}
+
 /// The signatures that we verify, most preferred first.
-pub(crate) const SCHEMES: [SignatureScheme; 8] = [
+pub(crate) const SCHEMES: [SignatureScheme; 9] = [
     SignatureScheme::ECDSA_SHA256,
     SignatureScheme::ECDSA_SHA384,
+    SignatureScheme::ED25519,
     SignatureScheme::RSA_PSS_SHA256,
     SignatureScheme::RSA_PSS_SHA384,
     SignatureScheme::RSA_PSS_SHA512,

@@ -23,10 +23,10 @@ pub(crate) fn parse_first(body: &[u8]) -> Result<Option<&[u8]>, ParseError> {
     Ok(first)
 }
 
-/// Appends the body of a Certificate message: this certificate alone, or none.
-pub(crate) fn encode(out: &mut Vec<u8>, certificate: Option<&[u8]>) {
+/// Appends the body of a Certificate message: these certificates, or none.
+pub(crate) fn encode<'a>(out: &mut Vec<u8>, chain: impl IntoIterator<Item = &'a [u8]>) {
     writer::vector24(out, |out| {
-        if let Some(der) = certificate {
+        for der in chain {
             writer::vector24(out, |out| out.extend_from_slice(der));
         }
     });

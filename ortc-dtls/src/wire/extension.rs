@@ -89,6 +89,65 @@ impl<'a> Extensions<'a> {
         Ok(Some(u16_elements(list)))
     }
 
+    /// The version of `supported_versions` in a ServerHello (RFC 8446 §4.2.1).
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError`] when it is not one version.
+    pub fn selected_version(&self) -> Result<Option<u16>, ParseError> {
+        self.u16(ExtensionType::SUPPORTED_VERSIONS, "supported_versions")
+    }
+
+    /// `record_size_limit` (RFC 8449 §4).
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError`] when it is not one number, or below 64.
+    pub fn record_size_limit(&self) -> Result<Option<u16>, ParseError> {
+        let limit = self.u16(ExtensionType::RECORD_SIZE_LIMIT, "record_size_limit")?;
+        if limit.is_some_and(|limit| limit < 64) {
+            return Err(ParseError::Invalid("record_size_limit"));
+        }
+        Ok(limit)
+    }
+
+    fn u16(&self, wanted: ExtensionType, what: &'static str) -> Result<Option<u16>, ParseError> {
+        let Some(data) = self.get(wanted) else {
+            return Ok(None);
+        };
+        let mut reader = Reader::new(data, what);
+        let value = reader.u16()?;
+        reader.finish()?;
+        Ok(Some(value))
+    }
+
+    /// The application protocols (RFC 7301 §3.1); never empty, none of them empty.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError`] when it is not a list of names.
+    pub fn application_protocols(
+        &self,
+    ) -> Result<Option<impl Iterator<Item = &'a [u8]> + Clone + use<'a>>, ParseError> {
+        let Some(data) = self.get(ExtensionType::ALPN) else {
+            return Ok(None);
+        };
+        let mut reader = Reader::new(data, "ProtocolNameList");
+        let list = reader.vector16()?;
+        reader.finish()?;
+        let mut names = Reader::new(list, "ProtocolName");
+        if names.is_empty() {
+            return Err(ParseError::Invalid("ProtocolNameList"));
+        }
+        while !names.is_empty() {
+            if names.vector8()?.is_empty() {
+                return Err(ParseError::Invalid("ProtocolName"));
+            }
+        }
+        let mut names = Reader::new(list, "ProtocolName");
+        Ok(Some(core::iter::from_fn(move || names.vector8().ok())))
+    }
+
     /// `use_srtp` (RFC 5764 §4.1.1).
     ///
     /// # Errors

@@ -14,6 +14,8 @@ pub struct ClientHello<'a> {
     pub session_id: &'a [u8],
     /// The cookie of a HelloVerifyRequest, or empty.
     pub cookie: &'a [u8],
+    /// The compression methods; the null method is among them.
+    pub compression_methods: &'a [u8],
     /// The extensions.
     pub extensions: Extensions<'a>,
     cipher_suites: &'a [u8],
@@ -36,8 +38,8 @@ impl<'a> ClientHello<'a> {
         if cipher_suites.is_empty() || !cipher_suites.len().is_multiple_of(2) {
             return Err(ParseError::Invalid("cipher_suites"));
         }
-        let compressions = reader.vector8()?;
-        if !compressions.contains(&0) {
+        let compression_methods = reader.vector8()?;
+        if !compression_methods.contains(&0) {
             return Err(ParseError::Invalid("compression_methods"));
         }
         let extensions = extensions(reader)?;
@@ -46,6 +48,7 @@ impl<'a> ClientHello<'a> {
             random,
             session_id,
             cookie,
+            compression_methods,
             extensions,
             cipher_suites,
         })

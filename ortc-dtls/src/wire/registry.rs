@@ -40,6 +40,8 @@ registry! {
         HANDSHAKE = 22, "handshake";
         /// What the application sends.
         APPLICATION_DATA = 23, "application_data";
+        /// Which handshake records came (RFC 9147 §7).
+        ACK = 26, "ack";
     }
 }
 
@@ -50,7 +52,7 @@ registry! {
         DTLS10 = 0xfeff, "DTLS 1.0";
         /// DTLS 1.2.
         DTLS12 = 0xfefd, "DTLS 1.2";
-        /// DTLS 1.3, in supported_versions only.
+        /// DTLS 1.3; on the wire in supported_versions only.
         DTLS13 = 0xfefc, "DTLS 1.3";
     }
 }
@@ -66,6 +68,14 @@ registry! {
         SERVER_HELLO = 2, "server_hello";
         /// The server's cookie.
         HELLO_VERIFY_REQUEST = 3, "hello_verify_request";
+        /// What a session could be resumed with (RFC 8446 §4.6.1); never used.
+        NEW_SESSION_TICKET = 4, "new_session_ticket";
+        /// The server's answers that need no plaintext (RFC 8446 §4.3.1).
+        ENCRYPTED_EXTENSIONS = 8, "encrypted_extensions";
+        /// Asks for connection IDs (RFC 9147 §9).
+        REQUEST_CONNECTION_ID = 9, "request_connection_id";
+        /// Brings connection IDs (RFC 9147 §9).
+        NEW_CONNECTION_ID = 10, "new_connection_id";
         /// A certificate chain.
         CERTIFICATE = 11, "certificate";
         /// The server's key share, signed.
@@ -80,6 +90,10 @@ registry! {
         CLIENT_KEY_EXCHANGE = 16, "client_key_exchange";
         /// Proof of the whole handshake.
         FINISHED = 20, "finished";
+        /// The sender changes its keys (RFC 8446 §4.6.3).
+        KEY_UPDATE = 24, "key_update";
+        /// Stands for the first ClientHello in a transcript (RFC 8446 §4.4.1).
+        MESSAGE_HASH = 254, "message_hash";
     }
 }
 
@@ -94,10 +108,26 @@ registry! {
         SIGNATURE_ALGORITHMS = 13, "signature_algorithms";
         /// RFC 5764 §4.1.1.
         USE_SRTP = 14, "use_srtp";
+        /// RFC 7301 §3.1.
+        ALPN = 16, "application_layer_protocol_negotiation";
+        /// RFC 7685 §3.
+        PADDING = 21, "padding";
         /// RFC 7627 §5.1.
         EXTENDED_MASTER_SECRET = 23, "extended_master_secret";
+        /// RFC 8449 §4.
+        RECORD_SIZE_LIMIT = 28, "record_size_limit";
+        /// RFC 8446 §4.2.11.
+        PRE_SHARED_KEY = 41, "pre_shared_key";
+        /// RFC 8446 §4.2.10.
+        EARLY_DATA = 42, "early_data";
         /// RFC 8446 §4.2.1.
         SUPPORTED_VERSIONS = 43, "supported_versions";
+        /// RFC 8446 §4.2.2.
+        COOKIE = 44, "cookie";
+        /// RFC 8446 §4.2.9.
+        PSK_KEY_EXCHANGE_MODES = 45, "psk_key_exchange_modes";
+        /// RFC 8446 §4.2.8.
+        KEY_SHARE = 51, "key_share";
         /// RFC 5746 §3.2.
         RENEGOTIATION_INFO = 0xff01, "renegotiation_info";
     }
@@ -108,8 +138,12 @@ registry! {
     NamedGroup(u16, 6) {
         /// NIST P-256.
         SECP256R1 = 0x0017, "secp256r1";
+        /// NIST P-384.
+        SECP384R1 = 0x0018, "secp384r1";
         /// Curve25519 (RFC 7748).
         X25519 = 0x001d, "x25519";
+        /// ML-KEM-768 and X25519 together (draft-ietf-tls-ecdhe-mlkem); DTLS 1.3 only.
+        X25519MLKEM768 = 0x11ec, "X25519MLKEM768";
     }
 }
 
@@ -126,6 +160,8 @@ registry! {
         ECDSA_SHA256 = 0x0403, "ecdsa_secp256r1_sha256";
         /// ECDSA with SHA-384.
         ECDSA_SHA384 = 0x0503, "ecdsa_secp384r1_sha384";
+        /// Ed25519 (RFC 8032).
+        ED25519 = 0x0807, "ed25519";
         /// RSASSA-PSS with SHA-256 and an rsaEncryption key.
         RSA_PSS_SHA256 = 0x0804, "rsa_pss_rsae_sha256";
         /// RSASSA-PSS with SHA-384 and an rsaEncryption key.
@@ -138,6 +174,12 @@ registry! {
 registry! {
     /// A cipher suite; `Display` is its IANA name.
     CipherSuite(u16, 6) {
+        /// RFC 8446 §B.4; DTLS 1.3.
+        AES_128_GCM_SHA256 = 0x1301, "TLS_AES_128_GCM_SHA256";
+        /// RFC 8446 §B.4; DTLS 1.3.
+        AES_256_GCM_SHA384 = 0x1302, "TLS_AES_256_GCM_SHA384";
+        /// RFC 8446 §B.4; DTLS 1.3.
+        CHACHA20_POLY1305_SHA256 = 0x1303, "TLS_CHACHA20_POLY1305_SHA256";
         /// RFC 5289; the one that RFC 8827 §6.5 makes mandatory.
         ECDHE_ECDSA_AES_128_GCM = 0xc02b, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256";
         /// RFC 5289.

@@ -11,18 +11,46 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ortc_dtls::crypto::{Provider, ring_provider};
-use ortc_dtls::{Certificate, CloseReason, Config, Endpoint, Event, HashAlgorithm, Role};
+use ortc_dtls::{Certificate, CloseReason, Config, Endpoint, Event, HashAlgorithm, Role, Version};
 use ortc_testkit::provider::Deterministic;
 
 pub(crate) const DELAY: Duration = Duration::from_millis(25);
 
-/// Both providers: whatever holds with one holds with the other.
-pub(crate) fn providers() -> [Arc<dyn Provider>; 2] {
-    [ring_provider(), Deterministic::new(1)]
+/// The environment variable that picks one provider for all tests, by the name that it has in
+/// [`providers`]; without it, they run with every provider that is compiled in.
+const CHOICE: &str = "ORTC_TEST_PROVIDER";
+
+/// All providers: whatever holds with one holds with the others.
+pub(crate) fn providers() -> Vec<Arc<dyn Provider>> {
+    let all: [(&str, Arc<dyn Provider>); _] = [
+        ("ring", ring_provider()),
+        #[cfg(feature = "aws-lc-rs")]
+        ("aws-lc-rs", ortc_dtls::crypto::aws_lc_rs_provider()),
+        ("deterministic", Deterministic::new(1)),
+    ];
+    let choice = std::env::var(CHOICE).ok();
+    let chosen = all
+        .into_iter()
+        .filter(|(name, _)| choice.as_ref().is_none_or(|choice| choice == name));
+    let chosen: Vec<_> = chosen.map(|(_, provider)| provider).collect();
+    assert!(!chosen.is_empty(), "{CHOICE} names no provider: {choice:?}");
+    chosen
 }
 
+/// The first of [`providers`], where one is enough.
+pub(crate) fn provider() -> Arc<dyn Provider> {
+    providers().swap_remove(0)
+}
+
+/// Of DTLS 1.2.
 pub(crate) fn config(provider: &Arc<dyn Provider>) -> Config {
-    Config::new(Certificate::generate(provider).unwrap(), provider.clone())
+    config12(Certificate::generate(provider).unwrap(), provider)
+}
+
+pub(crate) fn config12(certificate: Certificate, provider: &Arc<dyn Provider>) -> Config {
+    Config::new(certificate, provider.clone())
+        .versions(&[Version::DTLS12])
+        .unwrap()
 }
 
 /// Two configurations, each of which expects the other's certificate.
@@ -39,12 +67,28 @@ pub(crate) fn verified(
     ]
 }
 
-/// The usual pair: both verify each other.
+/// The usual pair of DTLS 1.2: both verify each other.
 pub(crate) fn pair(provider: &Arc<dyn Provider>, adapt: impl Fn(Config) -> Config) -> Pair {
+    pair_of([&[Version::DTLS12]; 2], provider, adapt)
+}
+
+/// The usual pair of DTLS 1.3.
+pub(crate) fn pair13(provider: &Arc<dyn Provider>, adapt: impl Fn(Config) -> Config) -> Pair {
+    pair_of([&[Version::DTLS13]; 2], provider, adapt)
+}
+
+/// A pair with these versions of client and server.
+pub(crate) fn pair_of(
+    versions: [&[Version]; 2],
+    provider: &Arc<dyn Provider>,
+    adapt: impl Fn(Config) -> Config,
+) -> Pair {
     let certificates = [(); 2].map(|()| Certificate::generate(provider).unwrap());
     let [client, server] = certificates
         .clone()
         .map(|certificate| adapt(Config::new(certificate, provider.clone())));
+    let client = client.versions(versions[0]).unwrap();
+    let server = server.versions(versions[1]).unwrap();
     let [client, server] = verified(client, server, [&certificates[0], &certificates[1]]);
     Pair::new(client, server)
 }

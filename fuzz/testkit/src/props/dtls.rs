@@ -11,8 +11,10 @@ use ortc_dtls::wire::HandshakeType;
 use ortc_dtls::wire::handshake::Fragment;
 use ortc_dtls::wire::hello::{ClientHello, ServerHello};
 use ortc_dtls::wire::record::RecordHeader;
+use ortc_dtls::wire::unified::{MIN_CIPHERTEXT, UnifiedHeader};
 use ortc_dtls::{
-    Certificate, Config, Endpoint, Event, HashAlgorithm, Role, is_client_hello, subject_public_key,
+    Certificate, Config, Endpoint, Event, HashAlgorithm, KeyUpdate, Role, Version, is_client_hello,
+    subject_public_key,
 };
 
 use crate::provider::Deterministic;
@@ -24,6 +26,7 @@ use crate::provider::Deterministic;
 ///
 /// When it does not hold.
 pub fn record(data: &[u8]) {
+    unified(data);
     let mut copy = data.to_vec();
     let mut rebuilt = Vec::new();
     while let Some((header, contents, tail)) = RecordHeader::split(&mut copy[rebuilt.len()..]) {
@@ -41,6 +44,33 @@ pub fn record(data: &[u8]) {
         rebuilt.extend_from_slice(contents);
     }
     assert_eq!(rebuilt, data[..rebuilt.len()]);
+}
+
+/// The same for protected records of DTLS 1.3, with a connection ID of the first octet's length.
+fn unified(data: &[u8]) {
+    let (cid, data) = match data {
+        [len, rest @ ..] => rest.split_at(usize::from(len % 4).min(rest.len())),
+        [] => (data, data),
+    };
+    let mut copy = data.to_vec();
+    let mut rest = &mut copy[..];
+    let mut at = 0;
+    while let Some((header, record, tail)) = UnifiedHeader::split(rest, cid) {
+        assert_eq!(at + record.len() + tail.len(), data.len());
+        assert_eq!(*record, data[at..at + record.len()]);
+        let body = record.len() - header.len;
+        assert!((MIN_CIPHERTEXT..=UnifiedHeader::MAX_LENGTH).contains(&body));
+        assert_eq!(record[1..=cid.len()], *cid);
+        let number = record[header.sequence_at..header.sequence_at + header.sequence_len].to_vec();
+        if record[0] & !3 == 0x2c {
+            let low = u64::from(number[0]) << 8 | u64::from(number[1]);
+            let epoch = 4 + u64::from(header.epoch_bits);
+            let again = UnifiedHeader::encode(epoch, low, u16::try_from(body).unwrap());
+            assert_eq!(again, record[..UnifiedHeader::LEN]);
+        }
+        at += record.len();
+        rest = tail;
+    }
 }
 
 /// Fragments encode to what they were read from, hellos hold what they were read from, and
@@ -168,6 +198,10 @@ pub fn certificate(data: &[u8]) {
             assert_eq!((key.len(), key[0]), (97, 4));
             key
         }
+        PublicKey::Ed25519(key) => {
+            assert_eq!(key.len(), 32);
+            key
+        }
         PublicKey::Rsa(key) => {
             assert!((256 + 10..1024 + 64 * 1024).contains(&key.len()));
             key
@@ -184,7 +218,9 @@ pub fn certificate(data: &[u8]) {
 
 /// Whatever a path does with the datagrams of two endpoints, and whatever strangers add: nobody
 /// connects alone with other keys, nothing is larger than allowed, deadlines move, the end is
-/// final; and once the path is clean, both connect unless one has closed.
+/// final, application data is delivered at most once and only if it was sent; and once the path
+/// is clean, both connect unless one has closed. The versions, and whether the server asks for a
+/// cookie, follow from the data.
 ///
 /// # Panics
 ///
@@ -201,6 +237,11 @@ pub fn endpoint(data: &[u8]) {
 
 const MTU: [usize; 4] = [256, 400, 576, 1200];
 const SIDES: [Role; 2] = [Role::Client, Role::Server];
+const VERSIONS: [&[Version]; 3] = [
+    &[Version::DTLS13, Version::DTLS12],
+    &[Version::DTLS13],
+    &[Version::DTLS12],
+];
 
 struct World {
     sides: [Endpoint; 2],
@@ -209,6 +250,9 @@ struct World {
     flying: Vec<(usize, Vec<u8>)>,
     connected: [bool; 2],
     closed: [bool; 2],
+    /// Application data that each side sent and the other did not get yet.
+    data: [Vec<u32>; 2],
+    sent: u32,
     /// Datagrams that were changed or made up: from then on a handshake may fail.
     disturbed: bool,
 }
@@ -224,7 +268,9 @@ fn origin() -> Instant {
 impl World {
     fn new(provider: &Arc<dyn Provider>, data: &[u8]) -> Self {
         let now = origin();
-        let mtu = MTU[usize::from(data.get(1).copied().unwrap_or_default()) % MTU.len()];
+        let choice = usize::from(data.get(1).copied().unwrap_or_default());
+        let mtu = MTU[choice % MTU.len()];
+        let versions = VERSIONS[choice / 4 % VERSIONS.len()];
         let certificates = SIDES.map(|_| Certificate::generate(provider).unwrap());
         let sides = SIDES.map(|role| {
             let me = role as usize;
@@ -232,6 +278,9 @@ impl World {
             let config = Config::new(certificates[me].clone(), provider.clone())
                 .mtu(mtu)
                 .unwrap()
+                .versions(versions)
+                .unwrap()
+                .cookie_exchange(choice >= 128)
                 .handshake_timeout(None)
                 .expected_fingerprints(vec![peer]);
             Endpoint::new(Arc::new(config), role, now)
@@ -243,6 +292,8 @@ impl World {
             flying: Vec::new(),
             connected: [false; 2],
             closed: [false; 2],
+            data: [Vec::new(), Vec::new()],
+            sent: 0,
             disturbed: false,
         }
     }
@@ -281,9 +332,26 @@ impl World {
                 self.disturbed = true;
                 self.deliver(1 - to, contents);
             }
+            (7, _) if step >> 6 == 3 => self.command(usize::from(step >> 5 & 1), argument),
             _ => self.pass(Duration::from_millis(pick as u64)),
         }
         self.drain();
+    }
+
+    /// Sends application data, or asks for new keys.
+    fn command(&mut self, me: usize, argument: u8) {
+        let now = self.now;
+        let side = &mut self.sides[me];
+        match argument % 3 {
+            0 => {
+                if side.send(&self.sent.to_be_bytes(), now).is_ok() {
+                    self.data[me].push(self.sent);
+                    self.sent += 1;
+                }
+            }
+            1 => drop(side.update_keys(KeyUpdate::Own, now)),
+            _ => drop(side.update_keys(KeyUpdate::Both, now)),
+        }
     }
 
     fn deliver(&mut self, to: usize, mut contents: Vec<u8>) {
@@ -329,6 +397,11 @@ impl World {
                 if event == Event::Connected {
                     assert!(!self.connected[me]);
                     self.connected[me] = true;
+                } else if let Event::ApplicationData(data) = &event {
+                    let number = u32::from_be_bytes(data[..].try_into().unwrap());
+                    let sent = &mut self.data[1 - me];
+                    let at = sent.iter().position(|&other| other == number);
+                    sent.swap_remove(at.expect("it was sent, and did not come before"));
                 } else {
                     assert!(matches!(event, Event::Closed(_)), "{event:?} without cause");
                     self.closed[me] = true;

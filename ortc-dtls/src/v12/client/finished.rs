@@ -1,11 +1,12 @@
 //! The server's Finished in.
 
 use crate::context::Context;
+use crate::established::{Established, KeyProved, verify_finished};
 use crate::event::CloseReason;
 use crate::keying::Tls12Secrets;
 use crate::reassembly::Message;
 use crate::v12::keys::VERIFY_DATA_LEN;
-use crate::v12::{Established, KeyProved, Session, unexpected, verify_finished};
+use crate::v12::{Session, unexpected};
 use crate::wire::HandshakeType;
 
 #[derive(Debug)]
@@ -28,11 +29,8 @@ impl AwaitFinished {
         let finished = verify_finished(&message.body, &self.expected)?;
         // The server has all of our flight: nothing is left to be repeated.
         cx.flight.clear();
-        Ok(Established::new(
-            self.session,
-            self.secrets,
-            self.proved,
-            finished,
-        ))
+        Ok(self
+            .session
+            .established(self.secrets, self.proved, finished))
     }
 }

@@ -4,13 +4,13 @@ use super::State;
 use super::finished::AwaitFinished;
 use crate::config::Role;
 use crate::context::Context;
+use crate::established::KeyProved;
 use crate::event::{CloseReason, ProtocolError};
 use crate::flight::Await;
 use crate::reassembly::Message;
 use crate::transcript::Transcript;
 use crate::v12::{
-    Authentication, KeyProved, Session, expect_empty, keys, signed_params, unexpected,
-    verify_signature,
+    Authentication, Session, expect_empty, has_group, keys, signed_params, unexpected, verify,
 };
 use crate::wire::certificate::{
     self, CertificateRequest, ECDSA_SIGN, RSA_SIGN, Signed, parse_first,
@@ -65,12 +65,13 @@ impl AwaitKeyExchange {
             return Err(unexpected(message));
         }
         let exchange = ServerKeyExchange::parse(&message.body)?;
-        if !cx.config.groups.contains(&exchange.group) {
+        if !cx.config.groups.contains(&exchange.group) || !has_group(exchange.group) {
             return Err(ProtocolError::IllegalChoice("group").into());
         }
         let signed = signed_params(&self.session, exchange.params);
-        let proved = verify_signature(cx, &signed, &exchange.signed)?;
+        let proved = verify(cx, &signed, &exchange.signed)?;
         self.transcript.add_received(message);
+        self.session.group = Some(exchange.group);
         Ok(AwaitHelloDone {
             session: self.session,
             proved,
@@ -130,12 +131,12 @@ impl AwaitHelloDone {
         let transcript = &mut self.transcript;
         cx.flight.begin(Some(answers));
         if self.request != Request::None {
-            let der = match self.request {
-                Request::Certificate(_) => Some(config.certificate.der()),
+            let chain = match self.request {
+                Request::Certificate(_) => Some(config.certificate.chain()),
                 Request::None | Request::Unsuitable => None,
             };
             transcript.add(cx.flight.message(HandshakeType::CERTIFICATE, 0, |out| {
-                certificate::encode(out, der);
+                certificate::encode(out, chain.into_iter().flatten());
             }));
         }
         let kind = HandshakeType::CLIENT_KEY_EXCHANGE;

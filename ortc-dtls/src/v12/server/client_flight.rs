@@ -8,7 +8,7 @@ use crate::event::{CloseReason, ProtocolError};
 use crate::keying::Tls12Secrets;
 use crate::reassembly::Message;
 use crate::transcript::Transcript;
-use crate::v12::{Session, keys, unexpected, verify_signature};
+use crate::v12::{Session, keys, unexpected, verify};
 use crate::wire::certificate::{Signed, parse_first};
 use crate::wire::key_exchange::parse_client;
 use crate::wire::{HandshakeType, Reader};
@@ -91,7 +91,7 @@ impl AwaitVerify {
         }
         let reader = Reader::new(&message.body, "CertificateVerify");
         let signed = Signed::parse_last(reader)?;
-        let proved = verify_signature(cx, self.transcript.messages(), &signed)?;
+        let proved = verify(cx, self.transcript.messages(), &signed)?;
         self.transcript.forget_messages();
         self.transcript.add_received(message);
         let expected = keys::verify_data(cx, Role::Client, &self.secrets, &self.transcript)?;

@@ -2,13 +2,14 @@
 
 use crate::config::Role;
 use crate::context::Context;
+use crate::established::{Established, KeyProved, verify_finished};
 use crate::event::CloseReason;
 use crate::flight::Await;
 use crate::keying::Tls12Secrets;
 use crate::reassembly::Message;
 use crate::transcript::Transcript;
 use crate::v12::keys::{self, VERIFY_DATA_LEN};
-use crate::v12::{Established, KeyProved, Session, unexpected, verify_finished};
+use crate::v12::{Session, unexpected};
 use crate::wire::HandshakeType;
 
 #[derive(Debug)]
@@ -39,11 +40,8 @@ impl AwaitFinished {
             out.extend_from_slice(&verify_data);
         });
         cx.flight.launch(Await::Nothing, cx.now);
-        Ok(Established::new(
-            self.session,
-            self.secrets,
-            self.proved,
-            finished,
-        ))
+        Ok(self
+            .session
+            .established(self.secrets, self.proved, finished))
     }
 }

@@ -1,20 +1,20 @@
 //! ClientHello in; ServerHello to ServerHelloDone out (RFC 5246 §7.4.1 to §7.4.5).
 
+use super::State;
 use super::client_flight::AwaitCertificate;
+use crate::config::Config;
 use crate::context::Context;
 use crate::crypto::{NamedGroup, SignatureScheme};
 use crate::event::{CloseReason, ProtocolError};
 use crate::flight::Await;
+use crate::hello::{Answers, DOWNGRADE, extension};
 use crate::reassembly::Message;
 use crate::transcript::Transcript;
-use crate::v12::{Authentication, SCHEMES, Session, Suite, signed_params, unexpected};
+use crate::v12::{Authentication, SCHEMES, Session, Suite, has_group, signed_params};
 use crate::wire::certificate::{self, CertificateRequest, ECDSA_SIGN, RSA_SIGN, Signed};
 use crate::wire::hello::ClientHello;
 use crate::wire::key_exchange::encode_params;
 use crate::wire::{CipherSuite, ExtensionType, HandshakeType, ParseError, ProtocolVersion, writer};
-
-#[derive(Debug)]
-pub(crate) struct AwaitClientHello;
 
 /// What the ClientHello led to.
 struct Choice {
@@ -26,28 +26,23 @@ struct Choice {
     renegotiation_info: bool,
 }
 
-impl AwaitClientHello {
-    pub(super) fn on_message(
-        self,
-        message: &Message,
-        cx: &mut Context,
-    ) -> Result<AwaitCertificate, CloseReason> {
-        if message.kind != HandshakeType::CLIENT_HELLO {
-            return Err(unexpected(message));
-        }
-        let hello = ClientHello::parse(&message.body)?;
-        let choice = choose(&hello, cx)?;
-        let mut transcript = Transcript::default();
-        transcript.add_received(message);
-        cx.outbound.set_version(ProtocolVersion::DTLS12);
-        send(&choice, message.message_seq, &mut transcript, cx)
-    }
+/// The ClientHello of a client with which DTLS 1.2 is the best common version.
+pub(crate) fn on_client_hello(
+    hello: &ClientHello<'_>,
+    message: &Message,
+    cx: &mut Context,
+) -> Result<State, CloseReason> {
+    let choice = choose(hello, cx)?;
+    choice.session.answers.apply(ProtocolVersion::DTLS12, cx);
+    cx.negotiate_dtls12();
+    let mut transcript = Transcript::default();
+    transcript.add_received(message);
+    send(&choice, message.message_seq, &mut transcript, cx).map(State::Certificate)
 }
 
 fn choose(hello: &ClientHello<'_>, cx: &Context) -> Result<Choice, CloseReason> {
     let config = &cx.config;
     let extensions = &hello.extensions;
-    check_version(hello)?;
     match extensions.get(ExtensionType::EXTENDED_MASTER_SECRET) {
         Some([]) => {}
         // RFC 7627 §5.3: without it the handshake is refused.
@@ -73,12 +68,11 @@ fn choose(hello: &ClientHello<'_>, cx: &Context) -> Result<Choice, CloseReason> 
         Some(offered) => config
             .groups
             .iter()
+            .copied()
+            .filter(|&group| has_group(group))
             .find(|group| offered.clone().any(|theirs| theirs == group.0)),
         // The client leaves the choice to us (RFC 8422 §4); every implementation has P-256.
-        None => config
-            .groups
-            .iter()
-            .find(|&&group| group == NamedGroup::SECP256R1),
+        None => Some(NamedGroup::SECP256R1).filter(|group| config.groups.contains(group)),
     };
     let offered = extensions
         .list16(ExtensionType::SIGNATURE_ALGORITHMS)?
@@ -87,21 +81,24 @@ fn choose(hello: &ClientHello<'_>, cx: &Context) -> Result<Choice, CloseReason> 
         .schemes()
         .iter()
         .find(|scheme| offered.clone().any(|theirs| theirs == scheme.0));
-    let srtp_profile = extensions.use_srtp()?.and_then(|use_srtp| {
-        let ours = config.srtp_profiles.iter();
-        ours.copied()
-            .find(|&profile| use_srtp.profiles().any(|theirs| theirs == profile))
-    });
+    let group = group.ok_or(ProtocolError::NothingInCommon("group"))?;
     let mut server_random = [0; 32];
     config.provider.random(&mut server_random)?;
+    if config.has_dtls13() {
+        // The client can see that this was not our best (RFC 8446 §4.1.3).
+        if let Some(end) = server_random.last_chunk_mut() {
+            *end = DOWNGRADE;
+        }
+    }
     Ok(Choice {
         session: Session {
             suite,
             client_random: *hello.random,
             server_random,
-            srtp_profile,
+            group: Some(group),
+            answers: Answers::choose(extensions, config)?,
         },
-        group: *group.ok_or(ProtocolError::NothingInCommon("group"))?,
+        group,
         scheme: *scheme.ok_or(ProtocolError::NothingInCommon("signature algorithm"))?,
         point_formats: extensions.get(ExtensionType::EC_POINT_FORMATS).is_some(),
         renegotiation_info: extensions.get(ExtensionType::RENEGOTIATION_INFO).is_some()
@@ -109,20 +106,6 @@ fn choose(hello: &ClientHello<'_>, cx: &Context) -> Result<Choice, CloseReason> 
                 .cipher_suites()
                 .any(|suite| suite == CipherSuite::EMPTY_RENEGOTIATION_INFO),
     })
-}
-
-/// `supported_versions` decides where it is present (RFC 8446 §4.2.1); versions count down.
-fn check_version(hello: &ClientHello<'_>) -> Result<(), CloseReason> {
-    let ours = ProtocolVersion::DTLS12.0;
-    let offered = match hello.extensions.supported_versions()? {
-        Some(mut versions) => versions.any(|version| version == ours),
-        None => hello.legacy_version.0 >> 8 == ours >> 8 && hello.legacy_version.0 <= ours,
-    };
-    if offered {
-        Ok(())
-    } else {
-        Err(ProtocolError::Version.into())
-    }
 }
 
 fn send(
@@ -141,11 +124,11 @@ fn send(
 
     cx.flight.begin(Some(answers));
     transcript.add(cx.flight.message(HandshakeType::SERVER_HELLO, 0, |out| {
-        encode(out, choice);
+        encode(out, choice, &config);
     }));
     transcript.start_hash(&*config.provider, session.suite.hash);
     transcript.add(cx.flight.message(HandshakeType::CERTIFICATE, 0, |out| {
-        certificate::encode(out, Some(config.certificate.der()));
+        certificate::encode(out, config.certificate.chain());
     }));
     let kind = HandshakeType::SERVER_KEY_EXCHANGE;
     transcript.add(cx.flight.message(kind, 0, |out| {
@@ -170,7 +153,7 @@ fn send(
     })
 }
 
-fn encode(out: &mut Vec<u8>, choice: &Choice) {
+fn encode(out: &mut Vec<u8>, choice: &Choice, config: &Config) {
     writer::u16(out, ProtocolVersion::DTLS12.0);
     out.extend_from_slice(&choice.session.server_random);
     writer::vector8(out, |_| ()); // session_id: cannot be resumed
@@ -178,21 +161,14 @@ fn encode(out: &mut Vec<u8>, choice: &Choice) {
     out.push(0); // null compression
     writer::vector16(out, |out| {
         if choice.renegotiation_info {
-            writer::u16(out, ExtensionType::RENEGOTIATION_INFO.0);
-            writer::vector16(out, |out| out.push(0));
+            extension(out, ExtensionType::RENEGOTIATION_INFO, |out| out.push(0));
         }
-        writer::u16(out, ExtensionType::EXTENDED_MASTER_SECRET.0);
-        writer::vector16(out, |_| ());
+        extension(out, ExtensionType::EXTENDED_MASTER_SECRET, |_| ());
         if choice.point_formats {
-            writer::u16(out, ExtensionType::EC_POINT_FORMATS.0);
-            writer::vector16(out, |out| out.extend_from_slice(&[1, 0]));
-        }
-        if let Some(profile) = choice.session.srtp_profile {
-            writer::u16(out, ExtensionType::USE_SRTP.0);
-            writer::vector16(out, |out| {
-                writer::vector16(out, |out| writer::u16(out, profile));
-                writer::vector8(out, |_| ()); // MKI
+            extension(out, ExtensionType::EC_POINT_FORMATS, |out| {
+                out.extend_from_slice(&[1, 0]);
             });
         }
+        choice.session.answers.encode(out, config);
     });
 }

@@ -1,4 +1,4 @@
-//! The server: ClientHello, the client's flight, Finished.
+//! The server after the ClientHello: the client's flight, Finished.
 
 mod client_flight;
 mod finished;
@@ -6,17 +6,15 @@ mod hello;
 
 use self::client_flight::{AwaitCertificate, AwaitKeyExchange, AwaitVerify};
 use self::finished::AwaitFinished;
-use self::hello::AwaitClientHello;
-use super::Step;
+pub(crate) use self::hello::on_client_hello;
 use crate::context::Context;
+use crate::established::Step;
 use crate::event::CloseReason;
 use crate::reassembly::Message;
-use crate::wire::HandshakeType;
 
 /// What the server awaits.
 #[derive(Debug)]
 pub(crate) enum State {
-    ClientHello(AwaitClientHello),
     Certificate(AwaitCertificate),
     KeyExchange(AwaitKeyExchange),
     Verify(AwaitVerify),
@@ -24,31 +22,12 @@ pub(crate) enum State {
 }
 
 impl State {
-    pub(crate) const fn start() -> Self {
-        Self::ClientHello(AwaitClientHello)
-    }
-
     /// The epoch in which the awaited message comes.
-    pub(crate) const fn expects_epoch(&self) -> u16 {
+    pub(crate) const fn expects_epoch(&self) -> u64 {
         match self {
             Self::Finished(_) => 1,
-            Self::ClientHello(_)
-            | Self::Certificate(_)
-            | Self::KeyExchange(_)
-            | Self::Verify(_) => 0,
+            Self::Certificate(_) | Self::KeyExchange(_) | Self::Verify(_) => 0,
         }
-    }
-
-    /// Whether a client ever sends such a message.
-    pub(crate) const fn accepts(kind: HandshakeType) -> bool {
-        matches!(
-            kind,
-            HandshakeType::CLIENT_HELLO
-                | HandshakeType::CERTIFICATE
-                | HandshakeType::CLIENT_KEY_EXCHANGE
-                | HandshakeType::CERTIFICATE_VERIFY
-                | HandshakeType::FINISHED
-        )
     }
 
     pub(crate) fn on_message(
@@ -57,15 +36,12 @@ impl State {
         cx: &mut Context,
     ) -> Result<Step<Self>, CloseReason> {
         Ok(match self {
-            Self::ClientHello(state) => {
-                Step::Next(Self::Certificate(state.on_message(message, cx)?))
-            }
             Self::Certificate(state) => {
                 Step::Next(Self::KeyExchange(state.on_message(message, cx)?))
             }
             Self::KeyExchange(state) => Step::Next(Self::Verify(state.on_message(message, cx)?)),
             Self::Verify(state) => Step::Next(Self::Finished(state.on_message(message, cx)?)),
-            Self::Finished(state) => Step::Done(state.on_message(message, cx)?),
+            Self::Finished(state) => Step::Done(Box::new(state.on_message(message, cx)?)),
         })
     }
 }

@@ -1,18 +1,25 @@
 //! The deterministic crypto provider: pure Rust, seeded, so that a whole call replays to the octet.
 
+mod exchange;
+mod signing;
+
 use core::fmt;
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
+use aes::cipher::BlockCipherEncrypt;
+use aes::{Aes128, Aes256};
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes128Gcm, Aes256Gcm};
+use chacha20::ChaCha20;
+use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
 use chacha20poly1305::ChaCha20Poly1305;
 use hmac::{Hmac, Mac};
 use ortc_dtls::crypto::{
-    AeadAlgorithm, AeadKey, CryptoError, Hash, HashContext, HmacKey, KeyExchange, NONCE_LEN,
-    NamedGroup, Output, Provider, PublicKey, SignatureScheme, SigningKey, TAG_LEN, ring_provider,
+    AeadAlgorithm, AeadKey, CryptoError, Hash, HashContext, HeaderProtectionKey, HmacKey,
+    KeyAlgorithm, KeyExchange, NONCE_LEN, NamedGroup, Output, Provider, PublicKey, SignatureScheme,
+    SigningKey, TAG_LEN,
 };
-use p256::ecdsa::signature::{Signer, Verifier};
-use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256, Sha384};
@@ -20,8 +27,14 @@ use zeroize::Zeroizing;
 
 /// All randomness from one seed; signatures by RFC 6979. For tests only: one seed, one secret.
 ///
-/// RSA is left to `ring`, whose PKCS #1 signatures are deterministic by definition.
-pub struct Deterministic(Mutex<ChaCha20Rng>);
+/// RSA is left to `ring`, whose PKCS #1 signatures are deterministic by definition; those of PSS
+/// are not. So are curves with a hash of another strength, when they are verified.
+pub struct Deterministic(Mutex<Source>);
+
+enum Source {
+    Seed(Box<ChaCha20Rng>),
+    Script(VecDeque<u8>),
+}
 
 impl Deterministic {
     /// A provider whose every output follows from the seed and the order of calls.
@@ -31,19 +44,50 @@ impl Deterministic {
         reason = "endpoints take the provider as a shared trait object"
     )]
     pub fn new(seed: u64) -> Arc<dyn Provider> {
-        Arc::new(Self(Mutex::new(ChaCha20Rng::seed_from_u64(seed))))
+        let random = Box::new(ChaCha20Rng::seed_from_u64(seed));
+        Arc::new(Self(Mutex::new(Source::Seed(random))))
+    }
+
+    /// A provider that draws these octets one after the other, as published vectors want it.
+    ///
+    /// # Panics
+    ///
+    /// When more is drawn than there is.
+    #[must_use]
+    pub fn scripted(octets: &[u8]) -> Arc<dyn Provider> {
+        let script = octets.iter().copied().collect();
+        Arc::new(Self(Mutex::new(Source::Script(script))))
+    }
+
+    fn fill(&self, out: &mut [u8]) {
+        match &mut *self.0.lock().unwrap() {
+            Source::Seed(random) => random.fill_bytes(out),
+            Source::Script(octets) => {
+                for to in out {
+                    *to = octets.pop_front().unwrap();
+                }
+            }
+        }
     }
 
     fn draw<const N: usize>(&self) -> [u8; N] {
         let mut out = [0; N];
-        self.0.lock().unwrap().fill_bytes(&mut out);
+        self.fill(&mut out);
         out
     }
 
-    fn secret(&self) -> p256::SecretKey {
+    fn p256(&self) -> p256::SecretKey {
         loop {
             // One draw in 2^32 is not a scalar of P-256.
             if let Ok(key) = p256::SecretKey::from_slice(&self.draw::<32>()) {
+                return key;
+            }
+        }
+    }
+
+    fn p384(&self) -> p384::SecretKey {
+        loop {
+            if let Ok(key) = p384::SecretKey::from_slice(&self.draw::<48>()) {
                 return key;
             }
         }
@@ -58,7 +102,7 @@ impl fmt::Debug for Deterministic {
 
 impl Provider for Deterministic {
     fn random(&self, out: &mut [u8]) -> Result<(), CryptoError> {
-        self.0.lock().unwrap().fill_bytes(out);
+        self.fill(out);
         Ok(())
     }
 
@@ -66,34 +110,26 @@ impl Provider for Deterministic {
         &self,
         group: NamedGroup,
     ) -> Result<Box<dyn KeyExchange>, CryptoError> {
-        Ok(match group {
-            NamedGroup::X25519 => {
-                let secret = x25519_dalek::StaticSecret::from(self.draw::<32>());
-                let public = x25519_dalek::PublicKey::from(&secret);
-                Box::new(X25519 { secret, public })
-            }
-            NamedGroup::SECP256R1 => {
-                let secret = self.secret();
-                let public = secret.public_key().to_sec1_bytes();
-                Box::new(P256Ecdh { secret, public })
-            }
-            _ => return Err(CryptoError),
-        })
+        exchange::generate(self, group)
     }
 
-    fn generate_signing_key(&self) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-        let document = self.secret().to_pkcs8_der().map_err(|_| CryptoError)?;
-        Ok(Zeroizing::new(document.as_bytes().to_vec()))
+    fn encapsulate(
+        &self,
+        group: NamedGroup,
+        peer: &[u8],
+    ) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), CryptoError> {
+        exchange::encapsulate(self, group, peer)
+    }
+
+    fn generate_signing_key(
+        &self,
+        algorithm: KeyAlgorithm,
+    ) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        signing::generate(self, algorithm)
     }
 
     fn load_signing_key(&self, pkcs8: &[u8]) -> Result<Box<dyn SigningKey>, CryptoError> {
-        match p256::ecdsa::SigningKey::from_pkcs8_der(pkcs8) {
-            Ok(key) => {
-                let public = p256::PublicKey::from(key.verifying_key()).to_sec1_bytes();
-                Ok(Box::new(P256Ecdsa { key, public }))
-            }
-            Err(_) => ring_provider().load_signing_key(pkcs8),
-        }
+        signing::load(pkcs8)
     }
 
     fn verify(
@@ -103,12 +139,7 @@ impl Provider for Deterministic {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), CryptoError> {
-        let (PublicKey::P256(point), SignatureScheme::ECDSA_SHA256) = (key, scheme) else {
-            return ring_provider().verify(scheme, key, message, signature);
-        };
-        let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(|_| CryptoError)?;
-        let signature = p256::ecdsa::Signature::from_der(signature).map_err(|_| CryptoError)?;
-        key.verify(message, &signature).map_err(|_| CryptoError)
+        signing::verify(scheme, key, message, signature)
     }
 
     fn aead(&self, algorithm: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadKey>, CryptoError> {
@@ -123,6 +154,24 @@ impl Provider for Deterministic {
             AeadAlgorithm::Aes256Gcm => expand::<Aes256Gcm>(key),
             AeadAlgorithm::ChaCha20Poly1305 => expand::<ChaCha20Poly1305>(key),
         }
+    }
+
+    fn header_protection(
+        &self,
+        algorithm: AeadAlgorithm,
+        key: &[u8],
+    ) -> Result<Box<dyn HeaderProtectionKey>, CryptoError> {
+        Ok(match algorithm {
+            AeadAlgorithm::Aes128Gcm => Box::new(AesMask(
+                Aes128::new_from_slice(key).map_err(|_| CryptoError)?,
+            )),
+            AeadAlgorithm::Aes256Gcm => Box::new(AesMask(
+                Aes256::new_from_slice(key).map_err(|_| CryptoError)?,
+            )),
+            AeadAlgorithm::ChaCha20Poly1305 => {
+                Box::new(ChaChaMask(key.try_into().map_err(|_| CryptoError)?))
+            }
+        })
     }
 
     fn hash(&self, algorithm: Hash) -> Box<dyn HashContext> {
@@ -140,6 +189,7 @@ impl Provider for Deterministic {
     }
 }
 
+/// `Debug` without contents.
 macro_rules! opaque {
     ($name:ident $(<$param:ident>)?) => {
         impl $(<$param>)? fmt::Debug for $name $(<$param>)? {
@@ -149,69 +199,7 @@ macro_rules! opaque {
         }
     };
 }
-
-struct X25519 {
-    secret: x25519_dalek::StaticSecret,
-    public: x25519_dalek::PublicKey,
-}
-opaque!(X25519);
-
-impl KeyExchange for X25519 {
-    fn public_key(&self) -> &[u8] {
-        self.public.as_bytes()
-    }
-
-    fn agree(self: Box<Self>, peer: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-        let peer: [u8; 32] = peer.try_into().map_err(|_| CryptoError)?;
-        let shared = self.secret.diffie_hellman(&peer.into());
-        if !shared.was_contributory() {
-            return Err(CryptoError);
-        }
-        Ok(Zeroizing::new(shared.as_bytes().to_vec()))
-    }
-}
-
-struct P256Ecdh {
-    secret: p256::SecretKey,
-    public: Box<[u8]>,
-}
-opaque!(P256Ecdh);
-
-impl KeyExchange for P256Ecdh {
-    fn public_key(&self) -> &[u8] {
-        &self.public
-    }
-
-    fn agree(self: Box<Self>, peer: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-        let peer = p256::PublicKey::from_sec1_bytes(peer).map_err(|_| CryptoError)?;
-        let shared = self.secret.diffie_hellman(&peer);
-        Ok(Zeroizing::new(shared.raw_secret_bytes().to_vec()))
-    }
-}
-
-struct P256Ecdsa {
-    key: p256::ecdsa::SigningKey,
-    public: Box<[u8]>,
-}
-opaque!(P256Ecdsa);
-
-impl SigningKey for P256Ecdsa {
-    fn public_key(&self) -> PublicKey<'_> {
-        PublicKey::P256(&self.public)
-    }
-
-    fn schemes(&self) -> &[SignatureScheme] {
-        &[SignatureScheme::ECDSA_SHA256]
-    }
-
-    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        if scheme != SignatureScheme::ECDSA_SHA256 {
-            return Err(CryptoError);
-        }
-        let signature: p256::ecdsa::Signature = self.key.sign(message);
-        Ok(signature.to_der().as_bytes().to_vec())
-    }
-}
+use opaque;
 
 struct Aead<C>(C);
 opaque!(Aead<C>);
@@ -243,6 +231,37 @@ impl<C: AeadInOut + Send + Sync> AeadKey for Aead<C> {
         self.0
             .decrypt_inout_detached(nonce, aad, in_out.into(), tag)
             .map_err(|_| CryptoError)
+    }
+}
+
+struct AesMask<C>(C);
+opaque!(AesMask<C>);
+
+impl<C: BlockCipherEncrypt<BlockSize = aes::cipher::consts::U16> + Send + Sync> HeaderProtectionKey
+    for AesMask<C>
+{
+    fn mask(&self, sample: [u8; 16]) -> [u8; 5] {
+        let mut block = sample.into();
+        self.0.encrypt_block(&mut block);
+        let [a, b, c, d, e, ..]: [u8; 16] = block.into();
+        [a, b, c, d, e]
+    }
+}
+
+struct ChaChaMask([u8; 32]);
+opaque!(ChaChaMask);
+
+impl HeaderProtectionKey for ChaChaMask {
+    /// The block counter is the first four octets, little-endian, the nonce the others
+    /// (RFC 9147 §4.2.3).
+    fn mask(&self, sample: [u8; 16]) -> [u8; 5] {
+        let [a, b, c, d, nonce @ ..] = sample;
+        let counter = u32::from_le_bytes([a, b, c, d]);
+        let mut cipher = ChaCha20::new(&self.0.into(), &nonce.into());
+        cipher.seek(u64::from(counter) * 64);
+        let mut mask = [0; 5];
+        cipher.apply_keystream(&mut mask);
+        mask
     }
 }
 

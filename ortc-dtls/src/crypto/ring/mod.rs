@@ -1,16 +1,20 @@
 //! The provider on top of `ring`.
 
+mod ml_kem;
+mod signing;
+
 use core::fmt;
 use std::sync::Arc;
 
 use ring::rand::{SecureRandom, SystemRandom};
-use ring::signature::{EcdsaKeyPair, KeyPair, RsaKeyPair, UnparsedPublicKey};
-use ring::{aead, agreement, digest, hmac, signature};
+use ring::{aead, agreement, digest, hmac};
 use zeroize::Zeroizing;
 
+use super::hybrid::{self, Hybrid};
 use super::{
-    AeadAlgorithm, AeadKey, CryptoError, Hash, HashContext, HmacKey, KeyExchange, NONCE_LEN,
-    NamedGroup, Output, Provider, PublicKey, SignatureScheme, SigningKey, TAG_LEN,
+    AeadAlgorithm, AeadKey, CryptoError, Hash, HashContext, HeaderProtectionKey, HmacKey,
+    KeyAlgorithm, KeyExchange, NONCE_LEN, NamedGroup, Output, Provider, PublicKey, SignatureScheme,
+    SigningKey, TAG_LEN,
 };
 
 /// The provider that draws from the operating system and computes with `ring`.
@@ -44,6 +48,11 @@ impl Provider for Ring {
         let algorithm = match group {
             NamedGroup::X25519 => &agreement::X25519,
             NamedGroup::SECP256R1 => &agreement::ECDH_P256,
+            NamedGroup::SECP384R1 => &agreement::ECDH_P384,
+            NamedGroup::X25519MLKEM768 => {
+                let (kem, public) = ml_kem::DecapsulationKey::generate(self)?;
+                return Ok(Box::new(Hybrid::new(self, &public, kem)?));
+            }
             _ => return Err(CryptoError),
         };
         let private = agreement::EphemeralPrivateKey::generate(algorithm, &self.random)?;
@@ -51,29 +60,28 @@ impl Provider for Ring {
         Ok(Box::new(Ecdh { private, public }))
     }
 
-    fn generate_signing_key(&self) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-        let document =
-            EcdsaKeyPair::generate_pkcs8(&signature::ECDSA_P256_SHA256_ASN1_SIGNING, &self.random)?;
-        Ok(Zeroizing::new(document.as_ref().to_vec()))
+    fn encapsulate(
+        &self,
+        group: NamedGroup,
+        peer: &[u8],
+    ) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), CryptoError> {
+        if group == NamedGroup::X25519MLKEM768 {
+            return hybrid::encapsulate(self, peer, |key| ml_kem::encapsulate_to(self, key));
+        }
+        let exchange = self.generate_key_exchange(group)?;
+        let share = exchange.public_key().to_vec();
+        Ok((share, exchange.agree(peer)?))
+    }
+
+    fn generate_signing_key(
+        &self,
+        algorithm: KeyAlgorithm,
+    ) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        signing::generate(algorithm, &self.random)
     }
 
     fn load_signing_key(&self, pkcs8: &[u8]) -> Result<Box<dyn SigningKey>, CryptoError> {
-        let ecdsa = EcdsaKeyPair::from_pkcs8(
-            &signature::ECDSA_P256_SHA256_ASN1_SIGNING,
-            pkcs8,
-            &self.random,
-        );
-        if let Ok(key) = ecdsa {
-            return Ok(Box::new(Ecdsa {
-                key,
-                random: self.random.clone(),
-            }));
-        }
-        let key = RsaKeyPair::from_pkcs8(pkcs8).map_err(|_| CryptoError)?;
-        Ok(Box::new(Rsa {
-            key,
-            random: self.random.clone(),
-        }))
+        signing::load(pkcs8, &self.random)
     }
 
     fn verify(
@@ -83,8 +91,7 @@ impl Provider for Ring {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), CryptoError> {
-        let (algorithm, key) = verification(scheme, key)?;
-        Ok(UnparsedPublicKey::new(algorithm, key).verify(message, signature)?)
+        signing::verify(scheme, key, message, signature)
     }
 
     fn aead(&self, algorithm: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadKey>, CryptoError> {
@@ -95,6 +102,20 @@ impl Provider for Ring {
         };
         let key = aead::UnboundKey::new(algorithm, key)?;
         Ok(Box::new(Aead(aead::LessSafeKey::new(key))))
+    }
+
+    fn header_protection(
+        &self,
+        algorithm: AeadAlgorithm,
+        key: &[u8],
+    ) -> Result<Box<dyn HeaderProtectionKey>, CryptoError> {
+        let algorithm = match algorithm {
+            AeadAlgorithm::Aes128Gcm => &aead::quic::AES_128,
+            AeadAlgorithm::Aes256Gcm => &aead::quic::AES_256,
+            AeadAlgorithm::ChaCha20Poly1305 => &aead::quic::CHACHA20,
+        };
+        let key = aead::quic::HeaderProtectionKey::new(algorithm, key)?;
+        Ok(Box::new(HeaderProtection(key)))
     }
 
     fn hash(&self, algorithm: Hash) -> Box<dyn HashContext> {
@@ -113,35 +134,6 @@ impl Provider for Ring {
     }
 }
 
-/// TLS 1.2 does not bind the curve of an ECDSA key to the hash (RFC 5246 §7.4.1.4.1).
-fn verification(
-    scheme: SignatureScheme,
-    key: PublicKey<'_>,
-) -> Result<(&'static dyn signature::VerificationAlgorithm, &[u8]), CryptoError> {
-    use SignatureScheme as S;
-    Ok(match key {
-        PublicKey::P256(key) => match scheme {
-            S::ECDSA_SHA256 => (&signature::ECDSA_P256_SHA256_ASN1, key),
-            S::ECDSA_SHA384 => (&signature::ECDSA_P256_SHA384_ASN1, key),
-            _ => return Err(CryptoError),
-        },
-        PublicKey::P384(key) => match scheme {
-            S::ECDSA_SHA256 => (&signature::ECDSA_P384_SHA256_ASN1, key),
-            S::ECDSA_SHA384 => (&signature::ECDSA_P384_SHA384_ASN1, key),
-            _ => return Err(CryptoError),
-        },
-        PublicKey::Rsa(key) => match scheme {
-            S::RSA_PKCS1_SHA256 => (&signature::RSA_PKCS1_2048_8192_SHA256, key),
-            S::RSA_PKCS1_SHA384 => (&signature::RSA_PKCS1_2048_8192_SHA384, key),
-            S::RSA_PKCS1_SHA512 => (&signature::RSA_PKCS1_2048_8192_SHA512, key),
-            S::RSA_PSS_SHA256 => (&signature::RSA_PSS_2048_8192_SHA256, key),
-            S::RSA_PSS_SHA384 => (&signature::RSA_PSS_2048_8192_SHA384, key),
-            S::RSA_PSS_SHA512 => (&signature::RSA_PSS_2048_8192_SHA512, key),
-            _ => return Err(CryptoError),
-        },
-    })
-}
-
 #[derive(Debug)]
 struct Ecdh {
     private: agreement::EphemeralPrivateKey,
@@ -157,59 +149,6 @@ impl KeyExchange for Ecdh {
         let peer = agreement::UnparsedPublicKey::new(self.private.algorithm(), peer);
         let secret = agreement::agree_ephemeral(self.private, &peer, <[u8]>::to_vec)?;
         Ok(Zeroizing::new(secret))
-    }
-}
-
-#[derive(Debug)]
-struct Ecdsa {
-    key: EcdsaKeyPair,
-    random: SystemRandom,
-}
-
-impl SigningKey for Ecdsa {
-    fn public_key(&self) -> PublicKey<'_> {
-        PublicKey::P256(self.key.public_key().as_ref())
-    }
-
-    fn schemes(&self) -> &[SignatureScheme] {
-        &[SignatureScheme::ECDSA_SHA256]
-    }
-
-    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        if scheme != SignatureScheme::ECDSA_SHA256 {
-            return Err(CryptoError);
-        }
-        Ok(self.key.sign(&self.random, message)?.as_ref().to_vec())
-    }
-}
-
-#[derive(Debug)]
-struct Rsa {
-    key: RsaKeyPair,
-    random: SystemRandom,
-}
-
-impl SigningKey for Rsa {
-    fn public_key(&self) -> PublicKey<'_> {
-        PublicKey::Rsa(self.key.public_key().as_ref())
-    }
-
-    fn schemes(&self) -> &[SignatureScheme] {
-        &[
-            SignatureScheme::RSA_PSS_SHA256,
-            SignatureScheme::RSA_PKCS1_SHA256,
-        ]
-    }
-
-    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        let padding: &dyn signature::RsaEncoding = match scheme {
-            SignatureScheme::RSA_PSS_SHA256 => &signature::RSA_PSS_SHA256,
-            SignatureScheme::RSA_PKCS1_SHA256 => &signature::RSA_PKCS1_SHA256,
-            _ => return Err(CryptoError),
-        };
-        let mut out = vec![0; self.key.public().modulus_len()];
-        self.key.sign(padding, &self.random, message, &mut out)?;
-        Ok(out)
     }
 }
 
@@ -242,6 +181,22 @@ impl AeadKey for Aead {
         self.0
             .open_in_place_separate_tag(nonce, aead::Aad::from(aad), tag, in_out, 0..)?;
         Ok(())
+    }
+}
+
+/// QUIC masks its headers as DTLS 1.3 does (RFC 9001 §5.4.3, §5.4.4).
+struct HeaderProtection(aead::quic::HeaderProtectionKey);
+
+impl fmt::Debug for HeaderProtection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HeaderProtection(..)")
+    }
+}
+
+impl HeaderProtectionKey for HeaderProtection {
+    fn mask(&self, sample: [u8; 16]) -> [u8; 5] {
+        // It fails for a sample of another length only.
+        self.0.new_mask(&sample).unwrap_or_default()
     }
 }
 

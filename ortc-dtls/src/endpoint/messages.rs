@@ -1,0 +1,264 @@
+//! From handshake records to messages, and what they lead to.
+
+use core::mem;
+
+use super::{Connected, Endpoint, State, handshake};
+use crate::established::{Secrets, Step};
+use crate::event::{CloseReason, ProtocolError};
+use crate::flight::{Acked, Voucher};
+use crate::reassembly::{Message, Stored};
+use crate::stats::DropReason;
+use crate::v13;
+use crate::wire::handshake::Fragment;
+use crate::wire::{ProtocolVersion, RecordNumber, ack};
+
+/// What became of a fragment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Kept.
+    New,
+    /// Known, and of the flight that is coming in: the peer does not know that it came.
+    Known,
+}
+
+impl Endpoint {
+    /// A record may hold several messages or fragments of them.
+    pub(super) fn on_fragments(
+        &mut self,
+        contents: &[u8],
+        number: RecordNumber,
+    ) -> Result<(), DropReason> {
+        let mut rest = contents;
+        let mut first_error = None;
+        let mut received = !contents.is_empty();
+        while !rest.is_empty() {
+            let Ok((fragment, tail)) = Fragment::split(rest) else {
+                return Err(DropReason::Fragment);
+            };
+            match self.on_fragment(&fragment, number.epoch) {
+                Ok(Outcome::New) => {}
+                Ok(Outcome::Known) => {
+                    first_error.get_or_insert(DropReason::Duplicate);
+                }
+                Err(reason) => {
+                    received = false;
+                    first_error.get_or_insert(reason);
+                }
+            }
+            rest = tail;
+        }
+        // Only what was kept may be acknowledged (RFC 9147 §7).
+        if received && self.acknowledges(number.epoch) {
+            self.cx.acks.note(number);
+        } else {
+            received = false;
+        }
+        self.advance();
+        if received && self.cx.is_dtls13() {
+            match self.state {
+                State::Handshake(_) => {
+                    let interval = self.cx.flight.first_interval();
+                    self.cx.acks.schedule(interval, self.cx.now);
+                }
+                // No flight answers what comes now: the client's last one, and what is after it.
+                State::Connected(_) => self.cx.acks.flush(),
+                State::Closed => {}
+            }
+        }
+        first_error.map_or(Ok(()), Err)
+    }
+
+    /// Whether records of this epoch can be acknowledged: not in DTLS 1.2, and no plaintext once
+    /// there is better.
+    fn acknowledges(&self, epoch: u64) -> bool {
+        match self.cx.version {
+            Some(version) if version != ProtocolVersion::DTLS13 => false,
+            Some(_) | None => {
+                epoch > 0 || (self.cx.config.has_dtls13() && !self.cx.inbound.has_keys())
+            }
+        }
+    }
+
+    fn on_fragment(&mut self, fragment: &Fragment<'_>, epoch: u64) -> Result<Outcome, DropReason> {
+        let dtls13 = self.cx.is_dtls13();
+        let (role, cx) = (self.role, &self.cx);
+        let protected13 = dtls13 && epoch > 0;
+        if !protected13 && !handshake::accepts(role, fragment.kind, cx.version, &cx.config) {
+            return Err(DropReason::Role);
+        }
+        if fragment.message_seq < self.reassembly.next_seq() {
+            return self.on_past(fragment, epoch);
+        }
+        if self.connected().is_some() && !protected13 {
+            return Err(if epoch > 0 {
+                DropReason::Renegotiation
+            } else {
+                DropReason::PlaintextHandshake
+            });
+        }
+        let outcome = match self.reassembly.insert(fragment, epoch) {
+            Stored::New => Ok(Outcome::New),
+            Stored::Repeated => Ok(Outcome::Known),
+            Stored::Past => Err(DropReason::Duplicate),
+            Stored::Ahead => Err(DropReason::Ahead),
+            Stored::TooLong => Err(DropReason::TooLong),
+            Stored::Inconsistent | Stored::TooManyPieces => Err(DropReason::Fragment),
+        };
+        if protected13 && outcome.is_ok() {
+            self.on_next_flight();
+        }
+        outcome
+    }
+
+    /// A message of the peer's next flight, authenticated: it has all of ours
+    /// (RFC 9147 §7.1, §7.2).
+    fn on_next_flight(&mut self) {
+        match self.state {
+            State::Handshake(_) => self.cx.flight.settle(),
+            // Messages after the handshake answer nothing.
+            State::Connected(_) | State::Closed => {}
+        }
+    }
+
+    /// A message that was processed comes again.
+    fn on_past(&mut self, fragment: &Fragment<'_>, epoch: u64) -> Result<Outcome, DropReason> {
+        let ends = fragment.offset as usize + fragment.body.len() == fragment.length as usize;
+        // Once there are keys, a repetition in plaintext may be anyone's.
+        let counts = epoch > 0 || self.connected().is_none();
+        let flight = &mut self.cx.flight;
+        if ends && counts && flight.on_repeated(fragment.message_seq, self.cx.now) {
+            tracing::debug!(role = ?self.role, "flight repeated since the peer repeats its own");
+            self.cx.stats.retransmissions += 1;
+        }
+        let answered = self.cx.flight.answers();
+        if epoch > 0 && answered.is_none_or(|answered| fragment.message_seq > answered) {
+            Ok(Outcome::Known)
+        } else {
+            Err(DropReason::Duplicate)
+        }
+    }
+
+    /// Processes the messages that are complete and in sequence.
+    fn advance(&mut self) {
+        loop {
+            let expected = match &self.state {
+                State::Handshake(handshake) => handshake.expects_epoch(),
+                State::Connected(_) if self.cx.is_dtls13() => v13::APPLICATION,
+                State::Connected(_) | State::Closed => return,
+            };
+            if expected > 0 && self.reassembly.discard_plaintext() {
+                self.cx.stats.count(DropReason::PlaintextHandshake);
+            }
+            let Some(message) = self.reassembly.pop() else {
+                return;
+            };
+            if let Err(reason) = self.on_message(&message, expected) {
+                tracing::debug!(role = ?self.role, message = %message.kind, %reason, "handshake failed");
+                // The state was consumed by the message.
+                self.enter_closed(reason);
+            }
+        }
+    }
+
+    fn on_message(&mut self, message: &Message, expected: u64) -> Result<(), CloseReason> {
+        let cx = &mut self.cx;
+        let unexpected = ProtocolError::UnexpectedMessage(message.kind);
+        match mem::replace(&mut self.state, State::Closed) {
+            State::Handshake(handshake) => {
+                if message.epoch != expected {
+                    return Err(unexpected.into());
+                }
+                match handshake.on_message(message, cx)? {
+                    Step::Next(handshake) => {
+                        self.state = State::Handshake(handshake);
+                        if self.handshake_deadline.is_none() {
+                            self.start_deadline();
+                        }
+                        Ok(())
+                    }
+                    Step::Done(established) => self.connect(*established),
+                }
+            }
+            State::Connected(mut connected) => {
+                let result = match &mut connected.established.secrets {
+                    Secrets::V13(traffic) if message.epoch >= expected => {
+                        traffic.on_message(message, cx)
+                    }
+                    Secrets::V13(_) | Secrets::V12(_) => Err(unexpected.into()),
+                };
+                self.state = State::Connected(connected);
+                result
+            }
+            State::Closed => Ok(()),
+        }
+    }
+
+    /// An ACK that anyone can have sent; it says nothing of protected records (RFC 9147 §7).
+    pub(super) fn on_plaintext_ack(&mut self, contents: &[u8]) -> Result<(), DropReason> {
+        let State::Handshake(_) = self.state else {
+            return Err(DropReason::Ack);
+        };
+        let (flight, now) = (&mut self.cx.flight, self.cx.now);
+        let numbers = ack::parse(contents).map_err(|_| DropReason::Ack)?;
+        let mut numbers = numbers.filter(|number| number.epoch == 0).peekable();
+        let again = if numbers.peek().is_some() {
+            flight.on_acknowledged(numbers, Voucher::Anyone, now) == Acked::Part
+        } else if contents != [0, 0] {
+            false
+        } else {
+            // The peer cannot read what it got (RFC 9147 §7.1). Without a timer it is for the
+            // peer to ask again by repeating its own.
+            flight.deadline().is_some() && flight.hurry(now)
+        };
+        if !again {
+            return Err(DropReason::Ack);
+        }
+        self.cx.stats.retransmissions += 1;
+        Ok(())
+    }
+
+    pub(super) fn on_ack(&mut self, contents: &[u8]) -> Result<(), DropReason> {
+        let numbers = match ack::parse(contents) {
+            Ok(numbers) => numbers,
+            Err(error) => {
+                self.finish(error.into());
+                return Err(DropReason::Ack);
+            }
+        };
+        let now = self.cx.now;
+        match self.cx.flight.on_acknowledged(numbers, Voucher::Peer, now) {
+            Acked::Nothing => Err(DropReason::Ack),
+            Acked::Part => {
+                self.cx.stats.retransmissions += 1;
+                Ok(())
+            }
+            Acked::All => {
+                if let Err(error) = self.on_all_acknowledged() {
+                    self.finish(error);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn on_all_acknowledged(&mut self) -> Result<(), CloseReason> {
+        let State::Connected(Connected { established, .. }) = &mut self.state else {
+            self.cx.flight.settle();
+            return Ok(());
+        };
+        self.handshake_deadline = None;
+        match &mut established.secrets {
+            Secrets::V13(traffic) => Ok(traffic.on_all_acknowledged(&mut self.cx)?),
+            Secrets::V12(_) => Ok(()),
+        }
+    }
+
+    /// Sends what waits for earlier messages to be acknowledged.
+    pub(super) fn advance_keys(&mut self) {
+        if let State::Connected(Connected { established, .. }) = &mut self.state
+            && let Secrets::V13(traffic) = &mut established.secrets
+        {
+            traffic.advance(&mut self.cx);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What leaves: acknowledgements, the flight, application data, an alert; in this order.
+
+use super::{Endpoint, State};
+use crate::crypto::CryptoError;
+use crate::wire::{ContentType, ack};
+
+impl Endpoint {
+    pub(super) fn has_output(&self) -> bool {
+        self.cx.acks.is_queued()
+            || self.cx.flight.is_queued()
+            || !self.outgoing.is_empty()
+            || self.alert.is_some()
+    }
+
+    pub(super) fn write_datagram(&mut self, buf: &mut Vec<u8>) -> Result<bool, CryptoError> {
+        if self.cx.acks.is_queued() {
+            self.write_ack(buf)?;
+            return Ok(true);
+        }
+        let cx = &mut self.cx;
+        let mtu = cx.config.mtu;
+        if cx
+            .flight
+            .write_datagram(&mut cx.outbound, mtu, buf, cx.now)?
+        {
+            return Ok(true);
+        }
+        let outbound = &mut cx.outbound;
+        let epoch = outbound.epoch();
+        if let Some(data) = self.outgoing.front() {
+            outbound.record(epoch, ContentType::APPLICATION_DATA, buf, |out| {
+                out.extend_from_slice(data);
+            })?;
+            self.outgoing.pop();
+            return Ok(true);
+        }
+        if let Some(alert) = self.alert.take() {
+            outbound.record(epoch, ContentType::ALERT, buf, |out| {
+                out.extend_from_slice(&alert.octets());
+            })?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Always in the newest epoch (RFC 9147 §7).
+    fn write_ack(&mut self, buf: &mut Vec<u8>) -> Result<(), CryptoError> {
+        let cx = &mut self.cx;
+        let epoch = cx.outbound.epoch();
+        let room = cx.config.mtu - cx.outbound.overhead(epoch);
+        let numbers = cx.acks.take(room.min(cx.outbound.limit(epoch)));
+        cx.outbound.record(epoch, ContentType::ACK, buf, |out| {
+            ack::encode(out, numbers);
+        })?;
+        if matches!(self.state, State::Connected(_)) {
+            // After the handshake every record is acknowledged by itself.
+            cx.acks.clear();
+        }
+        Ok(())
+    }
+}

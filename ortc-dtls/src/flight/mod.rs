@@ -1,0 +1,384 @@
+//! The flight that was sent last, and when it is sent again (RFC 6347 §4.2.4, RFC 9147 §5.8, §7).
+
+mod ranges;
+mod write;
+
+use core::mem;
+use core::ops::Range;
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use self::ranges::Ranges;
+use crate::wire::handshake::Fragment;
+use crate::wire::{HandshakeType, RecordNumber, writer};
+
+/// Records whose contents are remembered for acknowledgements: several times the longest flight.
+const MAX_SENT: usize = 256;
+
+/// Record numbers of one acknowledgement that are looked at: as many as are remembered.
+pub(crate) const MAX_ACKED: usize = MAX_SENT;
+
+#[derive(Clone, Debug)]
+enum Item {
+    /// A message, header included, in `Flight::octets`.
+    Handshake {
+        kind: HandshakeType,
+        message_seq: u16,
+        epoch: u64,
+        body: Range<usize>,
+        acknowledged: Ranges,
+    },
+    ChangeCipherSpec,
+}
+
+/// What a record carried of one message.
+#[derive(Clone, Debug)]
+struct Sent {
+    record: RecordNumber,
+    item: usize,
+    octets: Range<usize>,
+}
+
+/// Whether an answer is awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Await {
+    /// Sent again until the peer's next flight is complete, or all of it is acknowledged.
+    Answer,
+    /// Sent again only when the peer repeats its own.
+    Nothing,
+}
+
+/// Whether the peer can acknowledge records: from DTLS 1.3 on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Acknowledgements {
+    Possible,
+    Unknown,
+}
+
+/// Who says that records were received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Voucher {
+    /// A protected record.
+    Peer,
+    /// Plaintext: good for sending the rest at once, but not for never sending it again.
+    Anyone,
+}
+
+/// What an acknowledgement led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Acked {
+    Nothing,
+    Part,
+    All,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Timer {
+    at: Instant,
+    interval: Duration,
+}
+
+/// Messages that leave together, and the timer that repeats them.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    octets: Vec<u8>,
+    items: Vec<Item>,
+    next_seq: u16,
+    /// The next item to be sent and the octet of it; past the end when all were.
+    item: usize,
+    offset: usize,
+    sent: VecDeque<Sent>,
+    acknowledgements: Acknowledgements,
+    /// Somebody whom we cannot trust acknowledged a part.
+    vouched_by_anyone: bool,
+    /// The last message of the peer's flight that this one answers.
+    answers: Option<u16>,
+    timer: Option<Timer>,
+    first_interval: Duration,
+    max_interval: Duration,
+    timeouts: u32,
+    sent_at: Option<Instant>,
+}
+
+impl Flight {
+    pub(crate) const fn new(first_interval: Duration, max_interval: Duration) -> Self {
+        Self {
+            octets: Vec::new(),
+            items: Vec::new(),
+            next_seq: 0,
+            item: 0,
+            offset: 0,
+            sent: VecDeque::new(),
+            acknowledgements: Acknowledgements::Unknown,
+            vouched_by_anyone: false,
+            answers: None,
+            timer: None,
+            first_interval,
+            max_interval,
+            timeouts: 0,
+            sent_at: None,
+        }
+    }
+
+    /// Says whether what records carry is worth remembering.
+    pub(crate) fn set_acknowledgements(&mut self, acknowledgements: Acknowledgements) {
+        self.acknowledgements = acknowledgements;
+        if acknowledgements == Acknowledgements::Unknown {
+            self.sent = VecDeque::new();
+        }
+    }
+
+    /// Starts a new flight: the peer has seen the one before.
+    pub(crate) fn begin(&mut self, answers: Option<u16>) {
+        let (mut octets, mut items) = (mem::take(&mut self.octets), mem::take(&mut self.items));
+        let mut sent = mem::take(&mut self.sent);
+        octets.clear();
+        items.clear();
+        sent.clear();
+        self.clear();
+        self.octets = octets;
+        self.items = items;
+        self.sent = sent;
+        self.answers = answers;
+    }
+
+    /// Forgets the flight, gives its memory back and stops the timer.
+    pub(crate) fn clear(&mut self) {
+        self.octets = Vec::new();
+        self.items = Vec::new();
+        self.sent = VecDeque::new();
+        self.vouched_by_anyone = false;
+        self.item = 0;
+        self.offset = 0;
+        self.answers = None;
+        self.timer = None;
+        self.timeouts = 0;
+    }
+
+    /// The peer has all of it: nothing is repeated any more.
+    pub(crate) fn settle(&mut self) {
+        let answers = self.answers;
+        self.clear();
+        self.answers = answers;
+    }
+
+    /// The last message of the peer's flight that this one answers.
+    pub(crate) const fn answers(&self) -> Option<u16> {
+        self.answers
+    }
+
+    /// Whether the peer has, or may have, all of it.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The interval before the first repetition.
+    pub(crate) const fn first_interval(&self) -> Duration {
+        self.first_interval
+    }
+
+    /// Adds a message; returns it unfragmented, header included (RFC 6347 §4.2.6).
+    pub(crate) fn message(
+        &mut self,
+        kind: HandshakeType,
+        epoch: u64,
+        body: impl FnOnce(&mut Vec<u8>),
+    ) -> &[u8] {
+        let start = self.octets.len();
+        let [seq_high, seq_low] = self.next_seq.to_be_bytes();
+        // type, length, message_seq, fragment_offset = 0, fragment_length = length
+        self.octets
+            .extend_from_slice(&[kind.0, 0, 0, 0, seq_high, seq_low, 0, 0, 0]);
+        writer::vector24(&mut self.octets, body);
+        let body = start + Fragment::HEADER..self.octets.len();
+        self.octets.copy_within(start + 9..start + 12, start + 1);
+        self.items.push(Item::Handshake {
+            kind,
+            message_seq: self.next_seq,
+            epoch,
+            body,
+            acknowledged: Ranges::default(),
+        });
+        self.next_seq = self.next_seq.wrapping_add(1);
+        self.octets.get(start..).unwrap_or_default()
+    }
+
+    /// Whether message numbers are left (RFC 9147 §5.2); they do not wrap.
+    pub(crate) const fn can_continue(&self) -> bool {
+        self.next_seq < u16::MAX
+    }
+
+    pub(crate) fn change_cipher_spec(&mut self) {
+        self.items.push(Item::ChangeCipherSpec);
+    }
+
+    /// Ends the flight and starts its timer.
+    pub(crate) fn launch(&mut self, awaiting: Await, now: Instant) {
+        self.sent_at = Some(now);
+        self.timer = match awaiting {
+            Await::Answer => Some(Timer {
+                at: now + self.first_interval,
+                interval: self.first_interval,
+            }),
+            Await::Nothing => {
+                // It stays for as long as the connection does.
+                self.octets.shrink_to_fit();
+                self.items.shrink_to_fit();
+                None
+            }
+        };
+    }
+
+    pub(crate) const fn is_queued(&self) -> bool {
+        self.item < self.items.len()
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.timer.map(|timer| timer.at)
+    }
+
+    /// Sends the flight again if its time has come; says whether it did.
+    pub(crate) fn on_timeout(&mut self, now: Instant) -> bool {
+        let queued = self.is_queued();
+        let Some(timer) = self.timer.as_mut().filter(|timer| timer.at <= now) else {
+            return false;
+        };
+        if queued {
+            // Nobody has taken it out yet: it is not late but unsent.
+            timer.at = now + timer.interval;
+            return false;
+        }
+        timer.interval = (timer.interval * 2).min(self.max_interval);
+        timer.at = now + timer.interval;
+        self.timeouts = self.timeouts.saturating_add(1);
+        self.distrust();
+        self.rewind(now);
+        true
+    }
+
+    /// Forgets what anyone acknowledged: it did not help.
+    fn distrust(&mut self) {
+        if mem::take(&mut self.vouched_by_anyone) {
+            for item in &mut self.items {
+                match item {
+                    Item::Handshake {
+                        epoch: 0,
+                        acknowledged,
+                        ..
+                    } => acknowledged.clear(),
+                    Item::Handshake { .. } | Item::ChangeCipherSpec => {}
+                }
+            }
+        }
+    }
+
+    /// The peer repeated a message: if it ends the flight that this one answers, ours was lost.
+    ///
+    /// While the timer runs it would repair that by itself, but late after many time-outs; so it
+    /// is helped, at most once per first interval. Says whether the flight is sent again.
+    pub(crate) fn on_repeated(&mut self, message_seq: u16, now: Instant) -> bool {
+        self.answers == Some(message_seq) && self.hurry(now)
+    }
+
+    /// Sends the flight again at once, unless that has just been done; without a timer always.
+    pub(crate) fn hurry(&mut self, now: Instant) -> bool {
+        if self.is_queued() || self.items.is_empty() {
+            return false;
+        }
+        let spaced = self
+            .sent_at
+            .is_none_or(|at| now.saturating_duration_since(at) >= self.first_interval);
+        if let Some(timer) = &mut self.timer {
+            if !spaced {
+                return false;
+            }
+            timer.at = timer.at.max(now + self.first_interval);
+        }
+        self.rewind(now);
+        self.is_queued()
+    }
+
+    /// The path came up only now: forget the time-outs before, and send at once.
+    pub(crate) fn restart(&mut self, now: Instant) -> bool {
+        let Some(timer) = self.timer.as_mut() else {
+            return false;
+        };
+        timer.interval = self.first_interval;
+        timer.at = now + timer.interval;
+        self.timeouts = 0;
+        let unsent = self.is_queued() && self.item == 0 && self.offset == 0;
+        self.rewind(now);
+        !unsent
+    }
+
+    /// The peer has received these records. What is left of the flight is sent again at once
+    /// (RFC 9147 §7.2); when nothing is, the caller ends the flight.
+    pub(crate) fn on_acknowledged(
+        &mut self,
+        records: impl Iterator<Item = RecordNumber>,
+        voucher: Voucher,
+        now: Instant,
+    ) -> Acked {
+        let mut news = false;
+        for record in records.take(MAX_ACKED) {
+            for sent in self.sent.iter().filter(|sent| sent.record == record) {
+                match self.items.get_mut(sent.item) {
+                    Some(Item::Handshake { acknowledged, .. }) => {
+                        news |= acknowledged.insert(&sent.octets);
+                    }
+                    Some(Item::ChangeCipherSpec) | None => {}
+                }
+            }
+        }
+        if !news {
+            return Acked::Nothing;
+        }
+        self.vouched_by_anyone |= voucher == Voucher::Anyone;
+        if self.items.iter().all(|item| Self::rest(item, 0).is_none()) {
+            self.skip();
+            return Acked::All;
+        }
+        if self.is_queued() {
+            self.skip();
+        } else {
+            if let Some(timer) = &mut self.timer {
+                timer.at = now + timer.interval;
+            }
+            self.rewind(now);
+        }
+        Acked::Part
+    }
+
+    fn rewind(&mut self, now: Instant) {
+        self.item = 0;
+        self.offset = 0;
+        self.sent_at = Some(now);
+        self.skip();
+    }
+
+    /// What of an item is to be sent from `offset` on.
+    fn rest(item: &Item, offset: usize) -> Option<Range<usize>> {
+        match item {
+            Item::ChangeCipherSpec => Some(0..0),
+            // It has no octets that could be missing.
+            Item::Handshake { body, .. } if body.is_empty() => Some(0..0),
+            Item::Handshake {
+                body, acknowledged, ..
+            } => acknowledged.gap(offset, body.len()),
+        }
+    }
+
+    /// Moves on to what was not acknowledged; returns it.
+    fn skip(&mut self) -> Option<Range<usize>> {
+        while let Some(item) = self.items.get(self.item) {
+            if let Some(rest) = Self::rest(item, self.offset) {
+                self.offset = rest.start;
+                return Some(rest);
+            }
+            self.item += 1;
+            self.offset = 0;
+        }
+        None
+    }
+}

@@ -1,0 +1,20 @@
+//! The hellos, which all versions share: the client offers what it has, the server chooses.
+
+mod answers;
+mod client;
+mod server;
+
+pub(crate) use self::answers::Answers;
+pub(crate) use self::client::{AwaitServerHello, Outcome as ClientOutcome, Share, is_offered};
+pub(crate) use self::server::{AwaitClientHello, Outcome as ServerOutcome};
+use crate::wire::{ExtensionType, writer};
+
+/// The end of the random of a server that could have chosen DTLS 1.3 and chose DTLS 1.2
+/// (RFC 8446 §4.1.3).
+pub(crate) const DOWNGRADE: [u8; 8] = *b"DOWNGRD\x01";
+
+/// Appends an extension whose contents `body` appends.
+pub(crate) fn extension(out: &mut Vec<u8>, kind: ExtensionType, body: impl FnOnce(&mut Vec<u8>)) {
+    writer::u16(out, kind.0);
+    writer::vector16(out, body);
+}

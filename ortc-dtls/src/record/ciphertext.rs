@@ -1,0 +1,395 @@
+//! Protection of DTLS 1.3 records: the AEAD, and the encryption of their numbers
+//! (RFC 9147 §4, RFC 8446 §5.2 to §5.5).
+
+use core::fmt;
+use std::time::Instant;
+
+use zeroize::Zeroize;
+
+use super::protection::{MAX_BLOCKS, MAX_FAILURES, MAX_SEQUENCE, blocks};
+use super::replay::ReplayWindow;
+use crate::crypto::{AeadKey, CryptoError, HeaderProtectionKey, NONCE_LEN, TAG_LEN};
+use crate::stats::DropReason;
+use crate::wire::ContentType;
+use crate::wire::unified::UnifiedHeader;
+
+/// Octets of a record besides its contents: header, inner content type, tag.
+pub(super) const OVERHEAD: usize = UnifiedHeader::LEN + 1 + TAG_LEN;
+
+/// Octets of contents that a record may have at most, without its type (RFC 8446 §5.1).
+pub(crate) const MAX_CONTENTS: usize = 1 << 14;
+
+/// The keys of one direction of one epoch.
+pub(crate) struct TrafficKeys {
+    aead: Box<dyn AeadKey>,
+    numbers: Box<dyn HeaderProtectionKey>,
+    iv: [u8; NONCE_LEN],
+}
+
+impl fmt::Debug for TrafficKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TrafficKeys(..)")
+    }
+}
+
+impl Drop for TrafficKeys {
+    fn drop(&mut self) {
+        // The provider wipes the keys.
+        self.iv.zeroize();
+    }
+}
+
+impl TrafficKeys {
+    pub(crate) const fn new(
+        aead: Box<dyn AeadKey>,
+        numbers: Box<dyn HeaderProtectionKey>,
+        iv: [u8; NONCE_LEN],
+    ) -> Self {
+        Self { aead, numbers, iv }
+    }
+
+    /// The sequence number, exclusive-ored into the IV; the epoch is no part of it
+    /// (RFC 9147 §4, RFC 8446 §5.3).
+    fn nonce(&self, sequence: u64) -> [u8; NONCE_LEN] {
+        let mut nonce = self.iv;
+        for (octet, number) in nonce.iter_mut().skip(4).zip(sequence.to_be_bytes()) {
+            *octet ^= number;
+        }
+        nonce
+    }
+
+    /// Encrypts or decrypts the sequence number in a header, by the ciphertext that follows.
+    fn mask(&self, number: &mut [u8], ciphertext: &[u8]) -> Result<(), CryptoError> {
+        let sample = ciphertext.first_chunk().ok_or(CryptoError)?;
+        for (octet, mask) in number.iter_mut().zip(self.numbers.mask(*sample)) {
+            *octet ^= mask;
+        }
+        Ok(())
+    }
+}
+
+/// An epoch that we write.
+#[derive(Debug)]
+pub(crate) struct WriteEpoch {
+    keys: TrafficKeys,
+    pub(super) epoch: u64,
+    pub(super) next: u64,
+    blocks: u64,
+}
+
+impl WriteEpoch {
+    pub(crate) const fn new(keys: TrafficKeys, epoch: u64) -> Self {
+        Self {
+            keys,
+            epoch,
+            next: 0,
+            blocks: 0,
+        }
+    }
+
+    /// Whether the key has a record of this length left, and a few for alerts besides.
+    pub(super) const fn can_seal(&self, len: usize) -> bool {
+        self.next < MAX_SEQUENCE - 16 && self.blocks + blocks(len) + 16 < MAX_BLOCKS
+    }
+
+    /// Whether it is time for new keys: after so many records, or half of what the key may
+    /// protect.
+    pub(super) const fn is_worn(&self, after: u64) -> bool {
+        self.next >= after || self.blocks >= MAX_BLOCKS / 2
+    }
+
+    /// Appends one protected record whose contents `body` appends.
+    pub(super) fn seal(
+        &mut self,
+        content_type: ContentType,
+        out: &mut Vec<u8>,
+        body: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), CryptoError> {
+        if self.next >= MAX_SEQUENCE {
+            return Err(CryptoError);
+        }
+        let start = out.len();
+        out.extend_from_slice(&[0; UnifiedHeader::LEN]);
+        body(out);
+        out.push(content_type.0);
+        let sequence = self.next;
+        // The number is used up whatever comes of it.
+        self.next += 1;
+        let record = out.get_mut(start..).ok_or(CryptoError)?;
+        let (header, inner) = record
+            .split_first_chunk_mut::<{ UnifiedHeader::LEN }>()
+            .ok_or(CryptoError)?;
+        let ciphertext = u16::try_from(inner.len() + TAG_LEN).map_err(|_| CryptoError)?;
+        *header = UnifiedHeader::encode(self.epoch, sequence, ciphertext);
+        self.blocks += blocks(inner.len());
+        let tag = self
+            .keys
+            .aead
+            .seal(self.keys.nonce(sequence), header, inner)?;
+        out.extend_from_slice(&tag);
+        let record = out.get_mut(start..).ok_or(CryptoError)?;
+        let (header, ciphertext) = record
+            .split_first_chunk_mut::<{ UnifiedHeader::LEN }>()
+            .ok_or(CryptoError)?;
+        let [_, high, low, ..] = header;
+        let mut number = [*high, *low];
+        self.keys.mask(&mut number, ciphertext)?;
+        [*high, *low] = number;
+        Ok(())
+    }
+}
+
+/// A record that was authenticated.
+#[derive(Debug)]
+pub(crate) struct Opened<'a> {
+    /// Zero when the record consists of padding only (RFC 8446 §5.4).
+    pub(crate) content_type: ContentType,
+    pub(crate) epoch: u64,
+    pub(crate) sequence: u64,
+    pub(crate) contents: &'a mut [u8],
+    /// Octets of contents and padding.
+    pub(crate) padded_len: usize,
+}
+
+/// An epoch that we read.
+#[derive(Debug)]
+pub(crate) struct ReadEpoch {
+    keys: TrafficKeys,
+    pub(super) epoch: u64,
+    replay: ReplayWindow,
+    /// One above the highest number that was authenticated.
+    next: u64,
+    failures: u64,
+    /// When records of this epoch stop to count (RFC 9147 §4.2.1).
+    pub(super) until: Option<Instant>,
+}
+
+impl ReadEpoch {
+    pub(crate) fn new(keys: TrafficKeys, epoch: u64) -> Self {
+        Self {
+            keys,
+            epoch,
+            replay: ReplayWindow::default(),
+            next: 0,
+            failures: 0,
+            until: None,
+        }
+    }
+
+    /// Whether so many records failed authentication that the key must be given up.
+    pub(super) const fn is_worn_out(&self) -> bool {
+        self.failures >= MAX_FAILURES
+    }
+
+    /// Decrypts a record in place; only when it is authentic its number is remembered, and only
+    /// then compared with those before (RFC 9147 §4.5.1).
+    pub(super) fn open<'a>(
+        &mut self,
+        header: &UnifiedHeader,
+        record: &'a mut [u8],
+    ) -> Result<Opened<'a>, DropReason> {
+        let (head, sealed) = record
+            .split_at_mut_checked(header.len)
+            .ok_or(DropReason::Malformed)?;
+        let number = head
+            .get_mut(header.sequence_at..header.sequence_at + header.sequence_len)
+            .ok_or(DropReason::Malformed)?;
+        self.keys
+            .mask(number, sealed)
+            .map_err(|_| DropReason::Malformed)?;
+        let low = number
+            .iter()
+            .fold(0, |low, &octet| (low << 8) | u64::from(octet));
+        let sequence = nearest(self.next, low, 1 << (8 * header.sequence_len));
+        let (inner, tag) = sealed
+            .split_last_chunk_mut::<TAG_LEN>()
+            .ok_or(DropReason::Malformed)?;
+        let nonce = self.keys.nonce(sequence);
+        if self.keys.aead.open(nonce, head, inner, tag).is_err() {
+            self.failures += 1;
+            return Err(DropReason::BadRecord);
+        }
+        if !self.replay.is_fresh(sequence) {
+            return Err(DropReason::Replayed);
+        }
+        self.replay.accept(sequence);
+        self.next = self.next.max(sequence.saturating_add(1));
+        // The last octet that is not zero is the type, what follows it is padding.
+        let end = inner.iter().rposition(|&octet| octet != 0);
+        let end = end.unwrap_or_default();
+        let padded_len = inner.len().saturating_sub(1);
+        let (contents, rest) = inner
+            .split_at_mut_checked(end)
+            .ok_or(DropReason::Malformed)?;
+        if padded_len > MAX_CONTENTS {
+            return Err(DropReason::RecordTooLong);
+        }
+        Ok(Opened {
+            content_type: ContentType(rest.first().copied().unwrap_or_default()),
+            epoch: self.epoch,
+            sequence,
+            contents,
+            padded_len,
+        })
+    }
+}
+
+/// The number with these low bits that is closest to the expected one (RFC 9147 §4.2.2).
+const fn nearest(expected: u64, low: u64, modulus: u64) -> u64 {
+    let candidate = expected - expected % modulus + low;
+    let half = modulus / 2;
+    if candidate > expected + half && candidate >= modulus {
+        candidate - modulus
+    } else if candidate + half < expected {
+        candidate + modulus
+    } else {
+        candidate
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::{AeadAlgorithm, ring_provider};
+
+    const ALGORITHMS: [AeadAlgorithm; 3] = [
+        AeadAlgorithm::Aes128Gcm,
+        AeadAlgorithm::Aes256Gcm,
+        AeadAlgorithm::ChaCha20Poly1305,
+    ];
+
+    fn keys(algorithm: AeadAlgorithm) -> TrafficKeys {
+        let provider = ring_provider();
+        let key = vec![7; algorithm.key_len()];
+        let aead = provider.aead(algorithm, &key).unwrap();
+        let numbers = provider.header_protection(algorithm, &key).unwrap();
+        TrafficKeys::new(aead, numbers, [3; NONCE_LEN])
+    }
+
+    fn open(reader: &mut ReadEpoch, record: &[u8]) -> Result<(u64, Vec<u8>), DropReason> {
+        let mut copy = record.to_vec();
+        let (header, record, rest) =
+            UnifiedHeader::split(&mut copy, &[]).ok_or(DropReason::Malformed)?;
+        if !rest.is_empty() {
+            return Err(DropReason::Malformed);
+        }
+        let opened = reader.open(&header, record)?;
+        Ok((opened.sequence, opened.contents.to_vec()))
+    }
+
+    #[test]
+    fn numbers_are_completed_to_the_closest_of_what_is_expected() {
+        for (modulus, bits) in [(256_u64, 8), (65_536, 16)] {
+            for expected in [0, 1, 127, 128, 129, 255, 256, 65_535, 1 << 40, 1_000_000] {
+                for distance in -100_i64..100 {
+                    let Some(sequence) = expected_plus(expected, distance) else {
+                        continue;
+                    };
+                    let low = sequence % modulus;
+                    assert_eq!(nearest(expected, low, modulus), sequence, "{bits} bits");
+                }
+            }
+        }
+    }
+
+    fn expected_plus(expected: u64, distance: i64) -> Option<u64> {
+        expected.checked_add_signed(distance)
+    }
+
+    #[test]
+    fn records_survive_in_any_order_once_and_none_that_was_changed() {
+        for algorithm in ALGORITHMS {
+            let mut writer = WriteEpoch::new(keys(algorithm), 3);
+            let mut reader = ReadEpoch::new(keys(algorithm), 3);
+            let mut records = Vec::new();
+            for len in [0, 1, 15, 16, 17, 1200] {
+                let mut out = Vec::new();
+                let kind = ContentType::APPLICATION_DATA;
+                writer
+                    .seal(kind, &mut out, |out| out.resize(out.len() + len, 5))
+                    .unwrap();
+                assert_eq!(out.len(), OVERHEAD + len);
+                assert_eq!(out[0], 0x2f);
+                records.push((len, out));
+            }
+            for (_, record) in &records {
+                for at in 0..record.len() {
+                    for bit in [1, 0x80] {
+                        let mut changed = record.clone();
+                        changed[at] ^= bit;
+                        // The bits of the epoch choose the key, and are authenticated like the rest.
+                        assert!(open(&mut reader, &changed).is_err(), "octet {at}");
+                    }
+                }
+            }
+            for (number, (len, record)) in records.iter().enumerate().rev() {
+                let (sequence, contents) = open(&mut reader, record).unwrap();
+                assert_eq!((sequence, contents), (number as u64, vec![5; *len]));
+                assert_eq!(open(&mut reader, record), Err(DropReason::Replayed));
+            }
+        }
+    }
+
+    #[test]
+    fn two_records_with_the_same_contents_have_unrelated_numbers_on_the_wire() {
+        let mut writer = WriteEpoch::new(keys(AeadAlgorithm::Aes128Gcm), 2);
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..100 {
+            let mut out = Vec::new();
+            writer
+                .seal(ContentType::ALERT, &mut out, |out| out.push(0))
+                .unwrap();
+            seen.insert([out[1], out[2]]);
+        }
+        assert!(seen.len() > 95 && !seen.contains(&[0, 0]));
+    }
+
+    #[test]
+    fn no_record_is_sealed_beyond_the_limits_of_a_key() {
+        let mut writer = WriteEpoch::new(keys(AeadAlgorithm::Aes128Gcm), 3);
+        assert!(!writer.is_worn(1));
+        writer.next = 1;
+        assert!(writer.is_worn(1));
+        writer.next = MAX_SEQUENCE;
+        assert!(!writer.can_seal(1));
+        let mut out = Vec::new();
+        assert!(writer.seal(ContentType::ALERT, &mut out, |_| ()).is_err());
+        writer.next = 0;
+        writer.blocks = MAX_BLOCKS / 2;
+        assert!(writer.is_worn(u64::MAX) && writer.can_seal(16));
+        writer.blocks = MAX_BLOCKS - 10;
+        assert!(!writer.can_seal(16));
+
+        let mut reader = ReadEpoch::new(keys(AeadAlgorithm::Aes128Gcm), 3);
+        reader.failures = MAX_FAILURES - 1;
+        assert!(!reader.is_worn_out());
+        let junk = [UnifiedHeader::encode(3, 0, 20).as_slice(), &[0; 20]].concat();
+        assert_eq!(open(&mut reader, &junk), Err(DropReason::BadRecord));
+        assert!(reader.is_worn_out());
+    }
+
+    #[test]
+    fn padding_is_cut_off_and_a_record_of_padding_alone_has_no_type() {
+        let algorithm = AeadAlgorithm::Aes128Gcm;
+        let mut writer = WriteEpoch::new(keys(algorithm), 3);
+        let mut reader = ReadEpoch::new(keys(algorithm), 3);
+        for (contents, expected) in [
+            (&[1, 2, 23, 0, 0, 0][..], (23, &[1, 2][..])),
+            (&[23], (23, &[])),
+            (&[0; 40], (0, &[])),
+        ] {
+            let mut out = Vec::new();
+            writer
+                .seal(ContentType(0), &mut out, |out| {
+                    out.extend_from_slice(contents);
+                })
+                .unwrap();
+            let (header, record, _) = UnifiedHeader::split(&mut out, &[]).unwrap();
+            let opened = reader.open(&header, record).unwrap();
+            assert_eq!(
+                (opened.content_type.0, &*opened.contents),
+                (expected.0, expected.1)
+            );
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! ClientHello in; HelloRetryRequest, or ServerHello to Finished out (RFC 8446 §4.1 to §4.4).
+
+use subtle::ConstantTimeEq as _;
+
+use super::State;
+use super::client_flight::{AwaitCertificate, Flight};
+use crate::config::Role;
+use crate::context::Context;
+use crate::event::{CloseReason, ProtocolError};
+use crate::flight::Await;
+use crate::hello::{Answers, extension};
+use crate::reassembly::Message;
+use crate::v13::{
+    HANDSHAKE, RETRY_RANDOM, SCHEMES, Session, Suite, Transcript, own_scheme, send_certificate,
+    send_finished, start_application_secrets, start_handshake_epoch,
+};
+use crate::wire::hello::ClientHello;
+use crate::wire::key_share::{ClientShares, encode_entry, parse_cookie};
+use crate::wire::{
+    ExtensionType, HandshakeType, NamedGroup, ParseError, ProtocolVersion, SignatureScheme,
+    certificate13, writer,
+};
+
+/// Octets of a cookie. It is compared with the one that this endpoint keeps, so that it needs no
+/// structure.
+const COOKIE: usize = 32;
+
+/// What a ClientHello led to.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// The client was asked for another.
+    Again(Retry),
+    Next(State),
+}
+
+/// What the second ClientHello is measured by.
+#[derive(Debug)]
+pub(crate) struct Retry {
+    /// The body of the first.
+    first: Vec<u8>,
+    group: NamedGroup,
+    /// Whether the first had a share of this group.
+    had_share: bool,
+    cookie: Option<[u8; COOKIE]>,
+    transcript: Transcript,
+}
+
+struct Choice<'a> {
+    suite: Suite,
+    group: NamedGroup,
+    shares: ClientShares<'a>,
+    scheme: SignatureScheme,
+    answers: Answers,
+}
+
+pub(crate) fn on_client_hello(
+    hello: &ClientHello<'_>,
+    message: &Message,
+    retry: Option<Retry>,
+    cx: &mut Context,
+) -> Result<Outcome, CloseReason> {
+    let choice = choose(hello, retry.as_ref(), cx)?;
+    cx.negotiate_dtls13();
+    let share = choice.shares.get(choice.group);
+    let (mut transcript, share) = match (retry, share) {
+        (Some(retry), share) => {
+            check_second(hello, &retry, &choice.shares)?;
+            let missing = ProtocolError::SecondHello;
+            (retry.transcript, share.ok_or(missing)?)
+        }
+        (None, Some(share)) if !cx.config.cookie => {
+            let provider = &*cx.config.provider;
+            (Transcript::new(provider, choice.suite.hash), share)
+        }
+        (None, share) => {
+            let had_share = share.is_some();
+            return ask_again(&choice, had_share, message, cx).map(Outcome::Again);
+        }
+    };
+    transcript.add_received(message);
+    let random = *hello.random;
+    let state = answer(&choice, share, random, message, transcript, cx)?;
+    Ok(Outcome::Next(State::Certificate(state)))
+}
+
+fn choose<'a>(
+    hello: &ClientHello<'a>,
+    retry: Option<&Retry>,
+    cx: &Context,
+) -> Result<Choice<'a>, CloseReason> {
+    let (config, extensions) = (&cx.config, &hello.extensions);
+    // RFC 9147 §5.3, RFC 8446 §4.1.2.
+    if !hello.cookie.is_empty() {
+        return Err(ParseError::Invalid("legacy_cookie").into());
+    }
+    if hello.compression_methods != [0] {
+        return Err(ParseError::Invalid("legacy_compression_methods").into());
+    }
+    // A client that would resume must say how, even where nothing is resumed (RFC 8446 §4.2.9).
+    let missing = |kind| CloseReason::from(ProtocolError::MissingExtension(kind));
+    let psk = extensions.get(ExtensionType::PRE_SHARED_KEY);
+    let modes = ExtensionType::PSK_KEY_EXCHANGE_MODES;
+    if psk.is_some() && extensions.get(modes).is_none() {
+        return Err(missing(modes));
+    }
+
+    let suite = config
+        .cipher_suites
+        .iter()
+        .filter_map(|&id| Suite::find(id))
+        .find(|suite| hello.cipher_suites().any(|offered| offered == suite.id))
+        .ok_or(ProtocolError::NothingInCommon("cipher suite"))?;
+    let kind = ExtensionType::SUPPORTED_GROUPS;
+    let offered = extensions.list16(kind)?.ok_or_else(|| missing(kind))?;
+    let kind = ExtensionType::KEY_SHARE;
+    let shares = ClientShares::parse(extensions.get(kind).ok_or_else(|| missing(kind))?)?;
+    if !(shares.iter()).all(|(group, _)| offered.clone().any(|other| other == group.0)) {
+        return Err(ProtocolError::IllegalChoice("group of a key share").into());
+    }
+    let mut ours = (config.groups.iter().copied())
+        .filter(|group| offered.clone().any(|theirs| theirs == group.0));
+    // A share that is there saves a round trip; it counts more than preference.
+    let group = match retry {
+        Some(retry) => Some(retry.group),
+        None => (ours.clone().find(|&group| shares.get(group).is_some())).or_else(|| ours.next()),
+    };
+    let kind = ExtensionType::SIGNATURE_ALGORITHMS;
+    let schemes = extensions.list16(kind)?.ok_or_else(|| missing(kind))?;
+    let scheme = own_scheme(config, schemes);
+    Ok(Choice {
+        suite,
+        group: group.ok_or(ProtocolError::NothingInCommon("group"))?,
+        shares,
+        scheme: scheme.ok_or(ProtocolError::NothingInCommon("signature algorithm"))?,
+        answers: Answers::choose(extensions, config)?,
+    })
+}
+
+/// The second ClientHello is the first but for what was asked for (RFC 8446 §4.1.2).
+fn check_second(
+    second: &ClientHello<'_>,
+    retry: &Retry,
+    shares: &ClientShares<'_>,
+) -> Result<(), CloseReason> {
+    let first = ClientHello::parse(&retry.first)?;
+    let kept = |hello: &ClientHello<'_>| {
+        let changes = [
+            ExtensionType::KEY_SHARE,
+            ExtensionType::COOKIE,
+            ExtensionType::EARLY_DATA,
+            ExtensionType::PRE_SHARED_KEY,
+            ExtensionType::PADDING,
+        ];
+        let extensions: Vec<_> = hello
+            .extensions
+            .iter()
+            .filter(|(kind, _)| !changes.contains(kind))
+            .map(|(kind, data)| (kind, data.to_vec()))
+            .collect();
+        let suites: Vec<_> = hello.cipher_suites().collect();
+        (extensions, suites)
+    };
+    let same = first.legacy_version == second.legacy_version
+        && first.random == second.random
+        && first.session_id == second.session_id
+        && kept(&first) == kept(second);
+    let shares_fit = if retry.had_share {
+        first.extensions.get(ExtensionType::KEY_SHARE)
+            == second.extensions.get(ExtensionType::KEY_SHARE)
+    } else {
+        shares.iter().count() == 1
+    };
+    let cookie = second.extensions.get(ExtensionType::COOKIE);
+    let cookie = cookie.map(parse_cookie).transpose()?;
+    let cookie_fits = match (&retry.cookie, cookie) {
+        (None, None) => true,
+        (Some(ours), Some(theirs)) => ours.ct_eq(theirs).into(),
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    if same && shares_fit && cookie_fits {
+        Ok(())
+    } else {
+        Err(ProtocolError::SecondHello.into())
+    }
+}
+
+fn ask_again(
+    choice: &Choice<'_>,
+    had_share: bool,
+    message: &Message,
+    cx: &mut Context,
+) -> Result<Retry, CloseReason> {
+    let provider = cx.config.provider.clone();
+    let mut cookie = None;
+    if cx.config.cookie {
+        provider.random(cookie.insert([0; COOKIE]))?;
+    }
+    let mut transcript = Transcript::new(&*provider, choice.suite.hash);
+    transcript.add_received(message);
+    transcript.retry(&*provider);
+    cx.begin_flight(message.message_seq);
+    transcript.add_sent(cx.flight.message(HandshakeType::SERVER_HELLO, 0, |out| {
+        encode_hello(out, &RETRY_RANDOM, choice.suite, |out| {
+            if !had_share {
+                extension(out, ExtensionType::KEY_SHARE, |out| {
+                    writer::u16(out, choice.group.0);
+                });
+            }
+            if let Some(cookie) = &cookie {
+                extension(out, ExtensionType::COOKIE, |out| {
+                    writer::vector16(out, |out| out.extend_from_slice(cookie));
+                });
+            }
+        });
+    }));
+    // The client repeats its hello if this is lost: no more leaves than came.
+    cx.flight.launch(Await::Nothing, cx.now);
+    Ok(Retry {
+        first: message.body.clone(),
+        group: choice.group,
+        had_share,
+        cookie,
+        transcript,
+    })
+}
+
+fn answer(
+    choice: &Choice<'_>,
+    client_share: &[u8],
+    client_random: [u8; 32],
+    message: &Message,
+    mut transcript: Transcript,
+    cx: &mut Context,
+) -> Result<AwaitCertificate, CloseReason> {
+    let config = cx.config.clone();
+    let session = Session {
+        suite: choice.suite,
+        group: choice.group,
+        client_random,
+        answers: choice.answers,
+    };
+    let mut random = [0; 32];
+    config.provider.random(&mut random)?;
+    let (share, shared) = config
+        .provider
+        .encapsulate(choice.group, client_share)
+        .map_err(|_| ProtocolError::KeyShare)?;
+
+    choice.answers.apply(ProtocolVersion::DTLS13, cx);
+    cx.begin_flight(message.message_seq);
+    transcript.add_sent(cx.flight.message(HandshakeType::SERVER_HELLO, 0, |out| {
+        encode_hello(out, &random, choice.suite, |out| {
+            extension(out, ExtensionType::KEY_SHARE, |out| {
+                encode_entry(out, choice.group, &share);
+            });
+        });
+    }));
+    let secrets = start_handshake_epoch(cx, Role::Server, &session, &shared, &transcript)?;
+    let kind = HandshakeType::ENCRYPTED_EXTENSIONS;
+    transcript.add_sent(cx.flight.message(kind, HANDSHAKE, |out| {
+        writer::vector16(out, |out| choice.answers.encode(out, &config));
+    }));
+    let kind = HandshakeType::CERTIFICATE_REQUEST;
+    transcript.add_sent(cx.flight.message(kind, HANDSHAKE, |out| {
+        certificate13::encode_request(out, &SCHEMES);
+    }));
+    send_certificate(cx, Role::Server, choice.scheme, &mut transcript)?;
+    send_finished(cx, &secrets.server, &mut transcript)?;
+    let application = start_application_secrets(cx, Role::Server, &session, &secrets, &transcript)?;
+    cx.flight.launch(Await::Answer, cx.now);
+    Ok(AwaitCertificate(Box::new(Flight {
+        session,
+        secrets,
+        application,
+        transcript,
+    })))
+}
+
+/// ServerHello and HelloRetryRequest; `legacy_session_id` is not echoed (RFC 9147 §5.3).
+fn encode_hello(
+    out: &mut Vec<u8>,
+    random: &[u8; 32],
+    suite: Suite,
+    extensions: impl FnOnce(&mut Vec<u8>),
+) {
+    writer::u16(out, ProtocolVersion::DTLS12.0);
+    out.extend_from_slice(random);
+    writer::vector8(out, |_| ()); // legacy_session_id_echo
+    writer::u16(out, suite.id.0);
+    out.push(0); // legacy_compression_method
+    writer::vector16(out, |out| {
+        extension(out, ExtensionType::SUPPORTED_VERSIONS, |out| {
+            writer::u16(out, ProtocolVersion::DTLS13.0);
+        });
+        extensions(out);
+    });
+}

@@ -1,0 +1,286 @@
+//! Handshakes of DTLS 1.3 with NSS, the library of Firefox, over loopback in both roles: NSS's own
+//! `tstclnt` with the libraries of a Firefox that is installed. Skipped where one of them is
+//! missing.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a test with real sockets and a real clock"
+)]
+
+mod pair;
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::time::Instant;
+
+use ortc_dtls::wire::NamedGroup;
+use ortc_dtls::{
+    Certificate, CipherSuite, Config, Endpoint, Event, KeyUpdate, PeerVerification, Role, Version,
+};
+use pair::provider;
+
+/// Where Firefox keeps its libraries; those of the system may speak drafts of DTLS 1.3 only.
+const LIBRARIES: [&str; 3] = [
+    "/usr/lib/firefox-esr",
+    "/usr/lib/firefox",
+    "/usr/lib64/firefox",
+];
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// NSS with a database that has one certificate of its own.
+struct Nss {
+    libraries: &'static str,
+    directory: PathBuf,
+}
+
+impl Nss {
+    /// `None` where something is missing.
+    fn new(name: &str) -> Option<Self> {
+        let libraries = LIBRARIES
+            .into_iter()
+            .find(|path| Path::new(path).join("libssl3.so").exists());
+        let present = |program| Command::new(program).arg("-H").output().is_ok();
+        let (Some(libraries), true, true) = (libraries, present("certutil"), present("tstclnt"))
+        else {
+            println!("skipped: tstclnt, certutil or Firefox is not installed");
+            return None;
+        };
+        let directory =
+            std::env::temp_dir().join(format!("ortc-nss-{name}-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let database = format!("sql:{}", directory.display());
+        let noise = directory.join("noise");
+        fs::write(&noise, [7; 64]).unwrap();
+        let certutil = |arguments: &[&str]| {
+            let mut command = Command::new("certutil");
+            let output = command.args(arguments).args(["-d", &database]).output();
+            let output = output.unwrap();
+            assert!(output.status.success(), "{output:?}");
+        };
+        certutil(&["-N", "--empty-password"]);
+        let noise = noise.to_str().unwrap();
+        certutil(&[
+            "-S",
+            "-n",
+            "peer",
+            "-s",
+            "CN=peer",
+            "-x",
+            "-t",
+            "CTu,Cu,Cu",
+            "-k",
+            "ec",
+            "-q",
+            "nistp256",
+            "-z",
+            noise,
+        ]);
+        Some(Self {
+            libraries,
+            directory,
+        })
+    }
+
+    /// Starts as this role, at or towards this port.
+    fn start(&self, role: Role, port: u16) -> Running {
+        let role = match role {
+            Role::Client => "client",
+            Role::Server => "server",
+        };
+        let database = format!("sql:{}", self.directory.display());
+        let mut child = Command::new("tstclnt")
+            .env("LD_LIBRARY_PATH", self.libraries)
+            .args(["-P", role, "-h", "127.0.0.1", "-p", &port.to_string()])
+            .args(["-d", &database, "-n", "peer", "-V", "tls1.3:tls1.3", "-o"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, lines) = mpsc::channel();
+        let stdout = child.stdout.take().unwrap();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let stderr = child.stderr.take().unwrap();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                println!("tstclnt: {line}");
+            }
+        });
+        Running { child, lines }
+    }
+}
+
+impl Drop for Nss {
+    fn drop(&mut self) {
+        // What is left in a temporary directory harms nobody.
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// A running `tstclnt`, which ends with the test.
+struct Running {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Our side: an endpoint and its socket.
+struct Ours {
+    endpoint: Endpoint,
+    socket: UdpSocket,
+    peer: Option<SocketAddr>,
+    events: Vec<Event>,
+}
+
+impl Ours {
+    fn new(config: Config, role: Role, peer: Option<SocketAddr>) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        Self {
+            endpoint: Endpoint::new(Arc::new(config), role, Instant::now()),
+            socket,
+            peer,
+            events: Vec::new(),
+        }
+    }
+
+    /// Runs until it is done or the patience is at its end.
+    fn run(&mut self, mut done: impl FnMut(&Self) -> bool) -> bool {
+        let end = Instant::now() + PATIENCE;
+        let mut datagram = vec![0; 2048];
+        while !done(self) {
+            let now = Instant::now();
+            if now > end {
+                return false;
+            }
+            if let Some(peer) = self.peer {
+                let mut out = Vec::new();
+                while self.endpoint.poll_transmit(&mut out, now).is_some() {
+                    // Nobody may listen yet.
+                    let _ = self.socket.send_to(&out, peer);
+                    out.clear();
+                }
+            }
+            while let Some(event) = self.endpoint.poll_event() {
+                self.events.push(event);
+            }
+            let wait = Duration::from_millis(5);
+            self.socket.set_read_timeout(Some(wait)).unwrap();
+            if let Ok((len, from)) = self.socket.recv_from(&mut datagram) {
+                self.peer = Some(from);
+                let contents = datagram.get_mut(..len).unwrap();
+                self.endpoint.handle_datagram(contents, Instant::now());
+            }
+            let now = Instant::now();
+            if self.endpoint.poll_timeout().is_some_and(|at| at <= now) {
+                self.endpoint.handle_timeout(now);
+            }
+        }
+        true
+    }
+
+    fn connected(&self) -> bool {
+        self.events.contains(&Event::Connected)
+    }
+}
+
+fn config(suite: CipherSuite, groups: &[NamedGroup]) -> Config {
+    let provider = provider();
+    Config::new(Certificate::generate(&provider).unwrap(), provider)
+        .verification(PeerVerification::TrustFirst)
+        .versions(&[Version::DTLS13])
+        .unwrap()
+        .cipher_suites(vec![suite])
+        .unwrap()
+        .groups(groups.to_vec())
+        .unwrap()
+}
+
+/// Data both ways, before and after both sides have changed their keys.
+fn converse(ours: &mut Ours, peer: &mut Running) {
+    let mut stdin = peer.child.stdin.take().unwrap();
+    for round in 0..3 {
+        let text = format!("to NSS {round}");
+        let now = Instant::now();
+        ours.endpoint
+            .send(format!("{text}\n").as_bytes(), now)
+            .unwrap();
+        assert!(
+            ours.run(|_| peer.lines.try_recv().is_ok_and(|line| line.contains(&text))),
+            "NSS does not print {text}"
+        );
+        let text = format!("from NSS {round}\n");
+        stdin.write_all(text.as_bytes()).unwrap();
+        stdin.flush().unwrap();
+        let event = Event::ApplicationData(text.into_bytes().into());
+        assert!(
+            ours.run(|ours| ours.events.contains(&event)),
+            "{:?}",
+            ours.events
+        );
+        ours.endpoint
+            .update_keys(KeyUpdate::Both, Instant::now())
+            .unwrap();
+    }
+}
+
+#[test]
+fn a_server_of_nss_connects_and_changes_keys() {
+    let Some(nss) = Nss::new("server") else {
+        return;
+    };
+    for suite in [
+        CipherSuite::AES_128_GCM_SHA256,
+        CipherSuite::AES_256_GCM_SHA384,
+        CipherSuite::CHACHA20_POLY1305_SHA256,
+    ] {
+        let port = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = port.local_addr().unwrap();
+        drop(port);
+        let mut peer = nss.start(Role::Server, address.port());
+        let groups = [NamedGroup::X25519, NamedGroup::SECP256R1];
+        let mut ours = Ours::new(config(suite, &groups), Role::Client, Some(address));
+        assert!(ours.run(Ours::connected), "{suite}: {:?}", ours.events);
+        assert_eq!(ours.endpoint.cipher_suite(), Some(suite));
+        converse(&mut ours, &mut peer);
+    }
+}
+
+#[test]
+fn a_client_of_nss_connects_and_changes_keys() {
+    let Some(nss) = Nss::new("client") else {
+        return;
+    };
+    for cookie in [false, true] {
+        for groups in [&[NamedGroup::X25519][..], &[NamedGroup::SECP384R1]] {
+            let suite = CipherSuite::AES_128_GCM_SHA256;
+            let config = config(suite, groups).cookie_exchange(cookie);
+            let mut ours = Ours::new(config, Role::Server, None);
+            let port = ours.socket.local_addr().unwrap().port();
+            let mut peer = nss.start(Role::Client, port);
+            assert!(ours.run(Ours::connected), "{groups:?}: {:?}", ours.events);
+            converse(&mut ours, &mut peer);
+        }
+    }
+}
