@@ -50,6 +50,32 @@ export const CASES = [
       await dtlsIs(page, { role: "server" });
     }) },
   { name: "both begin as ICE-controlling", options: ["--ice", "controlling"], run: withPage(wholeCall) },
+  { name: "DTLS 1.2", options: ["--dtls-version", "1.2"],
+    run: withPage(async (page) => {
+      await wholeCall(page);
+      await dtlsIs(page, { version: "DTLS 1.2" });
+    }) },
+  { name: "DTLS 1.3", options: ["--dtls-version", "1.3"],
+    run: withPage(async (page) => {
+      await wholeCall(page);
+      await dtlsIs(page, { version: "DTLS 1.3" });
+    }) },
+  { name: "DTLS 1.3, Rust is the client", options: ["--dtls-version", "1.3", "--dtls", "client"],
+    run: withPage(async (page) => {
+      await wholeCall(page);
+      await dtlsIs(page, { version: "DTLS 1.3", role: "client" });
+    }) },
+  { name: "Rust is ICE lite", options: ["--ice", "lite"], run: withPage(wholeCall) },
+  { name: "G.711 and nothing else", query: "audio=ulaw&only",
+    run: withPage(async (page) => {
+      await connected(page);
+      await rustReceives(page);
+      // The speech is Opus: of sound only the echo comes back.
+      await browserDecodes(page, { audio: 1 });
+      await codecsAre(page, ["ulaw", "vp8"]);
+      await dial(page, "159#");
+      await noErrors(page);
+    }) },
   { name: "H.264", query: "video=h264", browsers: ["chromium"],
     run: withPage(async (page) => {
       await wholeCall(page);

@@ -14,6 +14,7 @@ const only = rest[rest.indexOf("--only") + 1];
 const wanted = rest.includes("--only")
   ? CASES.filter(({ name }) => name.includes(only))
   : CASES.filter(({ always }) => all || always);
+const BROWSERS = (process.env.BROWSERS ?? "chromium,firefox").split(",");
 const results = [];
 
 async function attempt(browser, { options = [], query = "", run }) {
@@ -33,7 +34,6 @@ async function attempt(browser, { options = [], query = "", run }) {
     for (const page of pages) {
       const log = await page.evaluate(() => document.getElementById("log").innerText).catch(() => "");
       console.log(log.replace(/^/gm, "      page: "));
-      console.log(JSON.stringify(await page.evaluate(() => [ortc.errors, ortc.figures, ortc.connection?.peerConnection.getTransceivers().map((t) => [t.mid, t.direction, t.currentDirection, t.receiver.track.muted, t.receiver.track.kind]), ortc.connection?.peerConnection.remoteDescription.sdp.split("\r\n").filter((l) => /^(m=|a=(mid|msid|ssrc|send|recv|inac))/.test(l))]), null, 0));
     }
     throw error;
   } finally {
@@ -42,7 +42,7 @@ async function attempt(browser, { options = [], query = "", run }) {
   }
 }
 
-for (const name of (process.env.B ?? "chromium,firefox").split(",")) {
+for (const name of BROWSERS) {
   if (!isInstalled(name)) {
     console.log(`skipped: ${name} is not installed`);
     continue;

@@ -269,7 +269,8 @@ export class RTCConnection extends EventTarget {
 
   /** The peer as an answer has it. */
   #peer() {
-    const { fingerprint, role = "auto", lite = false } = this.#remoteDtls;
+    const { fingerprint, role = "auto" } = this.#remoteDtls;
+    const { lite = false } = this.remote.ice;
     const hash = ["sha-256", "sha-512", "sha-384", "sha-224", "sha-1"].find((name) => fingerprint[name]);
     // Where nobody says it, the ICE-controlled side is the DTLS client, and the one whose credentials
     // compare greater is controlling.
