@@ -17,7 +17,7 @@ const wanted = rest.includes("--only")
 const BROWSERS = (process.env.BROWSERS ?? "chromium,firefox").split(",");
 const results = [];
 
-async function attempt(browser, { options = [], query = "", run }) {
+async function attempt(name, browser, { options = [], query = "", run }) {
   const program = await start(binary, options);
   const pages = [];
   const open = async () => {
@@ -28,7 +28,7 @@ async function attempt(browser, { options = [], query = "", run }) {
     return page;
   };
   try {
-    await run({ open, program });
+    await run({ open, program, browser: name });
   } catch (error) {
     console.log(program.said().replace(/^/gm, "    "));
     for (const page of pages) {
@@ -53,7 +53,7 @@ for (const name of BROWSERS) {
     const began = Date.now();
     let outcome = "ok";
     try {
-      await attempt(browser, one);
+      await attempt(name, browser, one);
     } catch (error) {
       outcome = error.message;
     }
