@@ -16,6 +16,9 @@ pub(crate) const MAX_NOTICES: usize = 4_096;
 /// Octets of notices that may wait.
 pub(crate) const MAX_NOTICE_OCTETS: usize = 1 << 20;
 
+/// Room that an empty queue keeps after a burst.
+const FEW: usize = 2;
+
 /// Events in order. Those of the connection's life are never dropped: each follows from a call of
 /// the application or from a state that can change only so often. Media, and what a peer can make
 /// happen as often as it likes, is bounded.
@@ -63,6 +66,8 @@ impl EventQueue {
     pub(crate) fn pop(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
         match class(&event) {
+            // These come in bursts, and then not for a long time: the room for them is given back.
+            Class::Life if self.events.is_empty() => self.events.shrink_to(FEW),
             Class::Life => {}
             Class::Notice(octets) => self.notices.remove(octets),
             Class::Media(octets) => self.media.remove(octets),

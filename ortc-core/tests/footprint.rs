@@ -7,7 +7,7 @@ use ortc_core::{MediaKind, Profile, ReceiveMode};
 use ortc_testkit::pair::Pair;
 
 /// Heap of one connected side, in octets.
-const MOST_HEAP: i64 = 26 * 1024;
+const MOST_HEAP: i64 = 24 * 1024;
 
 /// What the pair of ends keeps on the heap, divided by two: warm-up of process-wide tables first.
 #[test]

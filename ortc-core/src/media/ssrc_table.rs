@@ -12,7 +12,7 @@ pub(crate) struct SsrcTable {
 }
 
 /// Entries of a table with one source; before, it has none and costs nothing.
-const INITIAL: usize = 8;
+const INITIAL: usize = 4;
 
 impl SsrcTable {
     pub(crate) fn new(key: u64) -> Self {
