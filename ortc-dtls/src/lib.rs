@@ -77,6 +77,27 @@
 //! last flight is repeated until the server acknowledges it, and when it does not within
 //! [`Config::handshake_timeout`], the connection ends.
 //!
+//! # How long a handshake takes
+//!
+//! Milliseconds until both sides are connected, over a path of 25 ms each way that delivers what
+//! it does not lose, in virtual time; 300 handshakes of every kind with a certificate on P-256,
+//! with the default configuration but for [`Config::handshake_timeout`], which is off:
+//!
+//! | path | 1.2, median | 1.2, 95th percentile | 1.3, median | 1.3, 95th percentile |
+//! |---|---|---|---|---|
+//! | nothing lost | 100 | 100 | 75 | 75 |
+//! | 1 % lost | 100 | 100 | 75 | 75 |
+//! | 5 % lost | 100 | 150 | 75 | 125 |
+//! | 20 % lost | 150 | 450 | 75 | 275 |
+//! | 50 % lost | 450 | 51250 | 225 | 2437 |
+//! | 50 % lost, intervals of 1 s at most | 450 | 6650 | 225 | 2437 |
+//! | reordered | 100 | 118 | 74 | 90 |
+//! | reordered, datagrams of 300 octets | 107 | 124 | 83 | 96 |
+//!
+//! Intervals between repetitions double from 50 ms on, which is what half of everything lost costs:
+//! [`Config::retransmission`] bounds them. Where datagrams are reordered each of them takes 15 to
+//! 35 ms. `cargo test -p ortc-dtls --test loss_table -- --nocapture` prints the table.
+//!
 //! # Standards
 //!
 //! | RFC | what | deviation |

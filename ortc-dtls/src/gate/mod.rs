@@ -108,8 +108,8 @@ const MAX_SEQUENCE: u64 = 1 << 32;
 /// # let mut server = Server { config: config.clone(), gate, endpoints: BTreeMap::new() };
 /// # let mut client = Endpoint::new(config, Role::Client, now);
 /// # let from: SocketAddr = "192.0.2.1:4433".parse()?;
-/// # for expected in [0, 1] {
-/// #     assert_eq!(server.endpoints.len(), expected);
+/// # for _ in 0..2 {
+/// #     assert!(server.endpoints.is_empty());
 /// #     let mut hello = Vec::new();
 /// #     client.poll_transmit(&mut hello, now);
 /// #     let mut answer = server.handle_datagram(from, &mut hello, now);
