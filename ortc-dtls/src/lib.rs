@@ -110,7 +110,7 @@
 //! | 5764 | use_srtp | no MKI |
 //! | 7627 | extended master secret | required in DTLS 1.2 |
 //! | 8122 | fingerprints: sha-1, sha-224, sha-256, sha-384, sha-512 | MD5 and MD2 are unknown |
-//! | 9147 | DTLS 1.3 | first retransmission at 50 ms unless [`Config::rfc6347`]; cookies only by a [`CookieGate`] or with [`Config::cookie_exchange`], since ICE has validated the path; the gate drops a ClientHello in several fragments; no empty ACK where nothing can be read yet: the ClientHello is repeated; a flight leaves at once, however many records it has; no connection IDs |
+//! | 9147 | DTLS 1.3 | first retransmission at 50 ms unless [`Config::rfc6347`]; cookies only by a [`CookieGate`] or with [`Config::cookie_exchange`], since ICE has validated the path; the gate drops a ClientHello in several fragments unless [`CookieGate::reassemble`] says how many clients may have one; no empty ACK where nothing can be read yet: the ClientHello is repeated; a flight leaves at once, however many records it has; no connection IDs |
 //! | 8446 | TLS 1.3 | no pre-shared keys, no early data, no authentication after the handshake; tickets are acknowledged and not used |
 //! | 7301 | application protocols, both versions | |
 //! | 8449 | record size limit, both versions | |

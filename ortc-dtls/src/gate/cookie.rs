@@ -105,6 +105,11 @@ impl Cookies {
         }
     }
 
+    /// The latest instant seen.
+    pub(super) const fn now(&self) -> Instant {
+        self.now
+    }
+
     fn age(&self) -> Duration {
         self.now.saturating_duration_since(self.origin)
     }

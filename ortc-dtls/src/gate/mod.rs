@@ -2,6 +2,7 @@
 //! §4.2.1, RFC 9147 §5.1).
 
 mod cookie;
+mod pieces;
 
 use core::fmt;
 use core::time::Duration;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use self::cookie::{Claim, Cookies, MAX_COOKIE, Request};
+use self::pieces::Pieces;
 use crate::alert::{Alert, AlertDescription};
 use crate::config::Config;
 use crate::crypto::CryptoError;
@@ -48,7 +50,7 @@ const MAX_SEQUENCE: u64 = 1 << 32;
 /// a request that carries a cookie, and lets in whoever returns the cookie from the address that
 /// it was sent to.
 ///
-/// What it keeps is one secret, the one before, and a buffer for one hello: nothing that grows
+/// What it keeps is one secret, the one before, and buffers for one hello: nothing that grows
 /// with the number of clients or of hellos. An answer has at most three times the octets of the
 /// datagram that it answers; in fact, for every hello that offers what WebRTC needs, fewer.
 /// A cookie is bound to the peer's address, to what the hello says, and to the time.
@@ -58,9 +60,9 @@ const MAX_SEQUENCE: u64 = 1 << 32;
 /// # Which hellos
 ///
 /// A ClientHello must be one fragment in one record, since nothing is kept to put fragments
-/// together with. Clients whose hello is longer than a datagram, as with a share of
-/// X25519MLKEM768, are dropped here with [`GateDrop::Fragmented`]: they must offer a share of
-/// another group, or use datagrams that are large enough.
+/// together with: others are dropped with [`GateDrop::Fragmented`]. A hello with a share of
+/// X25519MLKEM768 is longer than most paths' datagrams. Who wants such clients gives up a part of
+/// the statelessness, with a bound: [`CookieGate::reassemble`].
 ///
 /// # Example
 ///
@@ -123,18 +125,23 @@ const MAX_SEQUENCE: u64 = 1 << 32;
 pub struct CookieGate {
     config: Arc<Config>,
     cookies: Cookies,
+    pieces: Pieces,
 }
 
 /// What is to be done with a datagram.
 #[derive(Debug)]
 #[must_use = "an answer that is not sent is lost, and so is an admission"]
 pub enum Verdict {
-    /// The address is proved: make an endpoint, [`Endpoint::accept`](crate::Endpoint::accept).
+    /// The address is proved: make an endpoint, [`Endpoint::accept`](crate::Endpoint::accept), and
+    /// give it what comes from this address from now on. The gate does not know that it is there:
+    /// the same hello would be let in again as long as its cookie counts.
     Admit(Admission),
     /// A HelloVerifyRequest or HelloRetryRequest of so many octets was appended to the buffer.
     Ask(usize),
     /// An alert was appended to the buffer: its octets and what it says.
     Refuse(usize, AlertDescription),
+    /// A fragment; more of them must come. Only with [`CookieGate::reassemble`].
+    Wait,
     /// Nothing leaves.
     Drop(GateDrop),
 }
@@ -146,7 +153,7 @@ pub enum GateDrop {
     /// Not a record of plaintext with a ClientHello; what belongs to a connection that is not
     /// there any more, as a rule.
     NotClientHello,
-    /// A ClientHello in more than one fragment.
+    /// A ClientHello in more than one fragment, and [`CookieGate::reassemble`] is off.
     Fragmented,
     /// A ClientHello above [`Config::max_handshake_message`].
     TooLong,
@@ -197,7 +204,11 @@ impl CookieGate {
     /// [`CryptoError`]: the provider's generator failed.
     pub fn new(config: Arc<Config>, now: Instant) -> Result<Self, CryptoError> {
         let cookies = Cookies::new(config.provider.clone(), LIFETIME, now)?;
-        Ok(Self { config, cookies })
+        Ok(Self {
+            config,
+            cookies,
+            pieces: Pieces::default(),
+        })
     }
 
     /// How long a cookie counts, and how often the secret changes. Default 30 s; at least the time
@@ -205,6 +216,20 @@ impl CookieGate {
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.cookies.set_lifetime(lifetime);
+        self
+    }
+
+    /// Fragments of ClientHellos are kept for so many clients at once, until the hello is complete
+    /// or a second has passed. Default 0: none are kept.
+    ///
+    /// A hello may then have 4096 octets; what is kept of a client takes at most 12 KiB, whatever
+    /// it sends, and the octets that identify it. Above the number the oldest makes room, so that a
+    /// flood of fragments keeps out those clients whose own fragments do not arrive close enough
+    /// together, and nobody else. The time to find a client's fragments grows with the number:
+    /// hundreds are fine. Three octets leave at most for each that all fragments together had.
+    #[must_use]
+    pub fn reassemble(mut self, clients: usize) -> Self {
+        self.pieces = Pieces::new(clients);
         self
     }
 
@@ -219,10 +244,42 @@ impl CookieGate {
         out: &mut Vec<u8>,
     ) -> Verdict {
         self.cookies.observe(now);
-        let start = out.len();
-        let received = match Received::parse(datagram, &self.config) {
-            Ok(received) => received,
+        let (fragment, sequence) = match first_fragment(datagram, &self.config) {
+            Ok(first) => first,
             Err(reason) => return Verdict::Drop(reason),
+        };
+        if fragment.body.len() as u64 == u64::from(fragment.length) {
+            return self.judge(peer, fragment.message_seq, fragment.body, sequence, out);
+        }
+        if self.pieces.is_off() {
+            return Verdict::Drop(GateDrop::Fragmented);
+        }
+        let now = self.cookies.now();
+        match self.pieces.insert(peer, &fragment, sequence, now) {
+            Some((hello, sequence)) => {
+                self.judge(peer, hello.message_seq, &hello.body, sequence, out)
+            }
+            None => Verdict::Wait,
+        }
+    }
+
+    fn judge(
+        &mut self,
+        peer: &[u8],
+        message_seq: u16,
+        body: &[u8],
+        sequence: u64,
+        out: &mut Vec<u8>,
+    ) -> Verdict {
+        let start = out.len();
+        let Ok(hello) = ClientHello::parse(body) else {
+            return Verdict::Drop(GateDrop::Malformed);
+        };
+        let received = Received {
+            hello,
+            body,
+            message_seq,
+            sequence,
         };
         let judged = match choose_version(&received.hello, &self.config) {
             Ok(ProtocolVersion::DTLS13) => self.on_hello13(peer, &received, out),
@@ -303,37 +360,33 @@ impl CookieGate {
     }
 }
 
-impl<'a> Received<'a> {
-    fn parse(datagram: &'a [u8], config: &Config) -> Result<Self, GateDrop> {
-        let header = RecordHeader::parse(datagram).ok_or(GateDrop::NotClientHello)?;
-        if header.content_type != ContentType::HANDSHAKE || header.epoch != 0 {
-            return Err(GateDrop::NotClientHello);
-        }
-        let contents = datagram
-            .get(RecordHeader::LEN..)
-            .and_then(|rest| rest.get(..usize::from(header.length)))
-            .ok_or(GateDrop::NotClientHello)?;
-        let (fragment, _) = Fragment::split(contents).map_err(|_| GateDrop::NotClientHello)?;
-        if fragment.kind != HandshakeType::CLIENT_HELLO {
-            return Err(GateDrop::NotClientHello);
-        }
-        if fragment.body.len() > config.max_handshake_message {
-            return Err(GateDrop::TooLong);
-        }
-        if fragment.body.len() as u64 != u64::from(fragment.length) {
-            return Err(GateDrop::Fragmented);
-        }
-        if fragment.message_seq > MAX_MESSAGE_SEQ || header.sequence > MAX_SEQUENCE {
-            return Err(GateDrop::Sequence);
-        }
-        Ok(Self {
-            hello: ClientHello::parse(fragment.body).map_err(|_| GateDrop::Malformed)?,
-            body: fragment.body,
-            message_seq: fragment.message_seq,
-            sequence: header.sequence,
-        })
+/// The fragment of a ClientHello that a datagram begins with, and the number of its record.
+fn first_fragment<'a>(
+    datagram: &'a [u8],
+    config: &Config,
+) -> Result<(Fragment<'a>, u64), GateDrop> {
+    let header = RecordHeader::parse(datagram).ok_or(GateDrop::NotClientHello)?;
+    if header.content_type != ContentType::HANDSHAKE || header.epoch != 0 {
+        return Err(GateDrop::NotClientHello);
     }
+    let contents = datagram
+        .get(RecordHeader::LEN..)
+        .and_then(|rest| rest.get(..usize::from(header.length)))
+        .ok_or(GateDrop::NotClientHello)?;
+    let (fragment, _) = Fragment::split(contents).map_err(|_| GateDrop::NotClientHello)?;
+    if fragment.kind != HandshakeType::CLIENT_HELLO {
+        return Err(GateDrop::NotClientHello);
+    }
+    if fragment.length as usize > config.max_handshake_message {
+        return Err(GateDrop::TooLong);
+    }
+    if fragment.message_seq > MAX_MESSAGE_SEQ || header.sequence > MAX_SEQUENCE {
+        return Err(GateDrop::Sequence);
+    }
+    Ok((fragment, header.sequence))
+}
 
+impl Received<'_> {
     fn admitted(&self, asked: Option<AskedRetry>) -> Admission {
         Admission {
             message: Message {

@@ -29,7 +29,8 @@ fn origin() -> Instant {
 /// Who is let in has returned what went to the same address, in time; the endpoint that follows
 /// does not close for a hello that nobody changed. And the same script has the same outcome.
 ///
-/// The first octet of the data picks the versions; what follows are steps: hellos of two clients,
+/// The first octet of the data picks the versions, the size of datagrams, and whether fragments
+/// are kept; what follows are steps: hellos of two clients,
 /// their answers lost or returned, octets changed, datagrams made up, time.
 ///
 /// # Panics
@@ -55,9 +56,19 @@ fn run(data: &[u8], origin: Instant) -> Vec<u8> {
     let versions = VERSIONS[usize::from(*choice) % VERSIONS.len()];
     let certificate = Certificate::generate(&provider).unwrap();
     let config = Config::new(certificate, provider).versions(versions);
-    let config = Arc::new(config.unwrap());
+    // With small datagrams a hello is in fragments, which the gate may keep.
+    let fragments = choice & 64 != 0;
+    let mtu = if fragments { 256 } else { 1200 };
+    let config = Arc::new(config.unwrap().mtu(mtu).unwrap());
     let mut now = origin;
+    let clients_at_once = usize::from(*choice >> 7) * 2;
     let mut gate = CookieGate::new(config.clone(), now).unwrap();
+    gate = gate.reassemble(clients_at_once);
+    // Fragments of several hellos may have become one.
+    let mut mixed = false;
+    // Octets from each address, and octets to it.
+    let mut came = [0; 2];
+    let mut left = [0; 2];
     let mut clients = [(); 2].map(|()| Client {
         endpoint: Endpoint::new(config.clone(), Role::Client, now),
         asked: Vec::new(),
@@ -111,10 +122,16 @@ fn run(data: &[u8], origin: Instant) -> Vec<u8> {
             continue;
         }
         let address = [u8::try_from(from).unwrap()];
+        came[from] += sent.len();
+        mixed |= clients_at_once > 0 && (bent || from != me);
         let mut answer = vec![0x55];
         let verdict = gate.admit(&address, &sent, now, &mut answer);
         answer.remove(0);
-        assert!(answer.len() <= 3 * sent.len(), "amplified");
+        left[from] += answer.len();
+        assert!(left[from] <= 3 * came[from], "amplified");
+        if clients_at_once == 0 {
+            assert!(answer.len() <= 3 * sent.len(), "amplified");
+        }
         log.extend_from_slice(&answer);
         let client = &mut clients[from];
         match verdict {
@@ -131,15 +148,16 @@ fn run(data: &[u8], origin: Instant) -> Vec<u8> {
                 assert_eq!(answer[13..], [2, alert.0]);
             }
             Verdict::Drop(_) => assert!(answer.is_empty()),
+            Verdict::Wait => assert!(answer.is_empty() && clients_at_once > 0),
             Verdict::Admit(admission) => {
                 assert!(answer.is_empty());
                 let fresh = |&at: &Instant| now <= at + LIFETIME;
                 assert!(client.asked.iter().any(fresh), "nobody asked this address");
-                assert_eq!(from, me, "the cookie went to the other address");
+                assert!(from == me || mixed, "the cookie went to the other address");
                 let mut server = Endpoint::accept(config.clone(), admission, now);
                 let len = server.poll_transmit(&mut log, now);
                 assert!(len.is_some(), "an answer or an alert");
-                if !bent {
+                if !bent && !mixed {
                     let closed = server.poll_event();
                     assert!(!matches!(closed, Some(Event::Closed(_))), "{closed:?}");
                 }
