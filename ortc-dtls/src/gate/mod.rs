@@ -95,7 +95,7 @@ const MAX_SEQUENCE: u64 = 1 << 32;
 ///                 self.endpoints.insert(from, endpoint);
 ///             }
 ///             Verdict::Ask(_) | Verdict::Refuse(..) => {} // the answer is in the buffer
-///             Verdict::Drop(_) => {}
+///             Verdict::Wait | Verdict::Drop(_) => {}
 ///         }
 ///         answer
 ///     }
