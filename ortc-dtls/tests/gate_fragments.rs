@@ -1,7 +1,6 @@
 //! Hellos in fragments at the gate of a server on an open port.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     reason = "test code: a failed expectation is the report"
 )]
 
