@@ -285,7 +285,8 @@ impl Config {
 
     /// Whether a server of DTLS 1.3 first asks the client for a cookie (RFC 9147 §5.1), which
     /// costs a round trip and proves that the client can be reached. Default off: ICE has proved
-    /// it.
+    /// it. The endpoint keeps the first hello meanwhile; who must keep nothing before the proof
+    /// uses a [`CookieGate`](crate::CookieGate).
     #[must_use]
     pub const fn cookie_exchange(mut self, on: bool) -> Self {
         self.cookie = on;

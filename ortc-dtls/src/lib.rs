@@ -67,17 +67,42 @@
 //! authenticated records matter. What waits is bounded: 16 KiB of records that came early, eight
 //! messages in memory for what came of them, and [`Config::max_queued_data`].
 //!
+//! Without ICE, a server on an open port puts a [`CookieGate`] before its endpoints: no state is
+//! kept, and at most three octets leave for each that came, until a client has shown with a cookie
+//! that it receives what is sent to its address.
+//!
 //! In DTLS 1.3 only the hellos are plaintext. A client is connected as soon as the server has
 //! proved itself, half a round trip before the server knows who the client is: a server that does
 //! not like the client's certificate closes a connection that was up for the client. The client's
 //! last flight is repeated until the server acknowledges it, and when it does not within
 //! [`Config::handshake_timeout`], the connection ends.
 //!
+//! # How long a handshake takes
+//!
+//! Milliseconds until both sides are connected, over a path of 25 ms each way that delivers what
+//! it does not lose, in virtual time; 300 handshakes of every kind with a certificate on P-256,
+//! with the default configuration but for [`Config::handshake_timeout`], which is off:
+//!
+//! | path | 1.2, median | 1.2, 95th percentile | 1.3, median | 1.3, 95th percentile |
+//! |---|---|---|---|---|
+//! | nothing lost | 100 | 100 | 75 | 75 |
+//! | 1 % lost | 100 | 100 | 75 | 75 |
+//! | 5 % lost | 100 | 150 | 75 | 125 |
+//! | 20 % lost | 150 | 450 | 75 | 275 |
+//! | 50 % lost | 450 | 51250 | 225 | 2437 |
+//! | 50 % lost, intervals of 1 s at most | 450 | 6650 | 225 | 2437 |
+//! | reordered | 100 | 118 | 74 | 90 |
+//! | reordered, datagrams of 300 octets | 107 | 124 | 83 | 96 |
+//!
+//! Intervals between repetitions double from 50 ms on, which is what half of everything lost costs:
+//! [`Config::retransmission`] bounds them. Where datagrams are reordered each of them takes 15 to
+//! 35 ms. `cargo test -p ortc-dtls --test loss_table -- --nocapture` prints the table.
+//!
 //! # Standards
 //!
 //! | RFC | what | deviation |
 //! |---|---|---|
-//! | 6347 | DTLS 1.2 | first retransmission at 50 ms unless [`Config::rfc6347`]; a server sends no HelloVerifyRequest, since ICE has validated the path (a client answers one); ChangeCipherSpec is sent and not awaited: the epoch says the same |
+//! | 6347 | DTLS 1.2 | first retransmission at 50 ms unless [`Config::rfc6347`]; a server sends a HelloVerifyRequest only by a [`CookieGate`], since ICE has validated the path (a client answers one); ChangeCipherSpec is sent and not awaited: the epoch says the same |
 //! | 5246 | TLS 1.2 | no resumption, no renegotiation: requests for it are ignored |
 //! | 5288, 5289, 7905, 8422 | ECDHE with ECDSA or RSA, AES-GCM, ChaCha20-Poly1305; X25519, P-256, P-384; Ed25519 | |
 //! | 5705 | exporter of DTLS 1.2 | |
@@ -85,7 +110,7 @@
 //! | 5764 | use_srtp | no MKI |
 //! | 7627 | extended master secret | required in DTLS 1.2 |
 //! | 8122 | fingerprints: sha-1, sha-224, sha-256, sha-384, sha-512 | MD5 and MD2 are unknown |
-//! | 9147 | DTLS 1.3 | first retransmission at 50 ms unless [`Config::rfc6347`]; cookies only with [`Config::cookie_exchange`], since ICE has validated the path; no empty ACK where nothing can be read yet: the ClientHello is repeated; a flight leaves at once, however many records it has; no connection IDs |
+//! | 9147 | DTLS 1.3 | first retransmission at 50 ms unless [`Config::rfc6347`]; cookies only by a [`CookieGate`] or with [`Config::cookie_exchange`], since ICE has validated the path; the gate drops a ClientHello in several fragments unless [`CookieGate::reassemble`] says how many clients may have one; no empty ACK where nothing can be read yet: the ClientHello is repeated; a flight leaves at once, however many records it has; no connection IDs |
 //! | 8446 | TLS 1.3 | no pre-shared keys, no early data, no authentication after the handshake; tickets are acknowledged and not used |
 //! | 7301 | application protocols, both versions | |
 //! | 8449 | record size limit, both versions | |
@@ -106,6 +131,7 @@ mod established;
 mod event;
 mod fingerprint;
 mod flight;
+mod gate;
 mod hello;
 pub mod keying;
 pub mod reassembly;
@@ -122,6 +148,7 @@ pub use config::{Config, ConfigError, PeerVerification, Role};
 pub use endpoint::{Endpoint, KeyUpdate, KeyUpdateError, SendError, VerificationError};
 pub use event::{CloseReason, Event, KeyLogLine, ProtocolError};
 pub use fingerprint::{Fingerprint, FingerprintError, HashAlgorithm};
+pub use gate::{Admission, CookieGate, GateDrop, Verdict};
 pub use keying::{KeyingError, SrtpKeying};
 pub use stats::{DropReason, Stats};
 pub use wire::record::{is_client_hello, is_dtls};

@@ -93,6 +93,15 @@ impl Reassembly {
         }
     }
 
+    /// As [`Reassembly::new`], awaiting this message.
+    pub(crate) const fn starting_at(limit: usize, next: u16) -> Self {
+        Self {
+            next,
+            limit,
+            slots: Vec::new(),
+        }
+    }
+
     /// The sequence number of the next message.
     #[must_use]
     pub const fn next_seq(&self) -> u16 {

@@ -21,8 +21,8 @@ use ortc_dtls::wire::{
     CipherSuite, ContentType, ExtensionType, HandshakeType, NamedGroup, ProtocolVersion,
 };
 use ortc_dtls::{
-    Certificate, CloseReason, Config, Endpoint, Event, ProtocolError, Role, SrtpKeying,
-    is_client_hello, is_dtls,
+    Certificate, CloseReason, Config, CookieGate, Endpoint, Event, ProtocolError, Role, SrtpKeying,
+    Verdict, is_client_hello, is_dtls,
 };
 
 const CALLS: &str = include_str!("data/browsers.txt");
@@ -285,4 +285,34 @@ fn every_recorded_datagram_is_told_apart_by_its_first_octet() {
         assert!(is_client_hello(&call.datagrams[0]));
         assert!(!is_client_hello(call.datagrams.last().unwrap()));
     }
+}
+
+/// In one fragment or in two.
+#[test]
+fn every_hello_of_a_browser_is_asked_for_a_cookie() {
+    let provider = ring_provider();
+    let certificate = Certificate::generate(&provider).unwrap();
+    let now = pair::origin();
+    let mut in_fragments = 0;
+    for call in calls() {
+        let config = Arc::new(Config::new(certificate.clone(), provider.clone()));
+        let mut gate = CookieGate::new(config, now).unwrap().reassemble(1);
+        let mut answer = Vec::new();
+        let hellos = call
+            .datagrams
+            .iter()
+            .filter(|datagram| is_client_hello(datagram));
+        let verdicts: Vec<_> = hellos
+            .map(|hello| gate.admit(b"browser", hello, now, &mut answer))
+            .collect();
+        let waited = verdicts
+            .iter()
+            .any(|verdict| matches!(verdict, Verdict::Wait));
+        in_fragments += u32::from(waited);
+        let asked = verdicts
+            .iter()
+            .any(|verdict| matches!(verdict, Verdict::Ask(_)));
+        assert!(asked, "{}: {verdicts:?}", call.name);
+    }
+    assert!(in_fragments > 0);
 }

@@ -26,8 +26,8 @@ use std::time::Instant;
 use ortc_dtls::crypto::KeyAlgorithm;
 use ortc_dtls::wire::NamedGroup;
 use ortc_dtls::{
-    Certificate, CertificateConfig, CipherSuite, CloseReason, Config, Endpoint, Event, Fingerprint,
-    PeerVerification, Role,
+    Certificate, CertificateConfig, CipherSuite, CloseReason, Config, CookieGate, Endpoint, Event,
+    Fingerprint, PeerVerification, Role, Verdict,
 };
 
 /// DTLS 1.2 alone, with what else is usual.
@@ -336,6 +336,40 @@ fn accept_client(
 const EC: &[&str] = &["ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
 const EC384: &[&str] = &["ec", "-pkeyopt", "ec_paramgen_curve:P-384"];
 const RSA: &[&str] = &["rsa:2048"];
+
+#[test]
+fn server_behind_a_cookie_gate() {
+    let Some(openssl) = OpenSsl::new("gate", EC) else {
+        return;
+    };
+    let socket = socket();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let connect = socket.local_addr().unwrap().to_string();
+    let peer = openssl.start(&["s_client", "-connect", &connect]);
+    let config = Arc::new(config().expected_fingerprints(vec![openssl.fingerprint]));
+    let mut gate = CookieGate::new(config.clone(), Instant::now()).unwrap();
+    let mut contents = [0; 2048];
+    let mut asked = 0;
+    let (endpoint, from) = loop {
+        let (len, from) = socket.recv_from(&mut contents).unwrap();
+        let address = from.to_string();
+        let (mut answer, now) = (Vec::new(), Instant::now());
+        let verdict = gate.admit(address.as_bytes(), &contents[..len], now, &mut answer);
+        if let Verdict::Admit(admission) = verdict {
+            break (Endpoint::accept(config, admission, now), from);
+        }
+        asked += 1;
+        socket.send_to(&answer, from).unwrap();
+    };
+    assert!(asked > 0);
+    let driver = Driver {
+        endpoint,
+        socket,
+        peer: Some(from),
+        events: Vec::new(),
+    };
+    converse(driver, peer, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256");
+}
 
 #[test]
 fn client_of_an_ecdsa_server() {

@@ -23,7 +23,8 @@ use std::time::Instant;
 
 use ortc_dtls::wire::NamedGroup;
 use ortc_dtls::{
-    Certificate, CipherSuite, Config, Endpoint, Event, KeyUpdate, PeerVerification, Role, Version,
+    Certificate, CipherSuite, Config, CookieGate, Endpoint, Event, KeyUpdate, PeerVerification,
+    Role, Verdict, Version,
 };
 use pair::provider;
 
@@ -282,5 +283,41 @@ fn a_client_of_nss_connects_and_changes_keys() {
             assert!(ours.run(Ours::connected), "{groups:?}: {:?}", ours.events);
             converse(&mut ours, &mut peer);
         }
+    }
+}
+
+#[test]
+fn a_client_of_nss_passes_a_cookie_gate() {
+    let Some(nss) = Nss::new("gate") else {
+        return;
+    };
+    // With the second it is asked for another share as well.
+    for groups in [&[NamedGroup::X25519][..], &[NamedGroup::SECP384R1]] {
+        let config = config(CipherSuite::AES_128_GCM_SHA256, groups);
+        let mut ours = Ours::new(config.clone(), Role::Server, None);
+        let config = Arc::new(config);
+        let mut gate = CookieGate::new(config.clone(), Instant::now()).unwrap();
+        let port = ours.socket.local_addr().unwrap().port();
+        let mut peer = nss.start(Role::Client, port);
+        ours.socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut datagram = [0; 2048];
+        let mut asked = 0;
+        while ours.peer.is_none() {
+            let (len, from) = ours.socket.recv_from(&mut datagram).unwrap();
+            let contents = datagram.get(..len).unwrap();
+            let (address, now) = (from.to_string(), Instant::now());
+            let mut answer = Vec::new();
+            let verdict = gate.admit(address.as_bytes(), contents, now, &mut answer);
+            if let Verdict::Admit(admission) = verdict {
+                ours.endpoint = Endpoint::accept(config.clone(), admission, now);
+                ours.peer = Some(from);
+            } else {
+                asked += 1;
+                ours.socket.send_to(&answer, from).unwrap();
+            }
+        }
+        assert!(asked > 0);
+        assert!(ours.run(Ours::connected), "{groups:?}: {:?}", ours.events);
+        converse(&mut ours, &mut peer);
     }
 }

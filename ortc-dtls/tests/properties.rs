@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::Path;
 
-use ortc_testkit::props::dtls;
+use ortc_testkit::props::{dtls, dtls_gate};
 use proptest::collection::vec;
 use proptest::prelude::any;
 use proptest::sample::Index;
@@ -66,4 +66,9 @@ fn certificates() {
 #[test]
 fn endpoints() {
     check("dtls_endpoint", 128, 200, dtls::endpoint);
+}
+
+#[test]
+fn gates() {
+    check("dtls_gate", 128, 200, dtls_gate::gate);
 }

@@ -160,7 +160,11 @@ impl Endpoint {
         }
     }
 
-    fn on_message(&mut self, message: &Message, expected: u64) -> Result<(), CloseReason> {
+    pub(super) fn on_message(
+        &mut self,
+        message: &Message,
+        expected: u64,
+    ) -> Result<(), CloseReason> {
         let cx = &mut self.cx;
         let unexpected = ProtocolError::UnexpectedMessage(message.kind);
         match mem::replace(&mut self.state, State::Closed) {

@@ -1,6 +1,7 @@
 //! The public machine: state and verification of the peer. `receive.rs` and `messages.rs` are what
 //! comes, `transmit.rs` is what leaves, `outcome.rs` is what a handshake came to.
 
+mod accept;
 mod error;
 mod handshake;
 mod messages;

@@ -121,6 +121,11 @@ impl Flight {
         }
     }
 
+    /// The next message has this number: those before were sent by somebody else.
+    pub(crate) const fn number_from(&mut self, message_seq: u16) {
+        self.next_seq = message_seq;
+    }
+
     /// Says whether what records carry is worth remembering.
     pub(crate) fn set_acknowledgements(&mut self, acknowledgements: Acknowledgements) {
         self.acknowledgements = acknowledgements;

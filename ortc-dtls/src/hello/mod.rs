@@ -6,7 +6,9 @@ mod server;
 
 pub(crate) use self::answers::Answers;
 pub(crate) use self::client::{AwaitServerHello, Outcome as ClientOutcome, Share, is_offered};
-pub(crate) use self::server::{AwaitClientHello, Outcome as ServerOutcome};
+pub(crate) use self::server::{
+    AwaitClientHello, Outcome as ServerOutcome, choose as choose_version,
+};
 use crate::wire::{ExtensionType, writer};
 
 /// The end of the random of a server that could have chosen DTLS 1.3 and chose DTLS 1.2

@@ -1,5 +1,6 @@
 //! ClientHello in: which version it is (RFC 8446 §4.2.1).
 
+use crate::config::Config;
 use crate::context::Context;
 use crate::event::{CloseReason, ProtocolError};
 use crate::reassembly::Message;
@@ -22,6 +23,11 @@ pub(crate) struct AwaitClientHello {
 }
 
 impl AwaitClientHello {
+    /// The client was asked already, by whoever kept nothing of it but what is here.
+    pub(crate) const fn asked(retry: Option<v13::server::Retry>) -> Self {
+        Self { retry }
+    }
+
     pub(crate) fn on_message(
         self,
         message: &Message,
@@ -31,7 +37,7 @@ impl AwaitClientHello {
             return Err(ProtocolError::UnexpectedMessage(message.kind).into());
         }
         let hello = ClientHello::parse(&message.body)?;
-        match (choose(&hello, cx)?, self.retry) {
+        match (choose(&hello, &cx.config)?, self.retry) {
             (ProtocolVersion::DTLS13, retry) => Ok(
                 match v13::server::on_client_hello(&hello, message, retry, cx)? {
                     v13::server::Outcome::Again(retry) => {
@@ -47,7 +53,10 @@ impl AwaitClientHello {
 }
 
 /// `supported_versions` decides where it is present; without it, versions count down.
-fn choose(hello: &ClientHello<'_>, cx: &Context) -> Result<ProtocolVersion, CloseReason> {
+pub(crate) fn choose(
+    hello: &ClientHello<'_>,
+    config: &Config,
+) -> Result<ProtocolVersion, CloseReason> {
     let dtls12 = ProtocolVersion::DTLS12;
     let legacy = hello.legacy_version.0;
     let versions = hello.extensions.supported_versions()?;
@@ -55,9 +64,9 @@ fn choose(hello: &ClientHello<'_>, cx: &Context) -> Result<ProtocolVersion, Clos
         Some(mut versions) => versions.any(|version| version == wanted.0),
         None => wanted == dtls12 && legacy >> 8 == dtls12.0 >> 8 && legacy <= dtls12.0,
     };
-    if cx.config.has_dtls13() && offers(ProtocolVersion::DTLS13) {
+    if config.has_dtls13() && offers(ProtocolVersion::DTLS13) {
         Ok(ProtocolVersion::DTLS13)
-    } else if cx.config.has_dtls12() && offers(dtls12) {
+    } else if config.has_dtls12() && offers(dtls12) {
         Ok(dtls12)
     } else {
         Err(ProtocolError::Version.into())

@@ -239,6 +239,11 @@ impl Outbound {
         self.version = version;
     }
 
+    /// The next record in plaintext has this number: those before were sent by somebody else.
+    pub(crate) const fn number_from(&mut self, sequence: u64) {
+        self.plaintext = sequence;
+    }
+
     /// The peer takes only so many octets of contents in a record.
     pub(crate) fn set_limit(&mut self, limit: usize) {
         self.limit = limit.min(MAX_CONTENTS);

@@ -49,6 +49,27 @@ impl Transcript {
         self.add(HandshakeType::MESSAGE_HASH, first.as_ref());
     }
 
+    /// As it is after a HelloRetryRequest with this body, whoever sent it, to a ClientHello with
+    /// this hash.
+    pub(crate) fn of_retry(
+        provider: &dyn Provider,
+        algorithm: Hash,
+        first: &[u8],
+        request: &[u8],
+    ) -> Self {
+        let mut transcript = Self::new(provider, algorithm);
+        transcript.add(HandshakeType::MESSAGE_HASH, first);
+        transcript.add(HandshakeType::SERVER_HELLO, request);
+        transcript
+    }
+
+    /// The hash of a ClientHello alone.
+    pub(crate) fn hash_hello(provider: &dyn Provider, algorithm: Hash, body: &[u8]) -> Output {
+        let mut transcript = Self::new(provider, algorithm);
+        transcript.add(HandshakeType::CLIENT_HELLO, body);
+        transcript.current()
+    }
+
     /// The hash so far.
     pub(crate) fn current(&self) -> Output {
         self.hash.current()

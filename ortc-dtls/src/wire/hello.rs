@@ -58,6 +58,10 @@ impl<'a> ClientHello<'a> {
     pub fn cipher_suites(&self) -> impl Iterator<Item = CipherSuite> + Clone + use<'a> {
         u16_elements(self.cipher_suites).map(CipherSuite)
     }
+
+    pub(crate) const fn cipher_suite_octets(&self) -> &'a [u8] {
+        self.cipher_suites
+    }
 }
 
 /// A ServerHello, borrowed from the reassembled message.

@@ -2,6 +2,7 @@
 
 pub mod core;
 pub mod dtls;
+pub mod dtls_gate;
 pub mod dtmf;
 pub mod framing;
 pub mod gather;

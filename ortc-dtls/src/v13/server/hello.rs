@@ -4,8 +4,9 @@ use subtle::ConstantTimeEq as _;
 
 use super::State;
 use super::client_flight::{AwaitCertificate, Flight};
-use crate::config::Role;
+use crate::config::{Config, Role};
 use crate::context::Context;
+use crate::crypto::Provider;
 use crate::event::{CloseReason, ProtocolError};
 use crate::flight::Await;
 use crate::hello::{Answers, extension};
@@ -36,13 +37,74 @@ pub(crate) enum Outcome {
 /// What the second ClientHello is measured by.
 #[derive(Debug)]
 pub(crate) struct Retry {
-    /// The body of the first.
-    first: Vec<u8>,
-    group: NamedGroup,
-    /// Whether the first had a share of this group.
-    had_share: bool,
-    cookie: Option<[u8; COOKIE]>,
+    request: RetryRequest,
+    /// `None` when the second was measured before it came here.
+    first: Option<First>,
     transcript: Transcript,
+}
+
+/// What an endpoint that asks by itself keeps of the first ClientHello.
+#[derive(Debug)]
+struct First {
+    body: Vec<u8>,
+    cookie: Option<[u8; COOKIE]>,
+}
+
+/// What a HelloRetryRequest says besides its cookie.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RetryRequest {
+    pub(crate) suite: Suite,
+    pub(crate) group: NamedGroup,
+    /// Whether the first ClientHello had a share of this group, so that none is asked for.
+    pub(crate) had_share: bool,
+}
+
+impl RetryRequest {
+    /// What a client is asked for whose first ClientHello this is.
+    pub(crate) fn choose(hello: &ClientHello<'_>, config: &Config) -> Result<Self, CloseReason> {
+        let choice = choose(hello, None, config)?;
+        Ok(Self {
+            suite: choice.suite,
+            group: choice.group,
+            had_share: choice.shares.get(choice.group).is_some(),
+        })
+    }
+
+    /// Appends the body of the message.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>, cookie: Option<&[u8]>) {
+        encode_hello(out, &RETRY_RANDOM, self.suite, |out| {
+            if !self.had_share {
+                extension(out, ExtensionType::KEY_SHARE, |out| {
+                    writer::u16(out, self.group.0);
+                });
+            }
+            if let Some(cookie) = cookie {
+                extension(out, ExtensionType::COOKIE, |out| {
+                    writer::vector16(out, |out| out.extend_from_slice(cookie));
+                });
+            }
+        });
+    }
+}
+
+impl Retry {
+    /// Makes up for a request that was sent without keeping anything, with the hash of the first
+    /// ClientHello, which the cookie carried (RFC 8446 §4.2.2).
+    pub(crate) fn of(
+        provider: &dyn Provider,
+        request: RetryRequest,
+        first: &[u8],
+        cookie: &[u8],
+    ) -> Self {
+        let mut body = Vec::with_capacity(192);
+        request.encode(&mut body, Some(cookie));
+        let transcript = Transcript::of_retry(provider, request.suite.hash, first, &body);
+        Self {
+            request,
+            first: None,
+            transcript,
+        }
+    }
 }
 
 struct Choice<'a> {
@@ -59,12 +121,16 @@ pub(crate) fn on_client_hello(
     retry: Option<Retry>,
     cx: &mut Context,
 ) -> Result<Outcome, CloseReason> {
-    let choice = choose(hello, retry.as_ref(), cx)?;
+    let choice = choose(
+        hello,
+        retry.as_ref().map(|retry| retry.request.group),
+        &cx.config,
+    )?;
     cx.negotiate_dtls13();
     let share = choice.shares.get(choice.group);
     let (mut transcript, share) = match (retry, share) {
         (Some(retry), share) => {
-            check_second(hello, &retry, &choice.shares)?;
+            check_second(hello, &retry, &choice)?;
             let missing = ProtocolError::SecondHello;
             (retry.transcript, share.ok_or(missing)?)
         }
@@ -85,10 +151,10 @@ pub(crate) fn on_client_hello(
 
 fn choose<'a>(
     hello: &ClientHello<'a>,
-    retry: Option<&Retry>,
-    cx: &Context,
+    retried: Option<NamedGroup>,
+    config: &Config,
 ) -> Result<Choice<'a>, CloseReason> {
-    let (config, extensions) = (&cx.config, &hello.extensions);
+    let extensions = &hello.extensions;
     // RFC 9147 §5.3, RFC 8446 §4.1.2.
     if !hello.cookie.is_empty() {
         return Err(ParseError::Invalid("legacy_cookie").into());
@@ -120,8 +186,8 @@ fn choose<'a>(
     let mut ours = (config.groups.iter().copied())
         .filter(|group| offered.clone().any(|theirs| theirs == group.0));
     // A share that is there saves a round trip; it counts more than preference.
-    let group = match retry {
-        Some(retry) => Some(retry.group),
+    let group = match retried {
+        Some(group) => Some(group),
         None => (ours.clone().find(|&group| shares.get(group).is_some())).or_else(|| ours.next()),
     };
     let kind = ExtensionType::SIGNATURE_ALGORITHMS;
@@ -140,48 +206,53 @@ fn choose<'a>(
 fn check_second(
     second: &ClientHello<'_>,
     retry: &Retry,
-    shares: &ClientShares<'_>,
+    choice: &Choice<'_>,
 ) -> Result<(), CloseReason> {
-    let first = ClientHello::parse(&retry.first)?;
-    let kept = |hello: &ClientHello<'_>| {
-        let changes = [
-            ExtensionType::KEY_SHARE,
-            ExtensionType::COOKIE,
-            ExtensionType::EARLY_DATA,
-            ExtensionType::PRE_SHARED_KEY,
-            ExtensionType::PADDING,
-        ];
-        let extensions: Vec<_> = hello
-            .extensions
-            .iter()
-            .filter(|(kind, _)| !changes.contains(kind))
-            .map(|(kind, data)| (kind, data.to_vec()))
-            .collect();
-        let suites: Vec<_> = hello.cipher_suites().collect();
-        (extensions, suites)
+    let request = &retry.request;
+    // The share of the group that was asked for and no other; the suite that was said.
+    let fits = request.had_share || choice.shares.iter().count() == 1;
+    if !fits || choice.suite != request.suite {
+        return Err(ProtocolError::SecondHello.into());
+    }
+    let Some(kept) = &retry.first else {
+        return Ok(());
     };
+    let first = ClientHello::parse(&kept.body)?;
     let same = first.legacy_version == second.legacy_version
         && first.random == second.random
         && first.session_id == second.session_id
-        && kept(&first) == kept(second);
-    let shares_fit = if retry.had_share {
-        first.extensions.get(ExtensionType::KEY_SHARE)
-            == second.extensions.get(ExtensionType::KEY_SHARE)
-    } else {
-        shares.iter().count() == 1
-    };
+        && first.cipher_suites().eq(second.cipher_suites())
+        && lasting(&first, request.had_share).eq(lasting(second, request.had_share));
     let cookie = second.extensions.get(ExtensionType::COOKIE);
     let cookie = cookie.map(parse_cookie).transpose()?;
-    let cookie_fits = match (&retry.cookie, cookie) {
+    let cookie_fits = match (&kept.cookie, cookie) {
         (None, None) => true,
         (Some(ours), Some(theirs)) => ours.ct_eq(theirs).into(),
         (Some(_), None) | (None, Some(_)) => false,
     };
-    if same && shares_fit && cookie_fits {
+    if same && cookie_fits {
         Ok(())
     } else {
         Err(ProtocolError::SecondHello.into())
     }
+}
+
+/// The extensions that the second ClientHello repeats (RFC 8446 §4.1.2).
+pub(crate) fn lasting<'a>(
+    hello: &ClientHello<'a>,
+    had_share: bool,
+) -> impl Iterator<Item = (ExtensionType, &'a [u8])> {
+    hello
+        .extensions
+        .iter()
+        .filter(move |&(kind, _)| match kind {
+            ExtensionType::KEY_SHARE => had_share,
+            ExtensionType::COOKIE
+            | ExtensionType::EARLY_DATA
+            | ExtensionType::PRE_SHARED_KEY
+            | ExtensionType::PADDING => false,
+            _ => true,
+        })
 }
 
 fn ask_again(
@@ -195,31 +266,26 @@ fn ask_again(
     if cx.config.cookie {
         provider.random(cookie.insert([0; COOKIE]))?;
     }
+    let request = RetryRequest {
+        suite: choice.suite,
+        group: choice.group,
+        had_share,
+    };
     let mut transcript = Transcript::new(&*provider, choice.suite.hash);
     transcript.add_received(message);
     transcript.retry(&*provider);
     cx.begin_flight(message.message_seq);
     transcript.add_sent(cx.flight.message(HandshakeType::SERVER_HELLO, 0, |out| {
-        encode_hello(out, &RETRY_RANDOM, choice.suite, |out| {
-            if !had_share {
-                extension(out, ExtensionType::KEY_SHARE, |out| {
-                    writer::u16(out, choice.group.0);
-                });
-            }
-            if let Some(cookie) = &cookie {
-                extension(out, ExtensionType::COOKIE, |out| {
-                    writer::vector16(out, |out| out.extend_from_slice(cookie));
-                });
-            }
-        });
+        request.encode(out, cookie.as_ref().map(|cookie| &cookie[..]));
     }));
     // The client repeats its hello if this is lost: no more leaves than came.
     cx.flight.launch(Await::Nothing, cx.now);
     Ok(Retry {
-        first: message.body.clone(),
-        group: choice.group,
-        had_share,
-        cookie,
+        request,
+        first: Some(First {
+            body: message.body.clone(),
+            cookie,
+        }),
         transcript,
     })
 }

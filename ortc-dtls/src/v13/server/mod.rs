@@ -4,7 +4,7 @@ mod client_flight;
 mod hello;
 
 use self::client_flight::{AwaitCertificate, AwaitFinished, AwaitVerify};
-pub(crate) use self::hello::{Outcome, Retry, on_client_hello};
+pub(crate) use self::hello::{Outcome, Retry, RetryRequest, lasting, on_client_hello};
 use crate::context::Context;
 use crate::established::Step;
 use crate::event::CloseReason;

@@ -1,0 +1,187 @@
+//! How long a handshake takes over a path of 50 ms there and back that loses or reorders
+//! datagrams, in virtual time. Prints the table of the crate documentation, and checks that it is
+//! the one that stands there:
+//!
+//! ```text
+//! cargo test -p ortc-dtls --test loss_table -- --nocapture
+//! ```
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "test code: a failed expectation is the report"
+)]
+
+mod pair;
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ortc_dtls::crypto::Provider;
+use ortc_dtls::{Certificate, Config, Endpoint, Event, HashAlgorithm, Role, Version};
+use ortc_testkit::link::Link;
+use ortc_testkit::net::{Machine, Net};
+use ortc_testkit::provider::Deterministic;
+use pair::DELAY;
+
+/// Handshakes per cell.
+const SEEDS: u64 = 300;
+
+const VERSIONS: [Version; 2] = [Version::DTLS12, Version::DTLS13];
+
+struct Path {
+    name: &'static str,
+    link: Link,
+    /// Octets of a datagram.
+    mtu: usize,
+    /// The longest interval between repetitions of a flight.
+    longest: Duration,
+    /// Milliseconds that the median and the 95th percentile of either version stay below.
+    bounds: [u128; 2],
+}
+
+fn paths() -> Vec<Path> {
+    let perfect = Link::perfect(DELAY);
+    // 25 ms on average, and what leaves together arrives in any order.
+    let reordering =
+        Link::perfect(Duration::from_millis(15)).with_jitter(Duration::from_millis(20));
+    let path = |name, link, bounds| Path {
+        name,
+        link,
+        mtu: 1200,
+        longest: Duration::from_secs(60),
+        bounds,
+    };
+    let half = perfect.with_loss(0.5);
+    vec![
+        path("nothing lost", perfect, [100, 100]),
+        path("1 % lost", perfect.with_loss(0.01), [100, 150]),
+        path("5 % lost", perfect.with_loss(0.05), [100, 200]),
+        path("20 % lost", perfect.with_loss(0.2), [250, 750]),
+        // Ten round trips fail in a row in one of twenty cases, and each doubles the interval.
+        path("50 % lost", half, [800, 60_000]),
+        Path {
+            longest: Duration::from_secs(1),
+            ..path("50 % lost, intervals of 1 s at most", half, [800, 10_000])
+        },
+        path("reordered", reordering, [125, 140]),
+        Path {
+            mtu: 300,
+            ..path("reordered, datagrams of 300 octets", reordering, [150, 175])
+        },
+    ]
+}
+
+struct Node {
+    endpoint: Endpoint,
+    local: SocketAddr,
+    remote: SocketAddr,
+    connected: bool,
+}
+
+impl Machine for Node {
+    fn handle_datagram(&mut self, _: SocketAddr, _: SocketAddr, contents: &mut [u8], now: Instant) {
+        self.endpoint.handle_datagram(contents, now);
+        while let Some(event) = self.endpoint.poll_event() {
+            assert_eq!(event, Event::Connected);
+            self.connected = true;
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.endpoint.handle_timeout(now);
+    }
+
+    fn poll_transmit(
+        &mut self,
+        buf: &mut Vec<u8>,
+        now: Instant,
+    ) -> Option<(SocketAddr, SocketAddr)> {
+        self.endpoint.poll_transmit(buf, now)?;
+        Some((self.local, self.remote))
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.endpoint.poll_timeout()
+    }
+}
+
+/// Both sides of a path, each of which expects the other's certificate.
+fn configs(version: Version, path: &Path) -> [Arc<Config>; 2] {
+    let provider: Arc<dyn Provider> = Deterministic::new(1);
+    let certificates = [(); 2].map(|()| Certificate::generate(&provider).unwrap());
+    [0, 1].map(|me: usize| {
+        let peer = certificates[1 - me].fingerprint(HashAlgorithm::Sha256);
+        let config = Config::new(certificates[me].clone(), provider.clone())
+            .versions(&[version])
+            .unwrap()
+            .mtu(path.mtu)
+            .unwrap()
+            .retransmission(Duration::from_millis(50), path.longest)
+            .unwrap()
+            .handshake_timeout(None)
+            .expected_fingerprints(vec![peer]);
+        Arc::new(config)
+    })
+}
+
+/// Milliseconds until both sides were connected: median and 95th percentile.
+fn times(version: Version, path: &Path) -> [u128; 2] {
+    let configs = configs(version, path);
+    let mut times: Vec<u128> = (0..SEEDS)
+        .map(|seed| {
+            let mut net = Net::new(seed).link(path.link);
+            let now = net.now();
+            let addresses: [SocketAddr; 2] =
+                ["10.0.0.1:1", "10.0.0.2:2"].map(|text| text.parse().unwrap());
+            let nodes = [Role::Client, Role::Server].map(|role| {
+                let me = role as usize;
+                let node = Node {
+                    endpoint: Endpoint::new(configs[me].clone(), role, now),
+                    local: addresses[me],
+                    remote: addresses[1 - me],
+                    connected: false,
+                };
+                net.add(node, &[addresses[me]])
+            });
+            let end = now + Duration::from_secs(3600);
+            let both = |net: &mut Net<Node>| nodes.iter().all(|&node| net.node(node).connected);
+            assert!(net.run_until(end, both), "seed {seed} never connects");
+            net.elapsed().as_millis()
+        })
+        .collect();
+    times.sort_unstable();
+    [times[times.len() / 2], times[times.len() * 95 / 100]]
+}
+
+#[test]
+fn the_table_of_handshake_times_is_the_documented_one() {
+    let documented = include_str!("../src/lib.rs");
+    let mut rows = vec![
+        "| path | 1.2, median | 1.2, 95th percentile | 1.3, median | 1.3, 95th percentile |".into(),
+        "|---|---|---|---|---|".into(),
+    ];
+    for path in paths() {
+        let [v12, v13] = VERSIONS.map(|version| times(version, &path));
+        // The last to be connected is the client after four trips, or the server after three.
+        for (trips, [median, percentile95]) in [(4, v12), (3, v13)] {
+            let least = trips * path.link.delay.as_millis();
+            let name = path.name;
+            assert!(
+                median >= least && percentile95 >= median,
+                "{name}: too fast"
+            );
+            assert!(median <= path.bounds[0], "{name}: {median}");
+            assert!(percentile95 <= path.bounds[1], "{name}: {percentile95}");
+        }
+        let [[a, b], [c, d]] = [v12, v13];
+        rows.push(format!("| {} | {a} | {b} | {c} | {d} |", path.name));
+    }
+    let table: String = rows.iter().map(|row| format!("//! {row}\n")).collect();
+    println!("{table}");
+    assert!(
+        documented.contains(&table),
+        "not the documented one:\n{table}"
+    );
+}
