@@ -1,22 +1,24 @@
 //! One page's call: its connection, what it is sent, and what becomes of what it sends.
 
 use core::error::Error;
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use ortc_core::dtls::Version;
 use ortc_core::{
     Autostart, Datagram, DescriptionForm, DisconnectReason, DtlsRole, DtmfContainer, Ecn, Event,
     Frame, LocalCandidates, MediaKind, MediaStream, MediaStreamTrack, Path, RTCCodec,
     RTCConnection, RTCConnectionOptions, RTCDTMFHandler, RTCTrack, RTCTrackDescription,
-    RTCTrackFilter, ReceivedFrame, RolePolicy, SharedSocket,
+    RTCTrackFilter, ReceivedFrame, SharedSocket,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::figures::Figures;
 use crate::film::{Films, Projector};
-use crate::options::Arguments;
+use crate::options::{Arguments, Ice};
 use crate::record::Recorder;
 use crate::source::Format;
 use crate::system;
@@ -25,7 +27,9 @@ use crate::system;
 pub(crate) struct Settings {
     out: PathBuf,
     dtls: DtlsRole,
-    ice: RolePolicy,
+    ice: ortc_core::ice::Config,
+    lite: bool,
+    versions: Vec<Version>,
 }
 
 impl From<&Arguments> for Settings {
@@ -34,9 +38,17 @@ impl From<&Arguments> for Settings {
             out: arguments.out.clone(),
             dtls: arguments.dtls.into(),
             ice: arguments.ice.into(),
+            lite: arguments.ice == Ice::Lite,
+            versions: match arguments.dtls_version {
+                Some(only) => vec![only.into()],
+                None => vec![Version::DTLS13, Version::DTLS12],
+            },
         }
     }
 }
+
+/// A tone of the default length with its gap, and some time to spare (draft §4.2.2.1).
+const TONE: Duration = Duration::from_millis(200);
 
 /// Whether a page hears itself or others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +69,9 @@ pub(crate) struct Call {
     /// What comes back to the page, and what of others goes to it: by call and SSRC of the source.
     copies: BTreeMap<(u64, u32), Copy>,
     tones: Option<RTCDTMFHandler>,
+    /// The speech waits while tones are sent: nobody can hear both.
+    silent_until: Instant,
+    lite: bool,
     recorders: BTreeMap<u32, Recorder>,
     received: Vec<Received>,
     figures: Figures,
@@ -89,7 +104,8 @@ impl Call {
             .wall_clock(system::wall_clock())
             .socket(place)
             .local_candidates(LocalCandidates::AtOnce)
-            .ice(ortc_core::ice::Config::default().role(settings.ice))
+            .ice(settings.ice.clone())
+            .dtls_versions(settings.versions.clone())
             .dtls_role(settings.dtls)
             .descriptions(DescriptionForm::Extended);
         Ok(Self {
@@ -102,6 +118,8 @@ impl Call {
             films: Vec::new(),
             copies: BTreeMap::new(),
             tones: None,
+            silent_until: now,
+            lite: settings.lite,
             recorders: BTreeMap::new(),
             received: Vec::new(),
             figures: Figures::default(),
@@ -111,6 +129,10 @@ impl Call {
     /// What the page has to know first (draft §9.1).
     pub(crate) fn introduce(&mut self, now: Instant) {
         let ice = self.connection.local().ice.clone();
+        let mut ice = json!(ice);
+        if let Some(members) = ice.as_object_mut().filter(|_| self.lite) {
+            members.insert("lite".to_owned(), json!(true));
+        }
         self.tell(&json!({ "iceInfo": ice }));
         self.handle_events(now);
     }
@@ -154,6 +176,9 @@ impl Call {
         self.connection.handle_timeout(now);
         for (track, film) in &mut self.films {
             while let Some(frame) = film.next(now) {
+                if now < self.silent_until && film.is_sound() {
+                    continue;
+                }
                 // A film whose page is not connected goes on unseen.
                 let _ = self.connection.send_frame(*track, &frame, now);
             }
@@ -187,6 +212,8 @@ impl Call {
         if let Some(tones) = message.get("dial").and_then(Value::as_str) {
             let handler = self.tones.ok_or("the page has no audio track with tones")?;
             handler.insert_dtmf(&mut self.connection, tones, None, None, now)?;
+            let count = u32::try_from(tones.len()).unwrap_or(u32::MAX);
+            self.silent_until = now + TONE.saturating_mul(count) + TONE;
         }
         if let Some(ssrc) = message.get("ready").and_then(Value::as_str) {
             self.start(ssrc)?;

@@ -24,6 +24,7 @@ struct Clip {
 
 /// One clip as it plays in one call.
 pub(crate) struct Projector {
+    format: Format,
     clip: Arc<Clip>,
     next: usize,
     /// When the first frame of this showing was due, and its media time.
@@ -55,6 +56,7 @@ impl Films {
     pub(crate) fn start(&self, format: Format, now: Instant) -> Option<Projector> {
         let found = self.clips.iter().find(|(known, _)| *known == format)?;
         Some(Projector {
+            format,
             clip: Arc::clone(&found.1),
             next: 0,
             began: now,
@@ -64,6 +66,11 @@ impl Films {
 }
 
 impl Projector {
+    /// Whether it is heard and not seen.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.format == Format::Opus
+    }
+
     /// When the next frame is due.
     pub(crate) fn due(&self) -> Instant {
         let frame = self.clip.frames.get(self.next);

@@ -4,6 +4,8 @@ use core::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use ortc_core::dtls::Version;
+use ortc_core::ice::Config;
 use ortc_core::{DtlsRole, RolePolicy};
 
 /// Serves a page whose calls end here: camera and microphone are recorded and sent back, together
@@ -26,6 +28,9 @@ pub(crate) struct Arguments {
     /// gives up.
     #[arg(long, value_enum, default_value_t = Dtls::Server)]
     pub(crate) dtls: Dtls,
+    /// The only version of DTLS to speak; by default 1.3 or 1.2, as the page likes.
+    #[arg(long, value_enum)]
+    pub(crate) dtls_version: Option<DtlsVersion>,
     /// ICE role of this side. A page always begins as the controlling one.
     #[arg(long, value_enum, default_value_t = Ice::Controlled)]
     pub(crate) ice: Ice,
@@ -40,6 +45,23 @@ pub(crate) enum Dtls {
     Server,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum DtlsVersion {
+    #[value(name = "1.2")]
+    Dtls12,
+    #[value(name = "1.3")]
+    Dtls13,
+}
+
+impl From<DtlsVersion> for Version {
+    fn from(version: DtlsVersion) -> Self {
+        match version {
+            DtlsVersion::Dtls12 => Self::DTLS12,
+            DtlsVersion::Dtls13 => Self::DTLS13,
+        }
+    }
+}
+
 impl From<Dtls> for DtlsRole {
     fn from(role: Dtls) -> Self {
         match role {
@@ -49,18 +71,21 @@ impl From<Dtls> for DtlsRole {
     }
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Ice {
     Controlled,
+    /// Lite: answers checks and sends none (RFC 8445 §2.5).
+    Lite,
     /// Conflicts with the page, which the two have to settle (RFC 8445 §7.3.1.1).
     Controlling,
 }
 
-impl From<Ice> for RolePolicy {
+impl From<Ice> for Config {
     fn from(role: Ice) -> Self {
         match role {
-            Ice::Controlled => Self::Controlled,
-            Ice::Controlling => Self::Controlling,
+            Ice::Controlled => Self::default().role(RolePolicy::Controlled),
+            Ice::Controlling => Self::default().role(RolePolicy::Controlling),
+            Ice::Lite => Self::lite(),
         }
     }
 }

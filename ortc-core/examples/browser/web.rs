@@ -37,7 +37,7 @@ pub(crate) enum Order {
 type Orders = mpsc::Sender<Order>;
 
 /// The files of the page; they are part of the program.
-const FILES: [(&str, &str, &str); 8] = [
+const FILES: [(&str, &str, &str); 9] = [
     (
         "/",
         "text/html; charset=utf-8",
@@ -50,6 +50,7 @@ const FILES: [(&str, &str, &str); 8] = [
     ("/sdp.js", SCRIPT, include_str!("page/sdp.js")),
     ("/candidate.js", SCRIPT, include_str!("page/candidate.js")),
     ("/tones.js", SCRIPT, include_str!("page/tones.js")),
+    ("/tones-worker.js", SCRIPT, include_str!("page/tones-worker.js")),
 ];
 const SCRIPT: &str = "text/javascript";
 

@@ -81,6 +81,7 @@ pub struct RTCConnectionOptions {
     pub(crate) ice: ortc_ice::Config,
     pub(crate) dtls_role: DtlsRole,
     pub(crate) dtls_retransmission: Option<Duration>,
+    pub(crate) dtls_versions: Option<Vec<ortc_dtls::Version>>,
     pub(crate) verification: PeerVerification,
     pub(crate) certificate: Option<Certificate>,
     pub(crate) provider: Arc<dyn Provider>,
@@ -131,6 +132,7 @@ impl RTCConnectionOptions {
             ice: ortc_ice::Config::default(),
             dtls_role: DtlsRole::default(),
             dtls_retransmission: None,
+            dtls_versions: None,
             verification: PeerVerification::default(),
             certificate: None,
             provider: ring_provider(),
@@ -238,6 +240,16 @@ impl RTCConnectionOptions {
     pub fn dtls_retransmission(self, first: Duration) -> Self {
         Self {
             dtls_retransmission: Some(first),
+            ..self
+        }
+    }
+
+    /// Versions of DTLS that may be negotiated; by default 1.3 and 1.2. An empty list is refused when
+    /// the connection is made.
+    #[must_use]
+    pub fn dtls_versions(self, versions: Vec<ortc_dtls::Version>) -> Self {
+        Self {
+            dtls_versions: Some(versions),
             ..self
         }
     }

@@ -14,9 +14,10 @@ const only = rest[rest.indexOf("--only") + 1];
 const wanted = rest.includes("--only")
   ? CASES.filter(({ name }) => name.includes(only))
   : CASES.filter(({ always }) => all || always);
+const BROWSERS = (process.env.BROWSERS ?? "chromium,firefox").split(",");
 const results = [];
 
-async function attempt(browser, { options = [], query = "", run }) {
+async function attempt(name, browser, { options = [], query = "", run }) {
   const program = await start(binary, options);
   const pages = [];
   const open = async () => {
@@ -27,13 +28,12 @@ async function attempt(browser, { options = [], query = "", run }) {
     return page;
   };
   try {
-    await run({ open, program });
+    await run({ open, program, browser: name });
   } catch (error) {
     console.log(program.said().replace(/^/gm, "    "));
     for (const page of pages) {
       const log = await page.evaluate(() => document.getElementById("log").innerText).catch(() => "");
       console.log(log.replace(/^/gm, "      page: "));
-      console.log(JSON.stringify(await page.evaluate(() => [ortc.errors, ortc.figures, ortc.connection?.peerConnection.getTransceivers().map((t) => [t.mid, t.direction, t.currentDirection, t.receiver.track.muted, t.receiver.track.kind]), ortc.connection?.peerConnection.remoteDescription.sdp.split("\r\n").filter((l) => /^(m=|a=(mid|msid|ssrc|send|recv|inac))/.test(l))]), null, 0));
     }
     throw error;
   } finally {
@@ -42,7 +42,7 @@ async function attempt(browser, { options = [], query = "", run }) {
   }
 }
 
-for (const name of (process.env.B ?? "chromium,firefox").split(",")) {
+for (const name of BROWSERS) {
   if (!isInstalled(name)) {
     console.log(`skipped: ${name} is not installed`);
     continue;
@@ -53,7 +53,7 @@ for (const name of (process.env.B ?? "chromium,firefox").split(",")) {
     const began = Date.now();
     let outcome = "ok";
     try {
-      await attempt(browser, one);
+      await attempt(name, browser, one);
     } catch (error) {
       outcome = error.message;
     }

@@ -215,7 +215,7 @@ export class RTCConnection extends EventTarget {
       // The browser makes the track at once; what it is to receive is settled below.
       const transceiver = this.#pc.addTransceiver(kind, { direction: "recvonly" });
       this.#receiving.set(ssrc, { description, transceiver, mid: null });
-      this.#arrive(description, transceiver.receiver.track, msid);
+      this.#arrive(description, transceiver.receiver, msid);
     }
     // The draft returns nothing; this is there for whoever wants to know when the browser is ready.
     return this.#renegotiate();
@@ -269,7 +269,8 @@ export class RTCConnection extends EventTarget {
 
   /** The peer as an answer has it. */
   #peer() {
-    const { fingerprint, role = "auto", lite = false } = this.#remoteDtls;
+    const { fingerprint, role = "auto" } = this.#remoteDtls;
+    const { lite = false } = this.remote.ice;
     const hash = ["sha-256", "sha-512", "sha-384", "sha-224", "sha-1"].find((name) => fingerprint[name]);
     // Where nobody says it, the ICE-controlled side is the DTLS client, and the one whose credentials
     // compare greater is controlling.
@@ -328,7 +329,8 @@ export class RTCConnection extends EventTarget {
     });
   }
 
-  #arrive(description, track, msid) {
+  #arrive(description, receiver, msid) {
+    const { track } = receiver;
     for (const id of msid.length > 0 ? msid : ["-"]) {
       const known = this.#receivingStreams.get(id);
       if (known) {
@@ -347,7 +349,8 @@ export class RTCConnection extends EventTarget {
     track.addEventListener("mute", () => fire(track, "disconnected"));
     if (description.codecs.some((codec) => aliases(codec.name) === "dtmf")) {
       const tones = new RTCDTMFHandler(KEY, { id: track.id, label: track.label });
-      listenForTones(track, (tone) => fire(tones, "dtmf", { tone }));
+      const types = capabilities.audioCodecs.filter(({ name }) => name === "dtmf").map((codec) => codec["payload-id"]);
+      listenForTones(receiver, types, (tone) => fire(tones, "dtmf", { tone }));
       queueMicrotask(() => fire(this, "adddtmfhandler", { handler: tones }));
     }
   }

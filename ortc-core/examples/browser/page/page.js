@@ -61,13 +61,14 @@ function show(state, text) {
 
 const wishes = () => {
   const query = new URLSearchParams(location.search);
-  return { audio: query.get("audio"), video: query.get("video"), tones: query.get("tones") !== "no" };
+  return { audio: query.get("audio"), video: query.get("video"), only: query.has("only") };
 };
 
-/** The codecs of a track, one first: `?audio=ulaw`, `?video=h264` ask for it. */
+/** The codecs of a track, one first: `?audio=ulaw`, `?video=h264` ask for it; `only` leaves out the rest. */
 function prefer(track, name) {
   const first = track.codecs.filter((codec) => codec.name === name);
-  if (name && first.length > 0) track.codecs = [...first, ...track.codecs.filter((codec) => codec.name !== name)];
+  const others = wishes().only ? [] : track.codecs.filter((codec) => codec.name !== name);
+  if (name && first.length > 0) track.codecs = [...first, ...others];
 }
 
 // From here on it is the draft's example, but for `ready()`.
@@ -117,10 +118,10 @@ async function start() {
   navigator.getUserMedia({ audio: true, video: { width: 640, height: 480 } }, (stream) => {
     $("selfView").src = URL.createObjectURL(stream);
     conn.addStream(stream);
-    const { audio, video, tones } = wishes();
+    const { audio, video } = wishes();
     conn.tracks({ kind: "audio" }).forEach((track) => prefer(track, audio));
     conn.tracks({ kind: "video" }).forEach((track) => prefer(track, video));
-    if (tones) dialler = conn.addDtmfHandler();
+    dialler = conn.addDtmfHandler();
     // send tracks description to the peer
     conn.tracks().forEach((track) => {
       signalingChannel.send(JSON.stringify({ track: track.getDescription() }));
@@ -134,6 +135,7 @@ function hear(evt) {
     if (message.iceInfo) {
       conn.remote.ice.usernameFrag = message.iceInfo.usernameFrag;
       conn.remote.ice.password = message.iceInfo.password;
+      conn.remote.ice.lite = message.iceInfo.lite;
       conn.connect();
     }
     if (message.candidate) conn.setRemoteCandidate(message.candidate);

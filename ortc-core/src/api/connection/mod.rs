@@ -212,6 +212,9 @@ impl RTCConnection {
             )?
             .verification(options.verification)
             .key_log(options.key_log);
+        if let Some(versions) = &options.dtls_versions {
+            dtls = dtls.versions(versions)?;
+        }
         if let Some(first) = options.dtls_retransmission {
             dtls = dtls.retransmission(first, LONGEST_RETRANSMISSION.max(first))?;
         }
