@@ -206,7 +206,7 @@
 //! | All connections of a socket share one `Ta` | `decisions/socket.rs::rtc_socket_spreads_the_checks_of_all_its_connections` |
 //! | A socket asks the servers once for all its connections | `relayed.rs::a_call_on_a_shared_socket_goes_through_the_relay_of_the_socket` |
 //! | A connection whose consent expired can come back | `decisions/connecting.rs::connected_and_disconnected_are_told_once_with_the_reason` |
-//! | After consent expired nothing but checks leaves | `decisions/connecting.rs::path_failure_sends_nothing_but_checks_after_consent_expired` |
+//! | After consent expired nothing but checks leaves | `decisions/connecting.rs::path_failure_sends_nothing_but_checks_after_consent_expired`, `decisions/expired.rs::nothing_but_checks_leaves_without_consent_whatever_is_asked_for` |
 //! | ICE restarts by a method, with the old path in use meanwhile | `decisions/connecting.rs::restart_keeps_the_old_path_until_the_new_pair_is_valid` |
 //! | `close` says BYE and close_notify and gives allocations back, then nothing is due | `decisions/connecting.rs::close_still_says_goodbye_and_then_nothing_is_due`, `relayed.rs::closing_says_goodbye_through_the_relay_and_then_gives_it_back` |
 //! | Without `autostart` nothing is sent until `start`, which may come early | `decisions/sending.rs::add_stream_without_autostart_waits_for_start_which_may_come_before_connected` |

@@ -20,8 +20,10 @@ use ortc_core::{
 use ortc_testkit::call::{Peer, seed};
 use ortc_testkit::laws::{Lawful, due_timeouts_progress, early_timeouts_do_nothing};
 use ortc_testkit::link::Link;
+use ortc_testkit::nat::{Behaviour, Dependence, Nat};
 use ortc_testkit::net::{Machine, Net, NodeId};
 use ortc_testkit::servers::turn_server::{TurnConfig, TurnServer};
+use ortc_testkit::topology::Realm;
 
 fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -33,6 +35,7 @@ fn at(text: &str) -> SocketAddr {
 
 const SERVER: &str = "192.0.2.10:3478";
 const RELAY: &str = "192.0.2.11";
+const NAT: &str = "203.0.113.1";
 
 /// Whatever stands on the network.
 #[derive(Debug)]
@@ -243,11 +246,30 @@ impl Call {
         Self::of(net, Node::Hub(Box::new(Lawful::new(hub))), number)
     }
 
-    fn of(mut net: Net<Node>, a: Node, number: u64) -> Self {
+    /// The same with `a` behind a NAT.
+    fn behind_nat(number: u64) -> (Self, Realm) {
+        let mut net = Net::new(number).link(Link::perfect(ms(10)));
+        let strict = Dependence::AddressAndPort;
+        let nat = Nat::new(Behaviour::new(strict, strict), NAT.parse().unwrap());
+        let home = net.topology.add_realm();
+        net.topology.set_gateway(home, Realm::PUBLIC, nat);
+        let now = net.now();
+        let asks = options(number, at(A)).ice_servers(vec![turn()]);
+        let a = Peer::new(RTCConnection::new(asks, now).unwrap());
+        let a = Node::Peer(Box::new(Lawful::new(a)));
+        (Self::placed(net, home, a, number), home)
+    }
+
+    fn of(net: Net<Node>, a: Node, number: u64) -> Self {
+        Self::placed(net, Realm::PUBLIC, a, number)
+    }
+
+    fn placed(mut net: Net<Node>, home: Realm, a: Node, number: u64) -> Self {
         let now = net.now();
         let b = RTCConnection::new(options(number + 1, at(B)), now).unwrap();
         let b = Node::Peer(Box::new(Lawful::new(Peer::new(b))));
-        let a = net.add(a, &[at(A)]);
+        let a = net.add(a, &[]);
+        net.attach_in(home, a, at(A));
         let b = net.add(b, &[at(B)]);
         let server = Node::Server(Box::new(server()));
         let server = net.add(server, &[at(SERVER)]);
@@ -413,6 +435,20 @@ fn an_allocation_that_is_lost_in_a_call_is_made_anew_and_the_call_goes_on() {
     }
 }
 
+/// The server knows the allocation by the address that the NAT gave (RFC 8656 §3.2): from another
+/// one it takes nothing for it.
+#[test]
+fn a_nat_that_is_restarted_costs_the_allocation_and_not_the_call() {
+    let (call, home) = Call::behind_nat(10);
+    let mut call = call.connected();
+    assert!(call.says());
+    let nat = call.net.topology.gateway_mut(home, true).unwrap();
+    nat.reboot();
+    call.run(Duration::from_secs(25));
+    assert!(call.are_connected());
+    assert!(call.says());
+}
+
 #[test]
 fn update_in_a_call_keeps_what_works_and_adds_what_is_new() {
     let mut call = Call::new(6).connected();
@@ -442,6 +478,28 @@ fn update_in_a_call_keeps_what_works_and_adds_what_is_new() {
     // The new address has an allocation of its own; nobody can give back that of the old one, which
     // expires by itself.
     assert_eq!(call.load(), 2);
+}
+
+#[test]
+fn update_with_other_addresses_keeps_the_relay_in_use_until_another_pair_works() {
+    let mut call = Call::new(11).connected();
+    let new = at("10.0.0.2:5000");
+    call.net.attach(call.a, new);
+    let now = call.net.now();
+    let connection = &mut call.net.node_mut(call.a).peer().connection;
+    connection.remove_local_address(at(A));
+    connection.add_local_address(new).unwrap();
+    connection.update(now).unwrap();
+    for _ in 0..8 {
+        assert!(call.says(), "nothing is lost meanwhile");
+        call.trickle();
+    }
+    let gone = |event: &Event| matches!(event, Event::Disconnected(_));
+    assert_eq!(call.net.node_mut(call.a).peer().count(gone), 0);
+    let from = call.net.log.len();
+    assert!(call.says());
+    let old = |sent: &ortc_testkit::net::Sent| sent.local == at(A);
+    assert!(!call.net.log[from..].iter().any(old), "the address is free");
 }
 
 #[test]

@@ -50,7 +50,11 @@ const FILES: [(&str, &str, &str); 9] = [
     ("/sdp.js", SCRIPT, include_str!("page/sdp.js")),
     ("/candidate.js", SCRIPT, include_str!("page/candidate.js")),
     ("/tones.js", SCRIPT, include_str!("page/tones.js")),
-    ("/tones-worker.js", SCRIPT, include_str!("page/tones-worker.js")),
+    (
+        "/tones-worker.js",
+        SCRIPT,
+        include_str!("page/tones-worker.js"),
+    ),
 ];
 const SCRIPT: &str = "text/javascript";
 

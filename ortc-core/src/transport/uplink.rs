@@ -19,6 +19,8 @@ const MAX_OPENING: usize = 256;
 #[derive(Debug, Default)]
 pub(crate) struct Uplink {
     pub(crate) gatherer: Option<Box<Gatherer>>,
+    /// A base that is not wanted any more, but for the relay in use.
+    leaving: Option<SocketAddr>,
     /// Streams that the embedder was asked to open, in the order of the questions.
     opening: Vec<(SocketAddr, SocketAddr, Asker)>,
     inlets: BTreeMap<StreamId, Inlet>,
@@ -147,23 +149,41 @@ impl Uplink {
         }
     }
 
-    /// Gathers from these addresses and no others.
+    /// Gathers from these addresses and no others, but for the one that a relay is reached from
+    /// which is in use: that stays until data has left it, see [`left`](Self::left). Returns whether
+    /// there is such a relay.
     pub(crate) fn gather(
         &mut self,
         addresses: &[SocketAddr],
+        in_use: Option<SocketAddr>,
         now: Instant,
-    ) -> Result<(), GatherError> {
+    ) -> Result<bool, GatherError> {
         let Some(gatherer) = &mut self.gatherer else {
-            return Ok(());
+            return Ok(false);
         };
+        let carries = in_use.and_then(|relayed| gatherer.base_of(&relayed));
+        self.leaving = carries.filter(|base| !addresses.contains(base));
         for address in addresses {
             gatherer.add_base(*address)?;
         }
-        let gone = gatherer.bases().filter(|base| !addresses.contains(base));
+        let stays = |base: &SocketAddr| addresses.contains(base) || self.leaving == Some(*base);
+        let gone = gatherer.bases().filter(|base| !stays(base));
         for base in gone.collect::<Vec<_>>() {
             gatherer.remove_base(base, now);
         }
-        gatherer.gather(now)
+        gatherer.gather(now)?;
+        Ok(self.leaving.is_some())
+    }
+
+    /// Data leaves from this address now: the base that only a relay still needed may go.
+    pub(crate) fn left(&mut self, local: &SocketAddr, now: Instant) {
+        if let Some(gatherer) = &mut self.gatherer
+            && let Some(base) = self.leaving
+            && gatherer.base_of(local) != Some(base)
+        {
+            self.leaving = None;
+            gatherer.remove_base(base, now);
+        }
     }
 }
 

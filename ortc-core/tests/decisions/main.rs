@@ -9,6 +9,7 @@
 mod claims;
 mod connecting;
 mod debugging;
+mod expired;
 mod extended;
 mod hub;
 mod media;

@@ -71,7 +71,8 @@ fn rows(local: core::net::SocketAddr, found: &Behaviour) -> Vec<Vec<String>> {
     let hairpinning = match found.hairpinning {
         Some(true) => "yes",
         Some(false) => "no",
-        None => "-",
+        None if found.mapped == Ok(local) => "not needed without a NAT",
+        None => "unknown",
     };
     [
         ("translation", address),

@@ -414,12 +414,14 @@ impl Agent {
 
     /// The pair to send data on now: the nominated one, or the best valid one; after a restart the
     /// old one until the new session has a valid pair. `None` while no pair is valid, and from the
-    /// moment when consent has expired (RFC 7675 §5.1).
+    /// moment when consent has expired (RFC 7675 §5.1), by the time of the last call, whether
+    /// [`handle_timeout`](Self::handle_timeout) has told of it or not.
     #[must_use]
     pub fn data_path(&self) -> Option<Path> {
         self.active
             .as_ref()
             .or(self.retained.as_ref())
+            .filter(|active| !self.is_consent_over(active.id))
             .map(|active| active.path)
     }
 

@@ -14,6 +14,13 @@ impl Gatherer {
         self.relays.by_address.contains_key(address)
     }
 
+    /// The base from which a relayed address was allocated; `None` for one that there is not.
+    #[must_use]
+    pub fn base_of(&self, relayed: &SocketAddr) -> Option<SocketAddr> {
+        let task = self.relays.by_address.get(relayed)?;
+        Some(self.tasks.get(*task)?.base)
+    }
+
     /// Lets a peer reach the relayed address (RFC 8656 §9), ahead of need: do so for each remote
     /// candidate. It costs a look-up when it is known already.
     ///

@@ -104,7 +104,7 @@ pub enum ServerError {
     #[error("its user or password cannot be used")]
     BadCredentials,
     /// Another server of the list is the same, over the same transport.
-    #[error("it is asked already, under another uri")]
+    #[error("it is asked already, under another URI")]
     InUse,
     /// There is no allocation.
     #[error("it gives no relay: {0}")]

@@ -144,8 +144,8 @@ use crate::stun::TransactionId;
 ///
 /// 64 bases, 16 servers, four addresses of each family for one name, one question for one name at a
 /// time. An answer of a server is a few dozen octets, of which none are kept but the address. A lost
-/// allocation is made anew after a second, and later when it does not last: after 2 s, 4 s and so on
-/// to 64 s.
+/// allocation is made anew after a second, and later when it does not last, or the server is out of
+/// reach: after 2 s, 4 s and so on to 64 s.
 #[derive(Debug)]
 pub struct Gatherer {
     config: GatherConfig,

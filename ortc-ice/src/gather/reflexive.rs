@@ -43,6 +43,7 @@ impl Gatherer {
         let state = match task.state {
             State::Bound(mapped) => State::Refreshing(mapped, request),
             State::Held
+            | State::Lost
             | State::Waiting
             | State::Opening
             | State::Asking(_)
@@ -103,6 +104,7 @@ impl Gatherer {
                 self.schedule_keepalive(id);
             }
             State::Held
+            | State::Lost
             | State::Waiting
             | State::Opening
             | State::Asking(_)

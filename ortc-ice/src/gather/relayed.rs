@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::server::reaches;
 use super::task::State;
 use super::{
-    CandidateKind, GatherEvent, Gatherer, Key, LocalCandidate, ServerError, Source, TaskId,
+    CandidateKind, GatherEvent, Gatherer, Key, LocalCandidate, Phase, ServerError, Source, TaskId,
 };
 use crate::path::{Path, Timer, Transmit, Transport};
 use crate::stream::Security;
@@ -188,7 +188,7 @@ impl Gatherer {
                 relay.client.stream_closed(now);
                 self.after_client(id);
             }
-            None => self.fail(id, ServerError::Stream),
+            None => self.not_made(id, ServerError::Stream),
         }
     }
 
@@ -233,6 +233,7 @@ impl Gatherer {
             Event::Allocated { relayed, mapped } => self.allocated(id, relayed, mapped),
             Event::AlternateServer { server, domain } => self.redirect(id, server, domain),
             Event::AddressInUse | Event::Detached => self.reconnect(id),
+            Event::Failed(failure) if is_passing(failure) => self.not_made(id, failed(failure)),
             Event::Failed(failure) => {
                 self.end_relay(id, Farewell::None);
                 self.fail(id, failed(failure));
@@ -332,10 +333,8 @@ impl Gatherer {
         let server = self.servers.get(&task.server);
         match server.and_then(super::Server::security) {
             Some(security) => self.open_stream(id, base, remote, security),
-            None => {
-                self.end_relay(id, Farewell::None);
-                self.fail(id, ServerError::Relay(Failure::Mismatch));
-            }
+            // The server may still have the allocation of before; it ends by itself.
+            None => self.not_made(id, ServerError::Relay(Failure::Mismatch)),
         }
     }
 
@@ -346,12 +345,35 @@ impl Gatherer {
         let lasted =
             relay.is_some_and(|relay| self.now.saturating_duration_since(relay.began) > STABLE);
         self.end_relay(id, Farewell::None);
-        let Some(task) = self.tasks.get_mut(id) else {
+        if let Some(task) = self.tasks.get_mut(id) {
+            task.losses = if lasted { 1 } else { task.losses.max(1) + 1 };
+            self.make_anew(id);
+        }
+    }
+
+    /// An allocation was not granted, for a reason that may pass. One that was there before is asked
+    /// for again and again: the network was away, and may come back.
+    pub(super) fn not_made(&mut self, id: TaskId, error: ServerError) {
+        self.end_relay(id, Farewell::None);
+        let Some(task) = self.tasks.get_mut(id).filter(|task| task.losses > 0) else {
+            self.fail(id, error);
             return;
         };
-        task.losses = if lasted { 0 } else { task.losses + 1 };
-        let wait = RETRY * (1 << task.losses.min(RETRY_DOUBLINGS));
-        self.tasks.set(id, State::Held);
+        task.losses = task.losses.saturating_add(1);
+        let server = task.server;
+        if let Some(server) = self.servers.get_mut(&server) {
+            server.last_error = Some(error);
+        }
+        self.make_anew(id);
+        if self.phase == Phase::Gathering {
+            self.judge(server); // the round that asked wants to know
+        }
+    }
+
+    fn make_anew(&mut self, id: TaskId) {
+        let losses = self.tasks.get(id).map_or(1, |task| task.losses);
+        let wait = RETRY * (1 << losses.saturating_sub(1).min(RETRY_DOUBLINGS));
+        self.tasks.set(id, State::Lost);
         let at = self.after(wait);
         self.deadlines.set(Key::Task(id), at);
     }
@@ -402,6 +424,21 @@ impl Gatherer {
         for id in ids {
             self.end_relay(id, Farewell::Refresh);
         }
+    }
+}
+
+/// Whether the same request may be granted later.
+const fn is_passing(failure: Failure) -> bool {
+    match failure {
+        Failure::TimedOut | Failure::StreamClosed | Failure::Mismatch => true,
+        Failure::Code(_)
+        | Failure::NotFramed
+        | Failure::IntegrityViolated
+        | Failure::Refused(_)
+        | Failure::Challenges
+        | Failure::Redirection
+        | Failure::Family
+        | Failure::Expired => false,
     }
 }
 

@@ -51,9 +51,7 @@ impl Gatherer {
             self.end_task(task, Farewell::None);
         }
         // An allocation that was lost is not waited for any longer.
-        let lost = |(id, task): (TaskId, &Task)| {
-            (matches!(task.state, State::Held) && task.losses > 0).then_some(id)
-        };
+        let lost = |(id, task): (TaskId, &Task)| matches!(task.state, State::Lost).then_some(id);
         let lost: Vec<_> = self.tasks.of_server(id).filter_map(lost).collect();
         for task in lost {
             self.release(task);
@@ -207,7 +205,7 @@ impl Gatherer {
             return;
         };
         match task.state {
-            State::Held => self.release(id),
+            State::Held | State::Lost => self.release(id),
             State::Bound(_) => self.waiting.push_back(id), // a keepalive; it is paced as well
             State::Asking(_) | State::Refreshing(..) => self.repeat(id),
             State::Opening | State::Allocating => self.stream_is_late(id),
@@ -236,6 +234,7 @@ impl Gatherer {
             State::Waiting => self.begin_binding(id),
             State::Bound(_) => self.ask(id),
             State::Held
+            | State::Lost
             | State::Opening
             | State::Asking(_)
             | State::Refreshing(..)
@@ -265,9 +264,13 @@ impl Gatherer {
     /// The embedder did not open a stream in time.
     fn stream_is_late(&mut self, id: TaskId) {
         if self.streams.is_opening(id) {
-            self.end_relay(id, Farewell::None);
-            self.fail(id, ServerError::Stream);
+            self.stream_missing(id);
         }
+    }
+
+    /// A stream cannot be opened.
+    pub(super) fn stream_missing(&mut self, id: TaskId) {
+        self.not_made(id, ServerError::Stream);
     }
 
     /// One address of the server has worked: the others are not needed from this base.

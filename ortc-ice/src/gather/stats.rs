@@ -11,7 +11,8 @@ use crate::turn;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ServerState {
-    /// It was not asked yet: the pacer, another address, or a stream comes first.
+    /// It was not asked yet: the pacer, another address, or a stream comes first; or its allocation
+    /// was lost, and will be asked for again.
     Waiting,
     /// It has not answered yet.
     Asking,
@@ -46,7 +47,9 @@ impl Gatherer {
     pub fn server_stats(&self) -> Vec<ServerStats> {
         let of = |(id, task): (super::TaskId, &super::task::Task)| {
             let (state, mapped) = match task.state {
-                State::Held | State::Waiting | State::Opening => (ServerState::Waiting, None),
+                State::Held | State::Lost | State::Waiting | State::Opening => {
+                    (ServerState::Waiting, None)
+                }
                 State::Asking(_) | State::Allocating => (ServerState::Asking, None),
                 State::Bound(mapped) | State::Refreshing(mapped, _) => {
                     (ServerState::Working, Some(mapped))

@@ -97,7 +97,7 @@ impl Gatherer {
         if self.advance(now).is_ok()
             && let Some(task) = self.streams.take_opening(local, remote)
         {
-            self.fail(task, ServerError::Stream);
+            self.stream_missing(task);
             self.pump();
         }
     }

@@ -23,7 +23,7 @@ pub(super) struct Task {
     pub(super) tcp: Option<TcpType>,
     pub(super) remote: SocketAddr,
     pub(super) state: State,
-    /// How often in a row an allocation was lost soon.
+    /// How often in a row an allocation was lost soon or not made anew; 0 as long as none was lost.
     pub(super) losses: u32,
     /// How long the server took to answer.
     pub(super) rtt: Option<Duration>,
@@ -34,6 +34,8 @@ pub(super) struct Task {
 pub(super) enum State {
     /// Another address of the server has its turn first.
     Held,
+    /// It had an allocation, and tries to get one again; no round waits for that.
+    Lost,
     /// It waits for a slot of the pacer.
     Waiting,
     /// The embedder opens a stream.
@@ -57,7 +59,9 @@ impl State {
     pub(super) const fn is_pending(&self) -> bool {
         match self {
             Self::Held | Self::Waiting | Self::Opening | Self::Asking(_) | Self::Allocating => true,
-            Self::Bound(_) | Self::Refreshing(..) | Self::Allocated | Self::Failed => false,
+            Self::Lost | Self::Bound(_) | Self::Refreshing(..) | Self::Allocated | Self::Failed => {
+                false
+            }
         }
     }
 
@@ -66,6 +70,7 @@ impl State {
         match self {
             Self::Bound(_) | Self::Refreshing(..) | Self::Allocated => true,
             Self::Held
+            | Self::Lost
             | Self::Waiting
             | Self::Opening
             | Self::Asking(_)
@@ -78,6 +83,7 @@ impl State {
         match self {
             Self::Asking(request) | Self::Refreshing(_, request) => Some(request),
             Self::Held
+            | Self::Lost
             | Self::Waiting
             | Self::Opening
             | Self::Bound(_)
@@ -91,6 +97,7 @@ impl State {
         match self {
             Self::Asking(request) | Self::Refreshing(_, request) => Some(request),
             Self::Held
+            | Self::Lost
             | Self::Waiting
             | Self::Opening
             | Self::Bound(_)

@@ -336,6 +336,9 @@ impl RTCConnection {
                 path,
             } => {
                 self.claim_path(path);
+                if let Some(uplink) = &mut self.uplink {
+                    uplink.left(&path.local, now);
+                }
                 self.output
                     .events
                     .push(Event::ActiveCandidate(Box::new(ActivePair {

@@ -114,7 +114,14 @@ impl RTCConnection {
             }
         }
         if let Some(uplink) = &mut self.uplink {
-            uplink.gather(&self.gathering.addresses, now)?;
+            let in_use = ice.data_path().map(|path| path.local);
+            if uplink.gather(&self.gathering.addresses, in_use, now)?
+                && let Some(relayed) = in_use
+            {
+                ice.withdraw_local_candidate(relayed, now)?;
+                let discovered = &mut self.gathering.discovered;
+                discovered.retain(|known| known.candidate.address() != relayed);
+            }
         }
         // Nothing fails from here on.
         if asks {

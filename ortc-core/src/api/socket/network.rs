@@ -72,7 +72,8 @@ impl RTCSocket {
     }
 
     /// Gathers again from the addresses that are listed now (draft `update`, for all connections at
-    /// once). What works stays.
+    /// once). What works stays, but for relays that are reached from an address which is not listed
+    /// any more: they end at once, so list it until the connections have moved.
     ///
     /// # Errors
     ///
@@ -81,7 +82,7 @@ impl RTCSocket {
         for address in &self.addresses {
             Candidate::host(*address).map_err(GatherError::Address)?;
         }
-        self.network.uplink.gather(&self.addresses, now)?;
+        self.network.uplink.gather(&self.addresses, None, now)?;
         self.network.changed = true;
         self.drain_gatherer();
         Ok(())
