@@ -503,6 +503,31 @@ fn update_with_other_addresses_keeps_the_relay_in_use_until_another_pair_works()
 }
 
 #[test]
+fn update_of_a_shared_socket_keeps_the_relay_in_use_until_another_pair_works() {
+    let mut call = Call::with_socket(15).connected();
+    let new = at("10.0.0.2:5000");
+    call.net.attach(call.a, new);
+    let now = call.net.now();
+    let Node::Hub(hub) = call.net.node_mut(call.a) else {
+        panic!("not a hub");
+    };
+    let socket = &mut hub.machine.socket;
+    socket.remove_local_address(at(A));
+    socket.add_local_address(new);
+    socket.update(now).unwrap();
+    for _ in 0..8 {
+        assert!(call.says(), "nothing is lost meanwhile");
+        call.trickle();
+    }
+    let gone = |event: &Event| matches!(event, Event::Disconnected(_));
+    assert_eq!(call.net.node_mut(call.a).peer().count(gone), 0);
+    let from = call.net.log.len();
+    assert!(call.says());
+    let old = |sent: &ortc_testkit::net::Sent| sent.local == at(A);
+    assert!(!call.net.log[from..].iter().any(old), "the address is free");
+}
+
+#[test]
 fn closing_says_goodbye_through_the_relay_and_then_gives_it_back() {
     let mut call = Call::new(7).connected();
     assert!(call.says());

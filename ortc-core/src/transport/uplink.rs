@@ -19,8 +19,8 @@ const MAX_OPENING: usize = 256;
 #[derive(Debug, Default)]
 pub(crate) struct Uplink {
     pub(crate) gatherer: Option<Box<Gatherer>>,
-    /// A base that is not wanted any more, but for the relay in use.
-    leaving: Option<SocketAddr>,
+    /// Bases that are not wanted any more, but for the relays in use.
+    leaving: Vec<SocketAddr>,
     /// Streams that the embedder was asked to open, in the order of the questions.
     opening: Vec<(SocketAddr, SocketAddr, Asker)>,
     inlets: BTreeMap<StreamId, Inlet>,
@@ -149,41 +149,55 @@ impl Uplink {
         }
     }
 
-    /// Gathers from these addresses and no others, but for the one that a relay is reached from
-    /// which is in use: that stays until data has left it, see [`left`](Self::left). Returns whether
-    /// there is such a relay.
+    /// Gathers from these addresses and no others, but for those that relays are reached from which
+    /// are in use: they stay until data has left them, see [`keep`](Self::keep). Returns whether
+    /// there are such relays.
     pub(crate) fn gather(
         &mut self,
         addresses: &[SocketAddr],
-        in_use: Option<SocketAddr>,
+        in_use: &[SocketAddr],
         now: Instant,
     ) -> Result<bool, GatherError> {
         let Some(gatherer) = &mut self.gatherer else {
             return Ok(false);
         };
-        let carries = in_use.and_then(|relayed| gatherer.base_of(&relayed));
-        self.leaving = carries.filter(|base| !addresses.contains(base));
+        let carries = in_use
+            .iter()
+            .filter_map(|relayed| gatherer.base_of(relayed));
+        self.leaving = carries.filter(|base| !addresses.contains(base)).collect();
         for address in addresses {
             gatherer.add_base(*address)?;
         }
-        let stays = |base: &SocketAddr| addresses.contains(base) || self.leaving == Some(*base);
+        let stays = |base: &SocketAddr| addresses.contains(base) || self.leaving.contains(base);
         let gone = gatherer.bases().filter(|base| !stays(base));
         for base in gone.collect::<Vec<_>>() {
             gatherer.remove_base(base, now);
         }
         gatherer.gather(now)?;
-        Ok(self.leaving.is_some())
+        Ok(!self.leaving.is_empty())
     }
 
-    /// Data leaves from this address now: the base that only a relay still needed may go.
-    pub(crate) fn left(&mut self, local: &SocketAddr, now: Instant) {
-        if let Some(gatherer) = &mut self.gatherer
-            && let Some(base) = self.leaving
-            && gatherer.base_of(local) != Some(base)
-        {
-            self.leaving = None;
-            gatherer.remove_base(base, now);
-        }
+    /// Whether a base stays only for a relay.
+    pub(crate) fn is_leaving(&self) -> bool {
+        !self.leaving.is_empty()
+    }
+
+    /// Data leaves from these addresses now: bases that only other relays needed may go.
+    pub(crate) fn keep(&mut self, in_use: &[SocketAddr], now: Instant) {
+        let Some(gatherer) = &mut self.gatherer else {
+            return;
+        };
+        let needed = |gatherer: &Gatherer, base: SocketAddr| {
+            let mut in_use = in_use.iter();
+            in_use.any(|local| gatherer.base_of(local) == Some(base))
+        };
+        self.leaving.retain(|base| {
+            let stays = needed(gatherer, *base);
+            if !stays {
+                gatherer.remove_base(*base, now);
+            }
+            stays
+        });
     }
 }
 

@@ -337,7 +337,7 @@ impl RTCConnection {
             } => {
                 self.claim_path(path);
                 if let Some(uplink) = &mut self.uplink {
-                    uplink.left(&path.local, now);
+                    uplink.keep(&[path.local], now);
                 }
                 self.output
                     .events

@@ -115,7 +115,7 @@ impl RTCConnection {
         }
         if let Some(uplink) = &mut self.uplink {
             let in_use = ice.data_path().map(|path| path.local);
-            if uplink.gather(&self.gathering.addresses, in_use, now)?
+            if uplink.gather(&self.gathering.addresses, in_use.as_slice(), now)?
                 && let Some(relayed) = in_use
             {
                 ice.withdraw_local_candidate(relayed, now)?;

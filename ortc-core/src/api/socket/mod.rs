@@ -310,13 +310,18 @@ impl RTCSocket {
             SocketChange::Valid(path) => {
                 self.network.uplink.bind_channel(&path, now);
                 self.router.claim(id, path, Proof::Valid);
+                self.router.uses(id, path);
                 self.drain_gatherer();
+                self.let_go(now);
             }
             SocketChange::Suspected(path) => {
                 self.network.uplink.probe(&path, now);
                 self.drain_gatherer();
             }
-            SocketChange::Closed => self.router.forget(id),
+            SocketChange::Closed => {
+                self.router.forget(id);
+                self.let_go(now);
+            }
         }
     }
 

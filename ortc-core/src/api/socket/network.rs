@@ -72,8 +72,8 @@ impl RTCSocket {
     }
 
     /// Gathers again from the addresses that are listed now (draft `update`, for all connections at
-    /// once). What works stays, but for relays that are reached from an address which is not listed
-    /// any more: they end at once, so list it until the connections have moved.
+    /// once). What works stays: a relay that is reached from an address which is not listed any more
+    /// ends when the last connection has left it.
     ///
     /// # Errors
     ///
@@ -82,10 +82,20 @@ impl RTCSocket {
         for address in &self.addresses {
             Candidate::host(*address).map_err(GatherError::Address)?;
         }
-        self.network.uplink.gather(&self.addresses, None, now)?;
+        let in_use = self.router.in_use();
+        self.network.uplink.gather(&self.addresses, &in_use, now)?;
         self.network.changed = true;
         self.drain_gatherer();
         Ok(())
+    }
+
+    /// A connection sends elsewhere now, or nowhere: what only it still needed may go.
+    pub(super) fn let_go(&mut self, now: Instant) {
+        if self.network.uplink.is_leaving() {
+            let in_use = self.router.in_use();
+            self.network.uplink.keep(&in_use, now);
+            self.drain_gatherer();
+        }
     }
 
     /// Nobody is on the socket yet who could be told.

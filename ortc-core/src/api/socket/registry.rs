@@ -19,6 +19,8 @@ pub(super) struct Registered {
     pub(super) paths: Vec<Path>,
     /// Paths that another connection took over from it; emptied by new credentials.
     pub(super) lost: Vec<Path>,
+    /// The path that its data leaves on.
+    pub(super) active: Option<Path>,
 }
 
 #[derive(Debug)]
@@ -47,6 +49,7 @@ impl Registered {
             remotes: VecDeque::new(),
             paths: Vec::new(),
             lost: Vec::new(),
+            active: None,
         }
     }
 
@@ -103,6 +106,13 @@ impl Registry {
         self.serial += 1;
         self.len += 1;
         Some(ConnectionId { serial, place })
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Registered> {
+        self.places
+            .iter()
+            .flatten()
+            .map(|(_, registered)| registered)
     }
 
     pub(super) fn get(&self, id: ConnectionId) -> Option<&Registered> {

@@ -2,6 +2,7 @@
 //! transaction id, everything else by its pair of addresses. What it costs does not depend on how
 //! many connections there are.
 
+use core::net::SocketAddr;
 use std::collections::BTreeSet;
 
 use hashbrown::{HashMap, HashTable};
@@ -202,6 +203,19 @@ impl Router {
 
     pub(super) fn claim(&mut self, id: ConnectionId, path: Path, proof: Proof) {
         self.claims.claim(id, path, proof, &mut self.registry);
+    }
+
+    /// The data of a connection leaves on this path now.
+    pub(super) fn uses(&mut self, id: ConnectionId, path: Path) {
+        if let Some(connection) = self.registry.get_mut(id) {
+            connection.active = Some(path);
+        }
+    }
+
+    /// The addresses that data leaves from; a walk over all connections, for what is rare.
+    pub(super) fn in_use(&self) -> Vec<SocketAddr> {
+        let active = self.registry.iter().filter_map(|known| known.active);
+        active.map(|path| path.local).collect()
     }
 
     pub(super) fn add_remote(&mut self, id: ConnectionId, remote: String) {
