@@ -39,6 +39,12 @@ fn gate(versions: &[Version], now: Instant) -> CookieGate {
     CookieGate::new(Arc::new(config(versions, &provider())), now).unwrap()
 }
 
+/// Two gates with a secret each: a seeded provider gives the same one to whoever asks first.
+fn two_gates(versions: &[Version], now: Instant) -> [CookieGate; 2] {
+    let config = Arc::new(config(versions, &provider()));
+    [(); 2].map(|()| CookieGate::new(Arc::clone(&config), now).unwrap())
+}
+
 fn client(versions: &[Version], now: Instant) -> Endpoint {
     let config = Arc::new(config(versions, &provider()));
     Endpoint::new(config, Role::Client, now)
@@ -297,8 +303,9 @@ fn a_cookie_counts_for_its_address_only() {
 fn a_cookie_of_another_gate_does_not_count() {
     let now = pair::origin();
     for versions in [V12, V13] {
-        let second = second_hello(versions, &mut gate(versions, now), now);
-        assert!(admitted(&mut gate(versions, now), ADDRESS, &second, now).is_none());
+        let [mut own, mut other] = two_gates(versions, now);
+        let second = second_hello(versions, &mut own, now);
+        assert!(admitted(&mut other, ADDRESS, &second, now).is_none());
     }
 }
 
@@ -362,18 +369,18 @@ fn nothing_that_a_client_changes_in_its_second_hello_goes_unseen() {
 fn a_wrong_cookie_is_answered_as_its_version_wants_it() {
     let now = pair::origin();
     let mut out = Vec::new();
-    let mut of_12 = gate(V12, now);
-    let second = second_hello(V12, &mut of_12, now);
-    let verdict = gate(V12, now).admit(ADDRESS, &second, now, &mut out);
+    let [mut own, mut other] = two_gates(V12, now);
+    let second = second_hello(V12, &mut own, now);
+    let verdict = other.admit(ADDRESS, &second, now, &mut out);
     assert!(
         matches!(verdict, Verdict::Ask(_)),
         "RFC 6347 §4.2.1: as if there were none"
     );
 
     out.clear();
-    let mut of_13 = gate(V13, now);
-    let second = second_hello(V13, &mut of_13, now);
-    let verdict = gate(V13, now).admit(ADDRESS, &second, now, &mut out);
+    let [mut own, mut other] = two_gates(V13, now);
+    let second = second_hello(V13, &mut own, now);
+    let verdict = other.admit(ADDRESS, &second, now, &mut out);
     let alert = AlertDescription::ILLEGAL_PARAMETER;
     assert!(
         matches!(verdict, Verdict::Refuse(15, said) if said == alert),
