@@ -12,7 +12,7 @@ use crate::api::RTCRtxDescription;
 use crate::stats::DropReason;
 
 use super::incoming::Way;
-use super::{Media, Output};
+use super::{Media, Output, Presence};
 
 /// Clock of a repairing stream: that of what it repairs, and nothing reports on it.
 const UNREPORTED_CLOCK: u32 = 90_000;
@@ -85,6 +85,10 @@ impl Media {
         let Some(track) = self.receivers.get_mut(slot) else {
             return;
         };
+        if track.presence == Presence::Left {
+            // What was asked for before the goodbye repairs nothing that is still there.
+            return out.drops.count(DropReason::Late);
+        }
         let media = track
             .rtx
             .as_ref()

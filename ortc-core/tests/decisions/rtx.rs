@@ -9,7 +9,7 @@ use ortc_core::{
 };
 use ortc_testkit::call::Call;
 use ortc_testkit::link::Link;
-use ortc_testkit::puppet::{Stage, rtp, vp8};
+use ortc_testkit::puppet::{Stage, bye, rtp, vp8};
 
 use super::ms;
 
@@ -98,6 +98,19 @@ fn padding_that_probes_for_bandwidth_is_counted_and_nothing_else() {
         (1, 0)
     );
     assert_eq!(stats.drops.get(DropReason::UnknownRepair), 1);
+}
+
+/// A retransmission that is still under way when the track says BYE does not bring it back.
+#[test]
+fn a_repair_that_comes_after_the_goodbye_is_late() {
+    let mut stage = stage(505);
+    stage.send_rtp(&rtp(MEDIA, 96, 1, 0, b"one"));
+    stage.send_rtcp(&bye(MEDIA));
+    stage.send_rtp(&repair(700, 2, b"two"));
+    let connected = |event: &Event| matches!(event, Event::TrackConnected(_));
+    assert_eq!((packets(&stage).len(), stage.count(connected)), (1, 1));
+    let drops = stage.connection.stats(stage.now).drops;
+    assert_eq!(drops.get(DropReason::Late), 1);
 }
 
 #[test]
