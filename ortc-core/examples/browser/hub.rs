@@ -136,9 +136,12 @@ impl Hub {
                 texts,
                 number,
             } => {
+                // A page that finds no place is told by the end of its signalling; the others go on.
+                let Ok(place) = self.shared.admit() else {
+                    return Ok(());
+                };
                 let call = self.next_call;
                 self.next_call += 1;
-                let place = self.shared.admit()?;
                 let company = match room.is_empty() {
                     true => Company::Alone,
                     false => Company::Room,
