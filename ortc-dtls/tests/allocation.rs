@@ -50,7 +50,9 @@ fn connect(version: Version, now: Instant) -> ([Endpoint; 2], [AllocationInfo; 2
                 if sent.is_none() {
                     break;
                 }
-                taken[to] += measure(|| sides[to].handle_datagram(&mut datagram, now));
+                taken[to] += measure(|| {
+                    sides[to].handle_datagram(&mut datagram, now);
+                });
             }
             taken[from] += measure(|| {
                 while let Some(event) = sides[from].poll_event() {

@@ -20,6 +20,7 @@ use bytes::BytesMut;
 pub use self::error::{ConnectionIdError, KeyUpdate, KeyUpdateError, SendError, VerificationError};
 use self::handshake::Handshake;
 use self::outgoing::Outgoing;
+pub use self::receive::Receipt;
 use crate::alert::{Alert, AlertDescription};
 use crate::config::{Config, PeerVerification, Role};
 use crate::connection_id::{ConnectionId, Ids, Source};
@@ -31,6 +32,7 @@ use crate::hello::{AwaitClientHello, AwaitServerHello};
 use crate::reassembly::Reassembly;
 use crate::stats::{DropReason, Stats};
 use crate::v13::PeerUpdate;
+use crate::wire::RecordNumber;
 
 /// What a queued record counts besides its contents, so that empty ones have a bound too.
 const ENTRY: usize = 64;
@@ -53,6 +55,9 @@ pub struct Endpoint {
     slab: BytesMut,
     /// Octets of application data in events that were not taken out.
     incoming: usize,
+    /// The newest record that was authenticated; of epoch 0 while there is none.
+    newest: RecordNumber,
+    receipt: Receipt,
 }
 
 #[derive(Debug)]
@@ -136,6 +141,11 @@ impl Endpoint {
             outgoing: Outgoing::default(),
             slab: BytesMut::new(),
             incoming: 0,
+            newest: RecordNumber {
+                epoch: 0,
+                sequence: 0,
+            },
+            receipt: Receipt::Nothing,
         };
         if role == Role::Client {
             match AwaitServerHello::start(&mut endpoint.cx) {
@@ -147,19 +157,24 @@ impl Endpoint {
         endpoint
     }
 
-    /// A datagram arrived. Records are decrypted in place.
-    pub fn handle_datagram(&mut self, contents: &mut [u8], now: Instant) {
+    /// A datagram arrived. Records are decrypted in place. What it proved can be left aside; an
+    /// owner with several paths learns from it which of them the peer is on.
+    pub fn handle_datagram(&mut self, contents: &mut [u8], now: Instant) -> Receipt {
         self.observe(now);
         self.cx.stats.datagrams_received += 1;
         if matches!(self.state, State::Closed) {
             self.cx.stats.count(DropReason::Closed);
-            return;
+            return Receipt::Nothing;
         }
+        self.receipt = Receipt::Nothing;
         self.on_records(contents);
+        // What was held came in another datagram.
+        let receipt = self.receipt;
         while mem::take(&mut self.cx.early_due) {
             self.on_early();
         }
         self.advance_keys();
+        receipt
     }
 
     /// A deadline passed.
