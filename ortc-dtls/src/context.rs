@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::connection_id::{ConnectionId, Ids};
 use crate::event::{CloseReason, Event, KeyLogLine, ProtocolError};
 use crate::fingerprint::{self, Fingerprint};
-use crate::flight::{Acknowledgements, Flight};
+use crate::flight::{Acknowledgements, Carried, Flight};
 use crate::record::{Inbound, MAX_CONTENTS, Outbound, Protection, ReadEpoch};
 use crate::stats::Stats;
 use crate::v13::Acks;
@@ -36,6 +36,8 @@ pub(crate) struct Context {
     pub(crate) stats: Stats,
     /// Records that were held may be readable now.
     pub(crate) early_due: bool,
+    /// What an outside carrier was shown.
+    pub(crate) carried: Option<Box<Carried>>,
     /// Connection ids, while they are offered or in use.
     pub(crate) ids: Option<Box<Ids>>,
 }
@@ -62,6 +64,7 @@ impl Context {
             events: VecDeque::with_capacity(4),
             stats: Stats::default(),
             early_due: false,
+            carried: None,
             ids: ids.map(Box::new),
         }
     }
@@ -113,8 +116,12 @@ impl Context {
 
     /// Whether records of our size have room for this connection id of the peer's.
     pub(crate) fn fits(&self, id: &[u8]) -> bool {
-        let others = Outbound::MAX_OVERHEAD + MIN_ROOM;
-        id.len() + others <= self.config.mtu
+        id.len() + Outbound::MAX_OVERHEAD + MIN_ROOM <= self.config.mtu
+    }
+
+    /// Whether datagrams of this size have room for something besides the peer's connection id.
+    pub(crate) fn has_room(&self, mtu: usize) -> bool {
+        self.outbound.id().octets().len() + Outbound::MAX_OVERHEAD + MIN_ROOM <= mtu
     }
 
     /// A server learns which connection id the client wants; it

@@ -162,10 +162,12 @@ pub use certificate::{Certificate, CertificateConfig, CertificateError, subject_
 pub use config::{Config, ConfigError, PeerVerification, Role};
 pub use connection_id::ConnectionId;
 pub use endpoint::{
-    ConnectionIdError, Endpoint, KeyUpdate, KeyUpdateError, Receipt, SendError, VerificationError,
+    ConnectionIdError, Endpoint, Flight, KeyUpdate, KeyUpdateError, Receipt, SendError,
+    VerificationError,
 };
 pub use event::{CloseReason, Event, KeyLogLine, ProtocolError};
 pub use fingerprint::{Fingerprint, FingerprintError, HashAlgorithm};
+pub use flight::Carrier;
 pub use gate::{Admission, CookieGate, GateDrop, Verdict};
 pub use keying::{KeyingError, SrtpKeying};
 pub use stats::{DropReason, Stats};

@@ -2,6 +2,7 @@
 //! comes, `transmit.rs` is what leaves, `outcome.rs` is what a handshake came to.
 
 mod accept;
+mod carrier;
 mod connection_id;
 mod error;
 mod handshake;
@@ -17,6 +18,7 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
+pub use self::carrier::Flight;
 pub use self::error::{ConnectionIdError, KeyUpdate, KeyUpdateError, SendError, VerificationError};
 use self::handshake::Handshake;
 use self::outgoing::Outgoing;
@@ -453,7 +455,7 @@ impl Endpoint {
             verification,
             writing: Writing::Open,
         });
-        if self.cx.flight.deadline().is_none() {
+        if !self.cx.flight.awaits_answer() {
             // Else the peer has not confirmed our last flight, which it must do in time.
             self.handshake_deadline = None;
         }

@@ -1,5 +1,6 @@
 //! The flight that was sent last, and when it is sent again (RFC 6347 §4.2.4, RFC 9147 §5.8, §7).
 
+mod carrier;
 mod ranges;
 mod write;
 
@@ -9,6 +10,8 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::time::Instant;
 
+pub(crate) use self::carrier::Carried;
+pub use self::carrier::Carrier;
 use self::ranges::Ranges;
 use crate::wire::handshake::Fragment;
 use crate::wire::{HandshakeType, RecordNumber, writer};
@@ -99,6 +102,9 @@ pub(crate) struct Flight {
     max_interval: Duration,
     timeouts: u32,
     sent_at: Option<Instant>,
+    carrier: Carrier,
+    /// Counts what changes of what the peer lacks.
+    generation: u32,
 }
 
 impl Flight {
@@ -118,6 +124,8 @@ impl Flight {
             max_interval,
             timeouts: 0,
             sent_at: None,
+            carrier: Carrier::Datagrams,
+            generation: 0,
         }
     }
 
@@ -142,6 +150,7 @@ impl Flight {
         items.clear();
         sent.clear();
         self.clear();
+        self.renew();
         self.octets = octets;
         self.items = items;
         self.sent = sent;
@@ -150,6 +159,9 @@ impl Flight {
 
     /// Forgets the flight, gives its memory back and stops the timer.
     pub(crate) fn clear(&mut self) {
+        if !self.items.is_empty() {
+            self.renew();
+        }
         self.octets = Vec::new();
         self.items = Vec::new();
         self.sent = VecDeque::new();
@@ -235,18 +247,34 @@ impl Flight {
         };
     }
 
+    /// Whether something of it is to be sent in a datagram.
     pub(crate) const fn is_queued(&self) -> bool {
+        self.is_unsent() && self.is_own()
+    }
+
+    const fn is_unsent(&self) -> bool {
         self.item < self.items.len()
     }
 
+    const fn is_own(&self) -> bool {
+        matches!(self.carrier, Carrier::Datagrams)
+    }
+
+    /// Whether the peer must answer or acknowledge it.
+    pub(crate) const fn awaits_answer(&self) -> bool {
+        self.timer.is_some()
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.timer.map(|timer| timer.at)
+        let timer = self.timer.filter(|_| self.is_own());
+        timer.map(|timer| timer.at)
     }
 
     /// Sends the flight again if its time has come; says whether it did.
     pub(crate) fn on_timeout(&mut self, now: Instant) -> bool {
-        let queued = self.is_queued();
-        let Some(timer) = self.timer.as_mut().filter(|timer| timer.at <= now) else {
+        let queued = self.is_unsent();
+        let own = self.is_own();
+        let Some(timer) = (self.timer.as_mut()).filter(|timer| own && timer.at <= now) else {
             return false;
         };
         if queued {
@@ -288,7 +316,7 @@ impl Flight {
 
     /// Sends the flight again at once, unless that has just been done; without a timer always.
     pub(crate) fn hurry(&mut self, now: Instant) -> bool {
-        if self.is_queued() || self.items.is_empty() {
+        if self.is_unsent() || self.items.is_empty() || !self.is_own() {
             return false;
         }
         let spaced = self
@@ -306,13 +334,14 @@ impl Flight {
 
     /// The path came up only now: forget the time-outs before, and send at once.
     pub(crate) fn restart(&mut self, now: Instant) -> bool {
-        let Some(timer) = self.timer.as_mut() else {
+        let own = self.is_own();
+        let Some(timer) = self.timer.as_mut().filter(|_| own) else {
             return false;
         };
         timer.interval = self.first_interval;
         timer.at = now + timer.interval;
         self.timeouts = 0;
-        let unsent = self.is_queued() && self.item == 0 && self.offset == 0;
+        let unsent = self.is_unsent() && self.item == 0 && self.offset == 0;
         self.rewind(now);
         !unsent
     }
@@ -339,12 +368,13 @@ impl Flight {
         if !news {
             return Acked::Nothing;
         }
+        self.renew();
         self.vouched_by_anyone |= voucher == Voucher::Anyone;
         if self.items.iter().all(|item| Self::rest(item, 0).is_none()) {
             self.skip();
             return Acked::All;
         }
-        if self.is_queued() {
+        if self.is_unsent() {
             self.skip();
         } else {
             if let Some(timer) = &mut self.timer {

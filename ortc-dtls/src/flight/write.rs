@@ -34,15 +34,8 @@ impl Flight {
         } else {
             mtu
         };
-        let start = buf.len();
-        while self.skip().is_some() {
-            let left = mtu.saturating_sub(buf.len() - start);
-            if !self.write_record(outbound, left, buf)? {
-                break;
-            }
-        }
-        let wrote = buf.len() > start;
-        if wrote && !self.is_queued() {
+        let wrote = self.is_queued() && self.fill_datagram(outbound, mtu, buf)?;
+        if wrote && !self.is_unsent() {
             // It is on its way only now, however long it waited here.
             self.sent_at = Some(now);
             if let Some(timer) = &mut self.timer {
@@ -50,6 +43,23 @@ impl Flight {
             }
         }
         Ok(wrote)
+    }
+
+    /// Appends the next datagram; says whether there is one.
+    pub(super) fn fill_datagram(
+        &mut self,
+        outbound: &mut Outbound,
+        mtu: usize,
+        buf: &mut Vec<u8>,
+    ) -> Result<bool, CryptoError> {
+        let start = buf.len();
+        while self.skip().is_some() {
+            let left = mtu.saturating_sub(buf.len() - start);
+            if !self.write_record(outbound, left, buf)? {
+                break;
+            }
+        }
+        Ok(buf.len() > start)
     }
 
     /// Appends one record; says whether it fits into `left` octets.

@@ -17,12 +17,22 @@ pub(crate) struct Acks {
     numbers: Vec<RecordNumber>,
     at: Option<Instant>,
     queued: bool,
+    /// Counts what changes of what there is to say.
+    generation: u32,
 }
 
 impl Acks {
     /// The peer's flight is complete and answered, which acknowledges it (RFC 9147 §7.1).
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        let said = !self.numbers.is_empty();
+        *self = Self {
+            generation: self.generation.wrapping_add(said.into()),
+            ..Self::default()
+        };
+    }
+
+    pub(crate) const fn generation(&self) -> u32 {
+        self.generation
     }
 
     /// A record came whose messages are processed or kept.
@@ -50,7 +60,10 @@ impl Acks {
 
     /// An answer will not come: acknowledges at once what there is.
     pub(crate) const fn flush(&mut self) {
-        self.queued = !self.numbers.is_empty();
+        if !self.numbers.is_empty() {
+            self.generation = self.generation.wrapping_add(1);
+            self.queued = true;
+        }
         self.at = None;
     }
 
