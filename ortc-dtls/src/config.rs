@@ -93,6 +93,7 @@ pub struct Config {
     pub(crate) expected: Vec<Fingerprint>,
     pub(crate) key_log: bool,
     pub(crate) connection_id_length: Option<u8>,
+    pub(crate) half_close: bool,
 }
 
 impl fmt::Debug for Config {
@@ -141,6 +142,7 @@ impl Config {
             expected: Vec::new(),
             key_log: false,
             connection_id_length: None,
+            half_close: false,
         }
     }
 
@@ -407,6 +409,19 @@ impl Config {
     #[must_use]
     pub const fn connection_id_length(mut self, octets: Option<u8>) -> Self {
         self.connection_id_length = octets;
+        self
+    }
+
+    /// Whether a connection of DTLS 1.3 whose peer says that it sends no more stays open for what we
+    /// send (RFC 8446 §6.1): [`Event::ReadClosed`](crate::Event::ReadClosed) tells of it, and the
+    /// connection ends with [`Endpoint::close`](crate::Endpoint::close).
+    ///
+    /// Default off: it is closed at once, what was sent before leaves, and close_notify is
+    /// answered. So do WebRTC endpoints, to which a close_notify says that the other has gone, and
+    /// so does DTLS 1.2 in any case (RFC 5246 §7.2.1).
+    #[must_use]
+    pub const fn half_close(mut self, on: bool) -> Self {
+        self.half_close = on;
         self
     }
 

@@ -74,6 +74,8 @@ struct Connected {
     established: Established,
     verification: Verification,
     writing: Writing,
+    /// The record in which the peer said that no application data follows.
+    peer_closed: Option<RecordNumber>,
 }
 
 /// Whether application data can be sent.
@@ -384,11 +386,14 @@ impl Endpoint {
 
     /// Says that no application data follows what was sent before, and goes on reading until the
     /// peer says the same or [`Endpoint::close`] is called (RFC 8446 §6.1). DTLS 1.2 has no such
-    /// thing: there, and before the connection is up, it is [`Endpoint::close`].
+    /// thing: there, before the connection is up, and after [`Event::ReadClosed`], it is
+    /// [`Endpoint::close`].
     pub fn close_write(&mut self, now: Instant) {
         self.observe(now);
         match &mut self.state {
-            State::Connected(connected) if self.cx.is_dtls13() => {
+            State::Connected(connected)
+                if self.cx.is_dtls13() && connected.peer_closed.is_none() =>
+            {
                 if connected.writing == Writing::Open {
                     connected.writing = Writing::Closed;
                     self.alert = Alert::for_reason(&CloseReason::Local);
@@ -454,6 +459,7 @@ impl Endpoint {
             established,
             verification,
             writing: Writing::Open,
+            peer_closed: None,
         });
         if !self.cx.flight.awaits_answer() {
             // Else the peer has not confirmed our last flight, which it must do in time.

@@ -408,8 +408,9 @@ impl RTCConnection {
                 self.output.events.push(Event::KeyLog(line));
             }
             DtlsEvent::Closed(reason) => self.fail(DisconnectReason::Dtls(reason)),
-            // ICE moves connections from path to path: no connection ids are negotiated.
-            DtlsEvent::ConnectionId(_) | _ => {}
+            // ICE moves connections from path to path, so that no connection ids are negotiated; and a
+            // peer that sends no more has gone, so that none is half closed.
+            DtlsEvent::ConnectionId(_) | DtlsEvent::ReadClosed | _ => {}
         }
     }
 
