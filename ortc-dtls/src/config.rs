@@ -31,6 +31,14 @@ pub enum PeerVerification {
     TrustFirst,
 }
 
+/// What the peer's close_notify ends in DTLS 1.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closing {
+    Both,
+    /// What it sends.
+    Half,
+}
+
 /// No limit: the longest record of DTLS 1.3, with its type (RFC 8449 §4).
 const MAX_RECORD_SIZE_LIMIT: u16 = (1 << 14) + 1;
 
@@ -93,7 +101,7 @@ pub struct Config {
     pub(crate) expected: Vec<Fingerprint>,
     pub(crate) key_log: bool,
     pub(crate) connection_id_length: Option<u8>,
-    pub(crate) half_close: bool,
+    pub(crate) closing: Closing,
 }
 
 impl fmt::Debug for Config {
@@ -142,7 +150,7 @@ impl Config {
             expected: Vec::new(),
             key_log: false,
             connection_id_length: None,
-            half_close: false,
+            closing: Closing::Both,
         }
     }
 
@@ -421,7 +429,7 @@ impl Config {
     /// so does DTLS 1.2 in any case (RFC 5246 §7.2.1).
     #[must_use]
     pub const fn half_close(mut self, on: bool) -> Self {
-        self.half_close = on;
+        self.closing = if on { Closing::Half } else { Closing::Both };
         self
     }
 

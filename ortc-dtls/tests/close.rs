@@ -1,11 +1,6 @@
 //! Connections that are closed in one direction (RFC 8446 §6.1, RFC 9147 §5.10), and those that
 //! are not.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "test code: a failed expectation is the report"
-)]
-
 mod craft13;
 mod pair;
 

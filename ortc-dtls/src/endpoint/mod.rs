@@ -190,6 +190,11 @@ impl Endpoint {
             return;
         }
         self.cx.acks.on_timeout(self.cx.now);
+        if self.cx.flight.is_due(self.cx.now)
+            && let State::Handshake(Handshake::ServerHello(state)) = &mut self.state
+        {
+            state.before_repetition(&mut self.cx);
+        }
         if self.cx.flight.on_timeout(self.cx.now) {
             tracing::debug!(role = ?self.role, "flight repeated after a time-out");
             self.cx.stats.retransmissions += 1;

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::{ENTRY, Endpoint, State, Verification, Writing};
 use crate::alert::{Alert, AlertDescription};
-use crate::config::Role;
+use crate::config::{Closing, Role};
 use crate::established::Secrets;
 use crate::event::{CloseReason, Event, ProtocolError};
 use crate::stats::DropReason;
@@ -306,7 +306,7 @@ impl Endpoint {
     fn on_close_notify13(&mut self, number: RecordNumber) {
         match &mut self.state {
             State::Connected(connected)
-                if self.cx.config.half_close
+                if self.cx.config.closing == Closing::Half
                     && connected.writing == Writing::Open
                     && connected.verification != Verification::Nobody =>
             {

@@ -270,6 +270,11 @@ impl Flight {
         timer.map(|timer| timer.at)
     }
 
+    /// Whether it would be sent again now.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        !self.is_queued() && self.deadline().is_some_and(|at| at <= now)
+    }
+
     /// Sends the flight again if its time has come; says whether it did.
     pub(crate) fn on_timeout(&mut self, now: Instant) -> bool {
         let queued = self.is_unsent();
