@@ -266,6 +266,13 @@ pub trait Provider: fmt::Debug + Send + Sync {
 
     /// Expands an HMAC key of any length.
     fn hmac(&self, algorithm: Hash, key: &[u8]) -> Box<dyn HmacKey>;
+
+    /// Lends an expanded HMAC key to `run`, which is called once before this returns. A handshake
+    /// needs many of them for a moment each: a provider that can keep one on the stack overrides
+    /// this.
+    fn lend_hmac(&self, algorithm: Hash, key: &[u8], run: &mut dyn FnMut(&dyn HmacKey)) {
+        run(&*self.hmac(algorithm, key));
+    }
 }
 
 /// One side's ephemeral key pair.

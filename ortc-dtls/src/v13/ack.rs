@@ -22,7 +22,9 @@ pub(crate) struct Acks {
 impl Acks {
     /// The peer's flight is complete and answered, which acknowledges it (RFC 9147 §7.1).
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        self.numbers.clear();
+        self.at = None;
+        self.queued = false;
     }
 
     /// A record came whose messages are processed or kept.
