@@ -92,8 +92,9 @@ pub(crate) fn with_hmac<T>(
 }
 
 fn copy(chunk: &mut [u8], block: &Output) {
-    for (to, &from) in chunk.iter_mut().zip(block.as_ref()) {
-        *to = from;
+    // The last chunk may be shorter.
+    if let Some(block) = block.as_ref().get(..chunk.len()) {
+        chunk.copy_from_slice(block);
     }
 }
 
@@ -250,8 +251,26 @@ impl Prk<'_> {
         context: &[u8],
         out: &mut [u8],
     ) -> Result<(), KeyingError> {
+        self.with_label(label, context, out.len(), |info| self.expand(info, out))?
+    }
+
+    /// As [`hkdf_expand_label`] for as many octets as the hash has.
+    pub(crate) fn derive(&self, label: &str, context: &[u8]) -> Result<Output, KeyingError> {
+        self.with_label(label, context, self.hash.output_len(), |info| {
+            self.key.sign(&[info, &[1]])
+        })
+    }
+
+    /// Runs with an `HkdfLabel` in one piece, which is hashed faster than many.
+    fn with_label<T>(
+        &self,
+        label: &str,
+        context: &[u8],
+        len: usize,
+        run: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T, KeyingError> {
         const PREFIX: &[u8] = b"dtls13";
-        let len = u16::try_from(out.len()).map_err(|_| KeyingError::Length)?;
+        let len = u16::try_from(len).map_err(|_| KeyingError::Length)?;
         let label_len =
             u8::try_from(PREFIX.len() + label.len()).map_err(|_| KeyingError::Length)?;
         let context_len = u8::try_from(context.len()).map_err(|_| KeyingError::Length)?;
@@ -263,24 +282,21 @@ impl Prk<'_> {
             &[context_len],
             context,
         ];
-        // One piece is hashed faster than six.
-        let mut info = [0; MAX_INFO];
-        let mut room = &mut info[..];
+        let mut info = [0; USUAL_INFO];
+        let mut used = 0;
         for part in parts {
-            let (to, rest) = core::mem::take(&mut room)
-                .split_at_mut_checked(part.len())
-                .ok_or(KeyingError::Length)?;
+            let Some(to) = info.get_mut(used..used + part.len()) else {
+                return Ok(run(&parts.concat()));
+            };
             to.copy_from_slice(part);
-            room = rest;
+            used += part.len();
         }
-        let left = room.len();
-        let info = info.get(..MAX_INFO - left).unwrap_or_default();
-        self.expand(info, out)
+        Ok(run(info.get(..used).unwrap_or_default()))
     }
 }
 
-/// Octets of the longest `HkdfLabel`: two of length, label and context with one of length each.
-const MAX_INFO: usize = 2 + 256 + 256;
+/// Octets that every label of the key schedule fits into, with the longest hash.
+const USUAL_INFO: usize = 80;
 
 /// Exports key material of DTLS 1.3 (RFC 8446 §7.5 with the label prefix of RFC 9147 §5.9) from
 /// the `exporter_master_secret`, which key logs call `EXPORTER_SECRET`. No context and an empty

@@ -167,17 +167,19 @@ struct SignedContents {
 impl SignedContents {
     /// Of this role, after the transcript so far.
     fn new(role: Role, transcript: &Transcript) -> Self {
-        let context: &[u8; 34] = match role {
+        let context: &[u8] = match role {
             Role::Client => b"TLS 1.3, client CertificateVerify\0",
             Role::Server => b"TLS 1.3, server CertificateVerify\0",
         };
         let hash = transcript.current();
         let mut octets = [0x20; _];
-        let parts = context.iter().chain(hash.as_ref());
-        for (to, from) in octets.iter_mut().skip(64).zip(parts) {
-            *to = *from;
+        let mut len = 64;
+        for part in [context, hash.as_ref()] {
+            if let Some(to) = octets.get_mut(len..len + part.len()) {
+                to.copy_from_slice(part);
+                len += part.len();
+            }
         }
-        let len = 64 + context.len() + hash.as_ref().len();
         Self { octets, len }
     }
 }

@@ -34,7 +34,7 @@ impl Secret {
     /// The traffic secret after a KeyUpdate (RFC 8446 §7.2).
     pub(super) fn next(&self, provider: &dyn Provider) -> Result<Self, CryptoError> {
         let octets = with_prk(provider, self.hash, self.as_ref(), |prk| {
-            derive(prk, self.hash, "traffic upd", &[])
+            derive(prk, "traffic upd", &[])
         })?;
         Ok(Self::new(self.hash, octets))
     }
@@ -58,7 +58,7 @@ impl Secret {
     ) -> Result<(TrafficKeys, FinishedKey), CryptoError> {
         with_prk(provider, self.hash, self.as_ref(), |prk| {
             let finished = FinishedKey {
-                octets: derive(prk, self.hash, "finished", &[])?,
+                octets: derive(prk, "finished", &[])?,
                 hash: self.hash,
             };
             Ok((traffic_keys(prk, provider, suite)?, finished))
@@ -67,11 +67,8 @@ impl Secret {
 }
 
 /// `Derive-Secret`, given the hash of the messages (RFC 8446 §7.1).
-fn derive(prk: Prk<'_>, hash: Hash, label: &str, context: &[u8]) -> Result<Output, CryptoError> {
-    let mut out = Zeroizing::new([0; 48]);
-    let out = out.get_mut(..hash.output_len()).ok_or(CryptoError)?;
-    expand(prk, label, context, out)?;
-    Ok(Output::copy_of(out))
+fn derive(prk: Prk<'_>, label: &str, context: &[u8]) -> Result<Output, CryptoError> {
+    prk.derive(label, context).map_err(|_| CryptoError)
 }
 
 fn expand(prk: Prk<'_>, label: &str, context: &[u8], out: &mut [u8]) -> Result<(), CryptoError> {
@@ -149,9 +146,9 @@ impl HandshakeSecrets {
         let handshake = hkdf_extract(provider, hash, fixed.salt, shared);
         let (client, server, salt) = with_prk(provider, hash, handshake.as_ref(), |prk| {
             Ok::<_, CryptoError>((
-                derive(prk, hash, "c hs traffic", hellos.as_ref())?,
-                derive(prk, hash, "s hs traffic", hellos.as_ref())?,
-                derive(prk, hash, "derived", fixed.of_nothing)?,
+                derive(prk, "c hs traffic", hellos.as_ref())?,
+                derive(prk, "s hs traffic", hellos.as_ref())?,
+                derive(prk, "derived", fixed.of_nothing)?,
             ))
         })?;
         Ok(Self {
@@ -176,9 +173,9 @@ impl MasterSecret {
         let messages = up_to_finished.as_ref();
         with_prk(provider, hash, self.octets.as_ref(), |prk| {
             Ok(ApplicationSecrets {
-                client: Secret::new(hash, derive(prk, hash, "c ap traffic", messages)?),
-                server: Secret::new(hash, derive(prk, hash, "s ap traffic", messages)?),
-                exporter: derive(prk, hash, "exp master", messages)?,
+                client: Secret::new(hash, derive(prk, "c ap traffic", messages)?),
+                server: Secret::new(hash, derive(prk, "s ap traffic", messages)?),
+                exporter: derive(prk, "exp master", messages)?,
             })
         })
     }
@@ -240,7 +237,7 @@ mod tests {
             assert_eq!(Fixed::of(hash).of_nothing, of_nothing.as_ref());
             let early = hkdf_extract(provider, hash, &[], &vec![0; hash.output_len()]);
             let salt = with_prk(provider, hash, early.as_ref(), |prk| {
-                derive(prk, hash, "derived", of_nothing.as_ref())
+                derive(prk, "derived", of_nothing.as_ref())
             });
             assert_eq!(Fixed::of(hash).salt, salt.unwrap().as_ref());
         }
