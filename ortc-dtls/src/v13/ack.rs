@@ -24,11 +24,12 @@ pub(crate) struct Acks {
 impl Acks {
     /// The peer's flight is complete and answered, which acknowledges it (RFC 9147 §7.1).
     pub(crate) fn clear(&mut self) {
-        let said = !self.numbers.is_empty();
-        *self = Self {
-            generation: self.generation.wrapping_add(said.into()),
-            ..Self::default()
-        };
+        if !self.numbers.is_empty() {
+            self.generation = self.generation.wrapping_add(1);
+        }
+        self.numbers.clear();
+        self.at = None;
+        self.queued = false;
     }
 
     pub(crate) const fn generation(&self) -> u32 {
