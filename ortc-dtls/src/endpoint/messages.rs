@@ -2,7 +2,8 @@
 
 use core::mem;
 
-use super::{Connected, Endpoint, State, handshake};
+use super::handshake::{self, Handshake};
+use super::{Connected, Endpoint, State};
 use crate::established::{Secrets, Step};
 use crate::event::{CloseReason, ProtocolError};
 use crate::flight::{Acked, Voucher};
@@ -96,6 +97,9 @@ impl Endpoint {
                 DropReason::PlaintextHandshake
             });
         }
+        if !protected13 {
+            self.check_turn(fragment)?;
+        }
         let outcome = match self.reassembly.insert(fragment, epoch) {
             Stored::New => Ok(Outcome::New),
             Stored::Repeated => Ok(Outcome::Known),
@@ -108,6 +112,26 @@ impl Endpoint {
             self.on_next_flight();
         }
         outcome
+    }
+
+    /// A hello in plaintext has one place in the handshake, and nothing else comes before the
+    /// first: kept for later, it would take the place of a message that counts.
+    fn check_turn(&self, fragment: &Fragment<'_>) -> Result<(), DropReason> {
+        let State::Handshake(handshake) = &self.state else {
+            return Ok(());
+        };
+        let is_next = fragment.message_seq == self.reassembly.next_seq();
+        match handshake {
+            Handshake::ClientHello(_) if !is_next => Err(DropReason::Ahead),
+            Handshake::ClientHello(_) => Ok(()),
+            _ if !handshake::is_hello(fragment.kind) => Ok(()),
+            Handshake::ServerHello(_) if is_next => Ok(()),
+            Handshake::ServerHello(_)
+            | Handshake::Client12(_)
+            | Handshake::Server12(_)
+            | Handshake::Client13(_)
+            | Handshake::Server13(_) => Err(DropReason::Role),
+        }
     }
 
     /// A message of the peer's next flight, authenticated: it has all of ours
