@@ -138,6 +138,23 @@ fn any_two_faults_are_repaired_with_a_hello_retry_request_without_state() {
     endure_two(KINDS[4]);
 }
 
+/// Nothing is lost, and no datagram is too long.
+#[test]
+fn every_size_of_datagrams_connects() {
+    for kind in KINDS {
+        for issuers in [Issuers::None, Issuers::Two] {
+            let mut before = usize::MAX;
+            for mtu in 256..=1500 {
+                let setup = Setup::new(kind, mtu, QUICK, issuers);
+                let outcome = setup.run(Plan::Faults(&[]));
+                assert_eq!(outcome.retransmissions, 0, "{mtu}");
+                assert!(outcome.sent() <= before, "{mtu}: more room, more datagrams");
+                before = outcome.sent();
+            }
+        }
+    }
+}
+
 /// Where a round trip takes longer than the timer waits.
 #[test]
 fn any_fault_is_repaired_where_everything_is_sent_twice() {
