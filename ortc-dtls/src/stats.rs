@@ -12,6 +12,9 @@ pub enum DropReason {
     EarlyFull,
     /// The record's number was accepted before or is too old (RFC 6347 §4.1.2.6).
     Replayed,
+    /// A protected record without the connection id that was agreed on, or with another
+    /// (RFC 9146 §3).
+    ConnectionId,
     /// The record failed authentication.
     BadRecord,
     /// An alert in plaintext: anyone can send it.

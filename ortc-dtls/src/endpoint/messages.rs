@@ -285,8 +285,9 @@ impl Endpoint {
     pub(super) fn advance_keys(&mut self) {
         if let State::Connected(Connected { established, .. }) = &mut self.state
             && let Secrets::V13(traffic) = &mut established.secrets
+            && let Err(error) = traffic.advance(&mut self.cx)
         {
-            traffic.advance(&mut self.cx);
+            self.finish(error.into());
         }
     }
 }

@@ -2,6 +2,7 @@
 //! comes, `transmit.rs` is what leaves, `outcome.rs` is what a handshake came to.
 
 mod accept;
+mod connection_id;
 mod error;
 mod handshake;
 mod messages;
@@ -16,11 +17,12 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
-pub use self::error::{KeyUpdate, KeyUpdateError, SendError, VerificationError};
+pub use self::error::{ConnectionIdError, KeyUpdate, KeyUpdateError, SendError, VerificationError};
 use self::handshake::Handshake;
 use self::outgoing::Outgoing;
 use crate::alert::{Alert, AlertDescription};
 use crate::config::{Config, PeerVerification, Role};
+use crate::connection_id::{ConnectionId, Ids, Source};
 use crate::context::Context;
 use crate::established::{Established, Secrets};
 use crate::event::{CloseReason, Event};
@@ -90,10 +92,42 @@ impl Endpoint {
     /// Begins: a client's ClientHello is queued at once.
     #[must_use]
     pub fn new(config: Arc<Config>, role: Role, now: Instant) -> Self {
+        let length = config.connection_id_length;
+        let own = length.map(|length| ConnectionId::random(&*config.provider, length));
+        match own.transpose() {
+            Ok(own) => {
+                let ids = own.map(|own| Ids::offer(own, Source::Provider));
+                Self::begin(config, role, ids, now)
+            }
+            Err(error) => {
+                let mut endpoint = Self::begin(config, Role::Server, None, now);
+                endpoint.role = role;
+                endpoint.enter_closed(error.into());
+                endpoint
+            }
+        }
+    }
+
+    /// As [`Endpoint::new`] with this connection id instead of one that
+    /// [`Config::connection_id_length`] describes: for owners that choose ids which say more than
+    /// random ones, or that no other connection has. Further ones, where DTLS 1.3 would use them,
+    /// are the owner's as well: a peer that asks for more gets none.
+    #[must_use]
+    pub fn with_connection_id(
+        config: Arc<Config>,
+        role: Role,
+        own: ConnectionId,
+        now: Instant,
+    ) -> Self {
+        let ids = Ids::offer(own, Source::Application);
+        Self::begin(config, role, Some(ids), now)
+    }
+
+    fn begin(config: Arc<Config>, role: Role, ids: Option<Ids>, now: Instant) -> Self {
         let reassembly = Reassembly::new(config.max_handshake_message);
         let mut endpoint = Self {
             role,
-            cx: Context::new(config, now),
+            cx: Context::new(config, ids, now),
             state: State::Handshake(Handshake::ClientHello(AwaitClientHello::default())),
             reassembly,
             handshake_deadline: None,

@@ -1,7 +1,7 @@
 //! ClientHello out; HelloVerifyRequest, HelloRetryRequest or ServerHello in (RFC 6347 §4.2.1,
 //! RFC 9147 §5.1, RFC 8446 §4.1).
 
-use super::{Answers, DOWNGRADE, extension};
+use super::{Answers, DOWNGRADE, connection_id, extension};
 use crate::config::Config;
 use crate::context::Context;
 use crate::crypto::{KeyExchange, NamedGroup};
@@ -53,6 +53,7 @@ struct Hello<'a> {
     shares: &'a [Share],
     legacy_cookie: &'a [u8],
     cookie: &'a [u8],
+    connection_id: Option<&'a [u8]>,
 }
 
 impl AwaitServerHello {
@@ -90,6 +91,7 @@ impl AwaitServerHello {
             shares: &self.shares,
             legacy_cookie,
             cookie,
+            connection_id: cx.ids.as_ref().map(|ids| ids.first()),
         };
         cx.acks.clear();
         cx.flight.begin(answers);
@@ -220,7 +222,8 @@ fn initial_shares(groups: &[NamedGroup]) -> impl Iterator<Item = NamedGroup> {
 }
 
 /// Whether a server may answer with this extension.
-pub(crate) fn is_offered(kind: ExtensionType, config: &Config) -> bool {
+pub(crate) fn is_offered(kind: ExtensionType, cx: &Context) -> bool {
+    let config = &cx.config;
     match kind {
         ExtensionType::SUPPORTED_GROUPS
         | ExtensionType::SIGNATURE_ALGORITHMS
@@ -231,6 +234,7 @@ pub(crate) fn is_offered(kind: ExtensionType, config: &Config) -> bool {
         ExtensionType::SUPPORTED_VERSIONS | ExtensionType::KEY_SHARE => config.has_dtls13(),
         ExtensionType::USE_SRTP => !config.srtp_profiles.is_empty(),
         ExtensionType::ALPN => !config.application_protocols.is_empty(),
+        ExtensionType::CONNECTION_ID => cx.ids.is_some(),
         _ => false,
     }
 }
@@ -281,6 +285,9 @@ impl Hello<'_> {
             });
         });
         Answers::encode_offers(out, config);
+        if let Some(id) = self.connection_id {
+            connection_id(out, id);
+        }
         if config.has_dtls13() {
             extension(out, ExtensionType::SUPPORTED_VERSIONS, |out| {
                 writer::vector8(out, |out| {

@@ -20,3 +20,10 @@ pub(crate) fn extension(out: &mut Vec<u8>, kind: ExtensionType, body: impl FnOnc
     writer::u16(out, kind.0);
     writer::vector16(out, body);
 }
+
+/// Appends `connection_id` (RFC 9146 §3).
+pub(crate) fn connection_id(out: &mut Vec<u8>, id: &[u8]) {
+    extension(out, ExtensionType::CONNECTION_ID, |out| {
+        writer::vector8(out, |out| out.extend_from_slice(id));
+    });
+}

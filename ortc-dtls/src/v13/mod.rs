@@ -5,6 +5,7 @@ mod ack;
 #[cfg(test)]
 mod captures;
 pub(crate) mod client;
+mod connection_id;
 mod key_update;
 mod schedule;
 pub(crate) mod server;

@@ -21,6 +21,7 @@ pub(crate) fn on_server_hello(
 ) -> Result<State, CloseReason> {
     let session = accept(hello, client_random, cx)?;
     session.answers.apply(ProtocolVersion::DTLS12, cx);
+    cx.on_id_answer(&hello.extensions)?;
     cx.negotiate_dtls12();
     let mut transcript = Transcript::default();
     transcript.add(sent);
@@ -43,7 +44,7 @@ fn accept(
         .ok_or(ProtocolError::IllegalChoice("cipher suite"))?;
     for (kind, _) in hello.extensions.iter() {
         match kind {
-            _ if !is_offered(kind, config) => {
+            _ if !is_offered(kind, cx) => {
                 return Err(ProtocolError::UnsolicitedExtension(kind).into());
             }
             // These are answered in DTLS 1.3 only.

@@ -2,11 +2,11 @@
 
 use super::State;
 use super::server_flight::AwaitExtensions;
-use crate::config::{Config, Role};
+use crate::config::Role;
 use crate::context::Context;
 use crate::crypto::KeyExchange;
 use crate::event::{CloseReason, ProtocolError};
-use crate::hello::{Answers, Share};
+use crate::hello::{Answers, Share, is_offered};
 use crate::reassembly::Message;
 use crate::v13::{Session, Suite, Transcript, start_handshake_epoch};
 use crate::wire::hello::ServerHello;
@@ -34,7 +34,7 @@ pub(crate) fn on_retry_request(
     shares: &[Share],
     cx: &Context,
 ) -> Result<Retry, CloseReason> {
-    let suite = check(hello, &cx.config, &[ExtensionType::COOKIE])?;
+    let suite = check(hello, cx, &[ExtensionType::COOKIE])?;
     let group = hello.extensions.get(ExtensionType::KEY_SHARE);
     let group = group.map(key_share::parse_retry).transpose()?;
     if let Some(group) = group {
@@ -71,7 +71,7 @@ pub(crate) fn on_server_hello(
     retried: Option<Retried>,
     cx: &mut Context,
 ) -> Result<State, CloseReason> {
-    let suite = check(hello, &cx.config, &[])?;
+    let suite = check(hello, cx, &[ExtensionType::CONNECTION_ID])?;
     let mut transcript = match retried {
         Some(retried) if retried.suite != suite => {
             return Err(ProtocolError::IllegalChoice("cipher suite").into());
@@ -100,6 +100,7 @@ pub(crate) fn on_server_hello(
         client_random,
         answers: Answers::default(),
     };
+    cx.on_id_answer(&hello.extensions)?;
     cx.negotiate_dtls13();
     // An answer acknowledges it (RFC 9147 §7.2).
     cx.flight.settle();
@@ -114,7 +115,7 @@ pub(crate) fn on_server_hello(
 /// What ServerHello and HelloRetryRequest have in common.
 fn check(
     hello: &ServerHello<'_>,
-    config: &Config,
+    cx: &Context,
     also: &[ExtensionType],
 ) -> Result<Suite, CloseReason> {
     if hello.version != ProtocolVersion::DTLS12 {
@@ -127,14 +128,15 @@ fn check(
     for (kind, _) in hello.extensions.iter() {
         match kind {
             ExtensionType::SUPPORTED_VERSIONS | ExtensionType::KEY_SHARE => {}
-            kind if also.contains(&kind) => {}
-            kind if crate::hello::is_offered(kind, config) => {
-                return Err(ProtocolError::MisplacedExtension(kind).into());
+            ExtensionType::COOKIE if also.contains(&kind) => {}
+            kind if !is_offered(kind, cx) => {
+                return Err(ProtocolError::UnsolicitedExtension(kind).into());
             }
-            kind => return Err(ProtocolError::UnsolicitedExtension(kind).into()),
+            kind if also.contains(&kind) => {}
+            kind => return Err(ProtocolError::MisplacedExtension(kind).into()),
         }
     }
     Suite::find(hello.cipher_suite)
-        .filter(|suite| config.cipher_suites.contains(&suite.id))
+        .filter(|suite| cx.config.cipher_suites.contains(&suite.id))
         .ok_or_else(|| ProtocolError::IllegalChoice("cipher suite").into())
 }

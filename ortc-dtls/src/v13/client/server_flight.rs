@@ -41,7 +41,7 @@ impl AwaitExtensions {
         let extensions = Extensions::parse(list.rest())?;
         for (kind, _) in extensions.iter() {
             match kind {
-                _ if !is_offered(kind, &cx.config) => {
+                _ if !is_offered(kind, cx) => {
                     return Err(ProtocolError::UnsolicitedExtension(kind).into());
                 }
                 // What a server prefers is of no use here (RFC 8446 §4.2.7).
