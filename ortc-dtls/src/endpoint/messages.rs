@@ -32,12 +32,13 @@ impl Endpoint {
         let mut rest = contents;
         let mut first_error = None;
         let mut received = !contents.is_empty();
+        let mut new = false;
         while !rest.is_empty() {
             let Ok((fragment, tail)) = Fragment::split(rest) else {
                 return Err(DropReason::Fragment);
             };
             match self.on_fragment(&fragment, number.epoch) {
-                Ok(Outcome::New) => {}
+                Ok(Outcome::New) => new = true,
                 Ok(Outcome::Known) => {
                     first_error.get_or_insert(DropReason::Duplicate);
                 }
@@ -50,6 +51,9 @@ impl Endpoint {
         }
         // Only what was kept may be acknowledged (RFC 9147 §7).
         if received && self.acknowledges(number.epoch) {
+            if new && self.connected().is_some() {
+                self.cx.acks.renew();
+            }
             self.cx.acks.note(number);
         } else {
             received = false;
