@@ -36,6 +36,14 @@ impl Acks {
         self.generation
     }
 
+    /// Something came that is of another flight, which acknowledges what was acknowledged before:
+    /// it is sent when all before it has arrived (RFC 9147 §5.8.4).
+    pub(crate) fn renew(&mut self) {
+        if !self.queued {
+            self.numbers.clear();
+        }
+    }
+
     /// A record came whose messages are processed or kept.
     pub(crate) fn note(&mut self, number: RecordNumber) {
         let Err(place) = self.numbers.binary_search(&number) else {
