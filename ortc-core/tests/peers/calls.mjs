@@ -28,7 +28,7 @@ export const CALLS = [
 
 /** Connects, waits for sound and pictures both ways and for tones, and hangs up. Gives what was seen. */
 export async function makeCall(call, { rust, peer, program, traits }) {
-  await connect(call, rust, peer);
+  await connect(call, { rust, peer, traits });
   const figures = await until("Rust has figures of DTLS", () => rust.figures, (seen) => seen?.dtls?.version);
   if (!traits.echoes) await peerDecodes(peer);
   await rustReceives(rust);
@@ -39,11 +39,11 @@ export async function makeCall(call, { rust, peer, program, traits }) {
   return { dtls: figures.dtls, srtp: figures.srtp, tones };
 }
 
-async function connect({ answers }, rust, peer) {
+async function connect({ answers }, { rust, peer, traits }) {
   if (answers) {
     peer.tell({ take: { type: "offer", sdp: await rust.offer() } });
     await until("the peer answers", () => peer.answer, Boolean);
-    rust.accept(peer.answer);
+    rust.accept(peer.answer, traits);
   } else {
     peer.tell({ offer: true });
     await until("the peer offers", () => peer.offer, Boolean);
@@ -81,14 +81,14 @@ async function dial(rust, peer, traits) {
   return heard;
 }
 
-async function peerHangsUp({ rust, peer, program, traits }) {
+export async function peerHangsUp({ rust, peer, program, traits }) {
   peer.tell({ close: true });
   // Where DTLS does not say goodbye, signalling does.
   if (!traits.saysGoodbye) rust.close();
   await until("Rust ends the call", program.said, (text) => /call 1: over/.test(text), 5);
 }
 
-async function rustHangsUp({ rust, peer, program, traits }) {
+export async function rustHangsUp({ rust, peer, program, traits }) {
   rust.hangUp();
   await until("Rust ends the call", program.said, (text) => /call 1: over/.test(text), 5);
   if (!traits.hearsGoodbye) return;

@@ -117,7 +117,7 @@ export class Rust {
     });
     // Not every peer trickles, and these are all there are.
     const candidates = this.#candidates.map((candidate) => `a=${toBrowserCandidate(candidate).candidate}\r\n`);
-    return sdp.replace(/^(?=a=mid:)/gm, [...candidates, "a=end-of-candidates\r\n"].join(""));
+    return sdp.replace(/^(?=a=mid:)/m, [...candidates, "a=end-of-candidates\r\n"].join(""));
   }
 
   /** The peer's offer is taken; gives the answer. */
@@ -139,9 +139,11 @@ export class Rust {
     return this.#write(sections, await this.#films(sections));
   }
 
-  /** Takes the peer's answer to `offer()`. */
-  accept(answer) {
-    const sections = this.#page.readOffer(answer);
+  /** Takes the peer's answer to `offer()`. Who only echoes sends what it was offered, whatever it says. */
+  accept(answer, { echoes }) {
+    const offered = this.#page.readOffer(ABILITIES);
+    const answered = this.#page.readOffer(answer);
+    const sections = answered.map((section, index) => (echoes ? { ...section, codecs: offered[index].codecs } : section));
     const active = /^a=setup:active\r?$/m.test(answer);
     const dtls = this.#reach(answer, sections, active ? "client" : "server");
     sections.forEach((section) => this.#describe(section, dtls));
