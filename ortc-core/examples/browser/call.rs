@@ -275,7 +275,12 @@ impl Call {
         // It starts when the page is ready for it.
         connection.add_stream(&stream, Autostart::No)?;
         let track = connection.track(&source).ok_or("the track was not added")?;
-        track.set_codecs(connection, codec_first(&like.codecs, codec))?;
+        let dials = like.kind == MediaKind::Audio && self.tones.is_none();
+        let mut codecs = codec_first(&like.codecs, codec);
+        if dials {
+            codecs.extend(like.codecs.iter().filter(|codec| codec.is_dtmf()).cloned());
+        }
+        track.set_codecs(connection, codecs)?;
         track.set_msid(connection, vec![name.to_owned()])?;
         if let Some(ids) = &like.rtp_ext_header_ids {
             track.set_rtp_ext_header_ids(connection, ids.clone())?;
@@ -283,7 +288,7 @@ impl Call {
         if let Some(rtx) = &like.rtx {
             track.set_rtx(connection, rtx.payload_ids.clone())?;
         }
-        if like.kind == MediaKind::Audio && self.tones.is_none() {
+        if dials {
             self.tones = Some(connection.add_dtmf_handler(DtmfContainer::First)?);
         }
         let description = track.get_description(connection)?;
@@ -512,7 +517,7 @@ fn named(codecs: &[RTCCodec], format: Format) -> Option<RTCCodec> {
     codecs.iter().find(fits).cloned()
 }
 
-/// The codecs of the page, this one first and the tones left to their handler.
+/// The codecs of the page, this one first and without tones.
 fn codec_first(codecs: &[RTCCodec], first: &RTCCodec) -> Vec<RTCCodec> {
     let media = codecs.iter().filter(|codec| !codec.is_dtmf());
     let mut sorted: Vec<_> = media.cloned().collect();
