@@ -169,6 +169,10 @@ impl Forwarder {
         };
         let skipped = stream.skip(skip);
         let number = stream.next_sequence();
+        let stale = |(_, left): &(u64, u16)| number.wrapping_sub(*left) > MAX_LATE;
+        while self.missing.front().is_some_and(stale) {
+            self.missing.pop_front();
+        }
         for back in (1..=skipped).rev() {
             if self.missing.len() == MAX_MISSING {
                 self.missing.pop_front();
