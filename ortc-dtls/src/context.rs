@@ -31,7 +31,8 @@ pub(crate) struct Context {
     /// Octets of contents that a protected record of the peer may have.
     pub(crate) receive_limit: usize,
     pub(crate) peer: Option<PeerCertificate>,
-    pub(crate) expected: Vec<Fingerprint>,
+    /// What the peer must have; `None` for what the configuration says.
+    expected: Option<Vec<Fingerprint>>,
     pub(crate) events: VecDeque<Event>,
     pub(crate) stats: Stats,
     /// Records that were held may be readable now.
@@ -49,7 +50,6 @@ const MIN_ROOM: usize = 64;
 impl Context {
     pub(crate) fn new(config: Arc<Config>, ids: Option<Ids>, now: Instant) -> Self {
         let flight = Flight::new(config.first_retransmission, config.max_retransmission);
-        let expected = config.expected.clone();
         Self {
             config,
             now,
@@ -60,7 +60,7 @@ impl Context {
             version: None,
             receive_limit: MAX_CONTENTS,
             peer: None,
-            expected,
+            expected: None,
             events: VecDeque::with_capacity(4),
             stats: Stats::default(),
             early_due: false,
@@ -72,11 +72,38 @@ impl Context {
     /// Keeps the peer's certificate, unless it is not the expected one.
     pub(crate) fn learn_peer(&mut self, der: &[u8]) -> Result<(), CloseReason> {
         let peer = PeerCertificate::new(der).map_err(ProtocolError::Certificate)?;
-        if !self.expected.is_empty() && !fingerprint::satisfied_by(&self.expected, der) {
-            return Err(CloseReason::FingerprintMismatch);
-        }
         self.peer = Some(peer);
-        Ok(())
+        self.compare_peer()
+    }
+
+    /// Says which certificate the peer must have.
+    pub(crate) fn expect(&mut self, fingerprints: &[Fingerprint]) -> Result<(), CloseReason> {
+        self.expected = Some(fingerprints.to_vec());
+        self.compare_peer()
+    }
+
+    /// Whether only certain certificates will do.
+    pub(crate) fn expects_someone(&self) -> bool {
+        !self.expected().is_empty()
+    }
+
+    fn expected(&self) -> &[Fingerprint] {
+        self.expected.as_ref().unwrap_or(&self.config.expected)
+    }
+
+    fn compare_peer(&mut self) -> Result<(), CloseReason> {
+        let expected = self.expected.as_ref().unwrap_or(&self.config.expected);
+        match &mut self.peer {
+            Some(peer) if !expected.is_empty() => {
+                peer.is_expected = fingerprint::satisfied_by(expected, peer.der());
+                if peer.is_expected {
+                    Ok(())
+                } else {
+                    Err(CloseReason::FingerprintMismatch)
+                }
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     pub(crate) fn install(&mut self, read: Protection, write: Protection) {

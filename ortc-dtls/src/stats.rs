@@ -25,8 +25,8 @@ pub enum DropReason {
     ChangeCipherSpec,
     /// An unknown content type.
     ContentType,
-    /// A handshake message that a peer in its role does not send: HelloRequest, or a ClientHello
-    /// to a client.
+    /// A handshake message that a peer in its role does not send, or not now: HelloRequest, a
+    /// ClientHello to a client, a hello in plaintext where none is due.
     Role,
     /// A handshake fragment that is malformed, empty, or contradicts earlier ones.
     Fragment,

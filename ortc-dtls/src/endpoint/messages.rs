@@ -2,8 +2,8 @@
 
 use core::mem;
 
-use super::handshake::Handshake;
-use super::{Connected, Endpoint, State, handshake};
+use super::handshake::{self, Handshake};
+use super::{Connected, Endpoint, State};
 use crate::established::{Secrets, Step};
 use crate::event::{CloseReason, ProtocolError};
 use crate::flight::{Acked, Voucher};
@@ -32,12 +32,13 @@ impl Endpoint {
         let mut rest = contents;
         let mut first_error = None;
         let mut received = !contents.is_empty();
+        let mut new = false;
         while !rest.is_empty() {
             let Ok((fragment, tail)) = Fragment::split(rest) else {
                 return Err(DropReason::Fragment);
             };
             match self.on_fragment(&fragment, number.epoch) {
-                Ok(Outcome::New) => {}
+                Ok(Outcome::New) => new = true,
                 Ok(Outcome::Known) => {
                     first_error.get_or_insert(DropReason::Duplicate);
                 }
@@ -50,6 +51,9 @@ impl Endpoint {
         }
         // Only what was kept may be acknowledged (RFC 9147 §7).
         if received && self.acknowledges(number.epoch) {
+            if new && self.connected().is_some() {
+                self.cx.acks.renew();
+            }
             self.cx.acks.note(number);
         } else {
             received = false;
@@ -88,7 +92,8 @@ impl Endpoint {
             return Err(DropReason::Role);
         }
         let past = fragment.message_seq < self.reassembly.next_seq();
-        if fragment.kind == HandshakeType::HELLO_VERIFY_REQUEST && !self.is_first_verify() {
+        let verify = !protected13 && fragment.kind == HandshakeType::HELLO_VERIFY_REQUEST;
+        if verify && !self.is_first_verify() {
             return self.on_verify_again(fragment, past, epoch);
         }
         if past {
@@ -100,6 +105,9 @@ impl Endpoint {
             } else {
                 DropReason::PlaintextHandshake
             });
+        }
+        if !protected13 {
+            self.check_turn(fragment)?;
         }
         let outcome = match self.reassembly.insert(fragment, epoch) {
             Stored::New => Ok(Outcome::New),
@@ -134,13 +142,33 @@ impl Endpoint {
         let whole = fragment.body.len() as u64 == u64::from(fragment.length);
         if let State::Handshake(Handshake::ServerHello(state)) = &mut self.state
             && whole
-            && state.on_verify_again(fragment)
+            && state.on_verify_again(fragment, &self.cx)
             && past
         {
             // The hello that answers it was lost.
             return self.on_past(fragment, epoch);
         }
         Err(DropReason::Duplicate)
+    }
+
+    /// A hello in plaintext has one place in the handshake, and nothing else comes before the
+    /// first: kept for later, it would take the place of a message that counts.
+    fn check_turn(&self, fragment: &Fragment<'_>) -> Result<(), DropReason> {
+        let State::Handshake(handshake) = &self.state else {
+            return Ok(());
+        };
+        let is_next = fragment.message_seq == self.reassembly.next_seq();
+        match handshake {
+            Handshake::ClientHello(_) if !is_next => Err(DropReason::Ahead),
+            Handshake::ClientHello(_) => Ok(()),
+            _ if !handshake::is_hello(fragment.kind) => Ok(()),
+            Handshake::ServerHello(_) if is_next => Ok(()),
+            Handshake::ServerHello(_)
+            | Handshake::Client12(_)
+            | Handshake::Server12(_)
+            | Handshake::Client13(_)
+            | Handshake::Server13(_) => Err(DropReason::Role),
+        }
     }
 
     /// A message of the peer's next flight, authenticated: it has all of ours

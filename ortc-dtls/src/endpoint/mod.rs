@@ -29,7 +29,7 @@ use crate::connection_id::{ConnectionId, Ids, Source};
 use crate::context::Context;
 use crate::established::{Established, Secrets};
 use crate::event::{CloseReason, Event};
-use crate::fingerprint::{self, Fingerprint};
+use crate::fingerprint::Fingerprint;
 use crate::hello::{AwaitClientHello, AwaitServerHello};
 use crate::reassembly::Reassembly;
 use crate::stats::{DropReason, Stats};
@@ -346,15 +346,13 @@ impl Endpoint {
         if fingerprints.is_empty() {
             return Err(VerificationError::Empty);
         }
-        self.cx.expected = fingerprints.to_vec();
-        let Some(peer) = &self.cx.peer else {
-            return Ok(());
-        };
-        if !fingerprint::satisfied_by(fingerprints, peer.der()) {
-            self.finish(CloseReason::FingerprintMismatch);
+        if let Err(reason) = self.cx.expect(fingerprints) {
+            self.finish(reason);
             return Err(VerificationError::Mismatch);
         }
-        self.verified();
+        if self.cx.peer.is_some() {
+            self.verified();
+        }
         Ok(())
     }
 
@@ -448,11 +446,10 @@ impl Endpoint {
 
     fn connect(&mut self, established: Established) -> Result<(), CloseReason> {
         let peer = self.cx.peer.as_ref().ok_or(CloseReason::Internal)?;
-        let verification = if !self.cx.expected.is_empty() {
-            if !fingerprint::satisfied_by(&self.cx.expected, peer.der()) {
-                return Err(CloseReason::FingerprintMismatch);
-            }
+        let verification = if peer.is_expected {
             Verification::Verified
+        } else if self.cx.expects_someone() {
+            return Err(CloseReason::FingerprintMismatch);
         } else {
             match self.cx.config.verification {
                 PeerVerification::HoldUntilVerified => Verification::Nobody,

@@ -1,6 +1,6 @@
 //! What leaves: acknowledgements, the flight, application data, an alert; in this order.
 
-use super::{Endpoint, State};
+use super::Endpoint;
 use crate::crypto::CryptoError;
 use crate::flight::Carrier;
 use crate::wire::{ContentType, ack};
@@ -57,10 +57,6 @@ impl Endpoint {
         cx.outbound.record(epoch, ContentType::ACK, buf, |out| {
             ack::encode(out, numbers);
         })?;
-        if matches!(self.state, State::Connected(_)) {
-            // After the handshake every record is acknowledged by itself.
-            cx.acks.clear();
-        }
         Ok(())
     }
 }

@@ -19,8 +19,15 @@ use crate::wire::{HandshakeType, RecordNumber, writer};
 /// Records whose contents are remembered for acknowledgements: several times the longest flight.
 const MAX_SENT: usize = 256;
 
+/// How often a flight may be sent until the first records of it are forgotten: an acknowledgement
+/// that comes later than that says nothing new.
+const REMEMBERED: usize = 4;
+
 /// Record numbers of one acknowledgement that are looked at: as many as are remembered.
 pub(crate) const MAX_ACKED: usize = MAX_SENT;
+
+/// Octets that the longest flight with one certificate of the usual length has.
+const USUAL: usize = 1024;
 
 #[derive(Clone, Debug)]
 enum Item {
@@ -92,6 +99,8 @@ pub(crate) struct Flight {
     item: usize,
     offset: usize,
     sent: VecDeque<Sent>,
+    /// How many of them belong to the latest time that the flight was sent.
+    sent_now: usize,
     acknowledgements: Acknowledgements,
     /// Somebody whom we cannot trust acknowledged a part.
     vouched_by_anyone: bool,
@@ -116,6 +125,7 @@ impl Flight {
             item: 0,
             offset: 0,
             sent: VecDeque::new(),
+            sent_now: 0,
             acknowledgements: Acknowledgements::Unknown,
             vouched_by_anyone: false,
             answers: None,
@@ -139,32 +149,33 @@ impl Flight {
         self.acknowledgements = acknowledgements;
         if acknowledgements == Acknowledgements::Unknown {
             self.sent = VecDeque::new();
+            self.sent_now = 0;
         }
     }
 
     /// Starts a new flight: the peer has seen the one before.
     pub(crate) fn begin(&mut self, answers: Option<u16>) {
-        let (mut octets, mut items) = (mem::take(&mut self.octets), mem::take(&mut self.items));
-        let mut sent = mem::take(&mut self.sent);
-        octets.clear();
-        items.clear();
-        sent.clear();
-        self.clear();
+        self.forget();
         self.renew();
-        self.octets = octets;
-        self.items = items;
-        self.sent = sent;
         self.answers = answers;
     }
 
     /// Forgets the flight, gives its memory back and stops the timer.
     pub(crate) fn clear(&mut self) {
-        if !self.items.is_empty() {
-            self.renew();
-        }
+        self.forget();
         self.octets = Vec::new();
         self.items = Vec::new();
         self.sent = VecDeque::new();
+    }
+
+    fn forget(&mut self) {
+        if !self.items.is_empty() {
+            self.renew();
+        }
+        self.octets.clear();
+        self.items.clear();
+        self.sent.clear();
+        self.sent_now = 0;
         self.vouched_by_anyone = false;
         self.item = 0;
         self.offset = 0;
@@ -173,10 +184,10 @@ impl Flight {
         self.timeouts = 0;
     }
 
-    /// The peer has all of it: nothing is repeated any more.
+    /// The peer has all of it: nothing is repeated any more. Its memory serves the next one.
     pub(crate) fn settle(&mut self) {
         let answers = self.answers;
-        self.clear();
+        self.forget();
         self.answers = answers;
     }
 
@@ -202,6 +213,9 @@ impl Flight {
         epoch: u64,
         body: impl FnOnce(&mut Vec<u8>),
     ) -> &[u8] {
+        if self.octets.capacity() == 0 {
+            self.octets.reserve(USUAL);
+        }
         let start = self.octets.len();
         let [seq_high, seq_low] = self.next_seq.to_be_bytes();
         // type, length, message_seq, fragment_offset = 0, fragment_length = length
@@ -219,6 +233,11 @@ impl Flight {
         });
         self.next_seq = self.next_seq.wrapping_add(1);
         self.octets.get(start..).unwrap_or_default()
+    }
+
+    /// The messages of the flight, headers included.
+    pub(crate) fn octets(&self) -> &[u8] {
+        &self.octets
     }
 
     /// Whether message numbers are left (RFC 9147 §5.2); they do not wrap.
@@ -363,8 +382,10 @@ impl Flight {
         for record in records.take(MAX_ACKED) {
             for sent in self.sent.iter().filter(|sent| sent.record == record) {
                 match self.items.get_mut(sent.item) {
-                    Some(Item::Handshake { acknowledged, .. }) => {
-                        news |= acknowledged.insert(&sent.octets);
+                    Some(Item::Handshake {
+                        acknowledged, body, ..
+                    }) => {
+                        news |= acknowledged.insert(&sent.octets, body.len());
                     }
                     Some(Item::ChangeCipherSpec) | None => {}
                 }
@@ -391,6 +412,7 @@ impl Flight {
     }
 
     fn rewind(&mut self, now: Instant) {
+        self.sent_now = 0;
         self.item = 0;
         self.offset = 0;
         self.sent_at = Some(now);

@@ -3,7 +3,7 @@
 use core::ops::Range;
 use std::time::Instant;
 
-use super::{Acknowledgements, Flight, Item, MAX_SENT, Sent};
+use super::{Acknowledgements, Flight, Item, MAX_SENT, REMEMBERED, Sent};
 use crate::crypto::CryptoError;
 use crate::record::Outbound;
 use crate::wire::handshake::Fragment;
@@ -36,6 +36,9 @@ impl Flight {
         };
         let wrote = self.is_queued() && self.fill_datagram(outbound, mtu, buf)?;
         if wrote && !self.is_unsent() {
+            if self.timeouts == 0 {
+                self.make_room();
+            }
             // It is on its way only now, however long it waited here.
             self.sent_at = Some(now);
             if let Some(timer) = &mut self.timer {
@@ -157,14 +160,31 @@ impl Flight {
         };
         fragment.encode(out);
         if self.acknowledgements == Acknowledgements::Possible {
-            if self.sent.len() == MAX_SENT {
-                self.sent.pop_front();
-            }
-            self.sent.push_back(Sent {
+            self.remember(Sent {
                 record,
                 item,
                 octets,
             });
         }
+    }
+
+    /// Repetitions take the place of what was sent long before, so that they take no memory.
+    fn remember(&mut self, sent: Sent) {
+        if self.sent.capacity() == 0 {
+            self.sent.reserve(REMEMBERED * self.items.len());
+        }
+        let full = self.sent.len() == self.sent.capacity() && self.sent.len() > self.sent_now;
+        if full || self.sent.len() == MAX_SENT {
+            self.sent.pop_front();
+        }
+        self.sent.push_back(sent);
+        self.sent_now += 1;
+    }
+
+    /// All of the flight is on its way: makes room for what repetitions will add.
+    fn make_room(&mut self) {
+        let wanted = (REMEMBERED * self.sent_now).min(MAX_SENT);
+        let more = wanted.saturating_sub(self.sent.len());
+        self.sent.reserve_exact(more);
     }
 }

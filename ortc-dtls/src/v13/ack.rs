@@ -24,15 +24,24 @@ pub(crate) struct Acks {
 impl Acks {
     /// The peer's flight is complete and answered, which acknowledges it (RFC 9147 §7.1).
     pub(crate) fn clear(&mut self) {
-        let said = !self.numbers.is_empty();
-        *self = Self {
-            generation: self.generation.wrapping_add(said.into()),
-            ..Self::default()
-        };
+        if !self.numbers.is_empty() {
+            self.generation = self.generation.wrapping_add(1);
+        }
+        self.numbers.clear();
+        self.at = None;
+        self.queued = false;
     }
 
     pub(crate) const fn generation(&self) -> u32 {
         self.generation
+    }
+
+    /// Something came that is of another flight, which acknowledges what was acknowledged before:
+    /// it is sent when all before it has arrived (RFC 9147 §5.8.4).
+    pub(crate) fn renew(&mut self) {
+        if !self.queued {
+            self.numbers.clear();
+        }
     }
 
     /// A record came whose messages are processed or kept.
