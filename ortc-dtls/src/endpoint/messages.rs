@@ -203,7 +203,7 @@ impl Endpoint {
                 match handshake.on_message(message, cx)? {
                     Step::Next(handshake) => {
                         self.state = State::Handshake(handshake);
-                        if self.handshake_deadline.is_none() {
+                        if self.deadline.is_none() {
                             self.start_deadline();
                         }
                         Ok(())
@@ -278,7 +278,7 @@ impl Endpoint {
             self.cx.flight.settle();
             return Ok(());
         };
-        self.handshake_deadline = None;
+        self.deadline = None;
         match &mut established.secrets {
             Secrets::V13(traffic) => Ok(traffic.on_all_acknowledged(&mut self.cx)?),
             Secrets::V12(_) => Ok(()),
@@ -289,9 +289,13 @@ impl Endpoint {
     pub(super) fn advance_keys(&mut self) {
         if let State::Connected(Connected { established, .. }) = &mut self.state
             && let Secrets::V13(traffic) = &mut established.secrets
-            && let Err(error) = traffic.advance(&mut self.cx)
         {
-            self.finish(error.into());
+            if let Err(error) = traffic.advance(&mut self.cx) {
+                self.finish(error.into());
+            } else if self.deadline.is_none() && self.cx.flight.deadline().is_some() {
+                // It is not repeated without end.
+                self.start_deadline();
+            }
         }
     }
 }

@@ -45,7 +45,8 @@ pub struct Endpoint {
     cx: Context,
     state: State,
     reassembly: Reassembly,
-    handshake_deadline: Option<Instant>,
+    /// When the handshake, or a message after it, is given up.
+    deadline: Option<Instant>,
     alert: Option<Alert>,
     /// The last alert that came in plaintext; a hint, never obeyed.
     hint: Option<AlertDescription>,
@@ -130,7 +131,7 @@ impl Endpoint {
             cx: Context::new(config, ids, now),
             state: State::Handshake(Handshake::ClientHello(AwaitClientHello::default())),
             reassembly,
-            handshake_deadline: None,
+            deadline: None,
             alert: None,
             hint: None,
             outgoing: Outgoing::default(),
@@ -165,9 +166,15 @@ impl Endpoint {
     /// A deadline passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.observe(now);
-        if self.handshake_deadline.is_some_and(|at| at <= self.cx.now) {
-            let alert = self.hint;
-            self.finish(CloseReason::Timeout { alert });
+        if self.deadline.is_some_and(|at| at <= self.cx.now) {
+            // What answers nothing was sent after the handshake.
+            let reason = match (&self.state, self.cx.flight.answers()) {
+                (State::Connected(_), None) => CloseReason::Unacknowledged,
+                (State::Connected(_), Some(_)) | (State::Handshake(_) | State::Closed, _) => {
+                    CloseReason::Timeout { alert: self.hint }
+                }
+            };
+            self.finish(reason);
             return;
         }
         self.cx.acks.on_timeout(self.cx.now);
@@ -216,7 +223,7 @@ impl Endpoint {
             return Some(self.cx.now);
         }
         let retransmission = self.cx.flight.deadline();
-        let others = [self.handshake_deadline, self.cx.acks.deadline()];
+        let others = [self.deadline, self.cx.acks.deadline()];
         retransmission
             .into_iter()
             .chain(others.into_iter().flatten())
@@ -229,7 +236,7 @@ impl Endpoint {
         if self.cx.flight.restart(self.cx.now) {
             self.cx.stats.retransmissions += 1;
         }
-        if self.handshake_deadline.is_some() {
+        if self.deadline.is_some() {
             self.start_deadline();
         }
     }
@@ -415,7 +422,7 @@ impl Endpoint {
         if !matches!(self.state, State::Closed) {
             let timeout = self.cx.config.handshake_timeout;
             // What lies beyond the clock's range never comes.
-            self.handshake_deadline = timeout.and_then(|timeout| self.cx.now.checked_add(timeout));
+            self.deadline = timeout.and_then(|timeout| self.cx.now.checked_add(timeout));
         }
     }
 
@@ -440,7 +447,7 @@ impl Endpoint {
         });
         if self.cx.flight.deadline().is_none() {
             // Else the peer has not confirmed our last flight, which it must do in time.
-            self.handshake_deadline = None;
+            self.deadline = None;
         }
         self.reassembly.release();
         match verification {
@@ -489,7 +496,7 @@ impl Endpoint {
             self.alert = Alert::for_reason(&reason);
         }
         self.state = State::Closed;
-        self.handshake_deadline = None;
+        self.deadline = None;
         self.cx.flight.clear();
         self.cx.acks.clear();
         self.cx.inbound = crate::record::Inbound::default();
