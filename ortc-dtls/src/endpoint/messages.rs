@@ -62,7 +62,7 @@ impl Endpoint {
         if received && self.cx.is_dtls13() {
             match self.state {
                 State::Handshake(_) => {
-                    let interval = self.cx.flight.first_interval();
+                    let interval = self.cx.flight.interval();
                     self.cx.acks.schedule(interval, self.cx.now);
                 }
                 // No flight answers what comes now: the client's last one, and what is after it.
@@ -142,7 +142,7 @@ impl Endpoint {
     /// (RFC 9147 §7.1, §7.2).
     fn on_next_flight(&mut self) {
         match self.state {
-            State::Handshake(_) => self.cx.flight.settle(),
+            State::Handshake(_) => self.cx.flight.settle(self.cx.now),
             // Messages after the handshake answer nothing.
             State::Connected(_) | State::Closed => {}
         }
@@ -275,7 +275,7 @@ impl Endpoint {
 
     fn on_all_acknowledged(&mut self) -> Result<(), CloseReason> {
         let State::Connected(Connected { established, .. }) = &mut self.state else {
-            self.cx.flight.settle();
+            self.cx.flight.settle(self.cx.now);
             return Ok(());
         };
         self.deadline = None;

@@ -12,6 +12,7 @@ mod receive;
 mod transmit;
 
 use core::mem;
+use core::time::Duration;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -239,6 +240,17 @@ impl Endpoint {
         if self.deadline.is_some() {
             self.start_deadline();
         }
+    }
+
+    /// How long a round trip over the path takes, as a connectivity check has shown: the next
+    /// flight, or the current one after [`Endpoint::restart_timer`], is repeated after one and a
+    /// half of it (RFC 9147 §5.8.2), at least 50 ms or the configured first interval, whichever is
+    /// shorter, and at most the longest.
+    ///
+    /// Without it, flights begin with the configured interval, or less once an answer has come
+    /// sooner. On a path whose round trip is longer than that, each is sent more than once.
+    pub fn set_round_trip(&mut self, round_trip: Duration) {
+        self.cx.flight.set_round_trip(round_trip);
     }
 
     /// Queues one record of application data, which will fill one datagram.
