@@ -1,5 +1,8 @@
 //! The web server: the page with its files, and a WebSocket for each call's signalling.
 
+use std::borrow::Cow;
+use std::path::PathBuf;
+
 use axum::Router;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
@@ -58,10 +61,24 @@ const FILES: [(&str, &str, &str); 9] = [
 ];
 const SCRIPT: &str = "text/javascript";
 
-pub(crate) async fn serve(listener: TcpListener, orders: Orders) -> std::io::Result<()> {
+/// Serves the page, from a folder if there is one, until the listener fails.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    orders: Orders,
+    folder: Option<PathBuf>,
+) -> std::io::Result<()> {
     let mut router = Router::new().route("/signalling", get(signalling));
     for (path, kind, text) in FILES {
-        let file = move || async move { ([(header::CONTENT_TYPE, kind)], text) };
+        let folder = folder.clone();
+        let file = move || async move {
+            let name = match path {
+                "/" => "index.html",
+                path => path.trim_start_matches('/'),
+            };
+            let edited = folder.and_then(|folder| std::fs::read_to_string(folder.join(name)).ok());
+            let text = edited.map_or(Cow::Borrowed(text), Cow::Owned);
+            ([(header::CONTENT_TYPE, kind)], text)
+        };
         router = router.route(path, get(file));
     }
     axum::serve(listener, router.with_state(orders)).await

@@ -87,6 +87,7 @@ pub struct RTCConnection {
     descriptions: DescriptionForm,
     /// What the peer's descriptions have said of its certificate.
     described_fingerprint: Option<CertificateFingerprint>,
+    peer_wishes: extended::PeerWishes,
     /// Receiving tracks whose handler was told of.
     tone_handlers: BTreeSet<u32>,
     traffic: Traffic,
@@ -281,6 +282,7 @@ impl RTCConnection {
             expectation: Expectation::Nothing,
             descriptions: options.descriptions,
             described_fingerprint: None,
+            peer_wishes: extended::PeerWishes::default(),
             tone_handlers: BTreeSet::new(),
             traffic: Traffic::default(),
         };
