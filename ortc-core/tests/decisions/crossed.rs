@@ -28,50 +28,58 @@ struct History {
     hears: [[u64; 2]; 2],
 }
 
+/// A number below this one.
+fn below(fate: &mut Fate, limit: u32) -> u32 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a number between zero and the limit"
+    )]
+    let value = (fate.unit() * f64::from(limit)) as u32;
+    value
+}
+
+fn one_of<T: Copy>(fate: &mut Fate, values: &[T]) -> T {
+    let count = u32::try_from(values.len()).unwrap();
+    values[usize::try_from(below(fate, count)).unwrap()]
+}
+
 impl History {
     fn of(seed: u64) -> Self {
-        let mut fate = Fate::new(seed);
-        let mut pick = |below: u64| {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                clippy::cast_precision_loss,
-                reason = "small numbers"
-            )]
-            let value = (fate.unit() * below as f64) as u64;
-            value
-        };
         const POLICIES: [RolePolicy; 4] = [
             RolePolicy::ByCredentials,
             RolePolicy::ByCredentials,
             RolePolicy::Controlling,
             RolePolicy::Controlled,
         ];
-        let link = Link::perfect(ms(pick(120)))
-            .with_jitter(ms([0, 30, 400, 1_500][pick(4) as usize]))
-            .with_loss([0.0, 0.1, 0.3, 0.3][pick(4) as usize])
-            .with_duplicate([0.0, 0.3][pick(2) as usize]);
-        let mut role = || match pick(6) {
-            0 => DtlsRole::Client,
-            1 => DtlsRole::Server,
-            _ => DtlsRole::Auto,
-        };
-        let mut roles = [role(), role()];
+        const ROLES: [DtlsRole; 6] = [
+            DtlsRole::Client,
+            DtlsRole::Server,
+            DtlsRole::Auto,
+            DtlsRole::Auto,
+            DtlsRole::Auto,
+            DtlsRole::Auto,
+        ];
+        let fate = &mut Fate::new(seed);
+        let link = Link::perfect(ms(u64::from(below(fate, 120))))
+            .with_jitter(ms(one_of(fate, &[0, 30, 400, 1_500])))
+            .with_loss(one_of(fate, &[0.0, 0.1, 0.3, 0.3]))
+            .with_duplicate(one_of(fate, &[0.0, 0.3]));
+        let mut roles = [one_of(fate, &ROLES), one_of(fate, &ROLES)];
         if roles[0] == roles[1] {
             roles = [DtlsRole::Auto; 2];
         }
-        let mut hears = || {
-            let info = pick(3) * pick(1_500);
-            [info, info + pick(3) * pick(1_500)]
-        };
-        let hears = [hears(), hears()];
+        let hears = [(); 2].map(|()| {
+            let info = u64::from(below(fate, 3) * below(fate, 1_500));
+            [info, info + u64::from(below(fate, 3) * below(fate, 1_500))]
+        });
         Self {
             link,
-            mtu: [256, 1_200][pick(2) as usize],
-            versions: pick(3) as usize,
+            mtu: one_of(fate, &[256, 1_200]),
+            versions: one_of(fate, &[0, 1, 2]),
             roles,
-            ice: [POLICIES[pick(4) as usize], POLICIES[pick(4) as usize]],
-            extended: [pick(2) == 0, pick(2) == 0],
+            ice: [one_of(fate, &POLICIES), one_of(fate, &POLICIES)],
+            extended: [one_of(fate, &[true, false]), one_of(fate, &[true, false])],
             hears,
         }
     }
