@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::alert::AlertDescription;
+use crate::connection_id::ConnectionId;
 use crate::crypto::CryptoError;
 use crate::wire::{ContentType, ExtensionType, HandshakeType, ParseError};
 
@@ -25,6 +26,8 @@ pub enum Event {
     Verified,
     /// The peer sent application data: one record.
     ApplicationData(Bytes),
+    /// The peer was given a further connection id of ours, which its datagrams may have from now on.
+    ConnectionId(ConnectionId),
     /// A line for a key log file; only when [`Config::key_log`](crate::Config::key_log) is on.
     KeyLog(KeyLogLine),
     /// The end; no event follows.
@@ -165,6 +168,9 @@ pub enum ProtocolError {
     /// More KeyUpdates in a row than anybody needs.
     #[error("too many KeyUpdates")]
     KeyUpdates,
+    /// The peer asks for connection ids again before it was answered (RFC 9147 §9).
+    #[error("too many requests for connection ids")]
+    ConnectionIdRequests,
     /// The peer does not support the extended master secret (RFC 7627).
     #[error("no extended master secret")]
     NoExtendedMasterSecret,

@@ -77,6 +77,19 @@
 //! last flight is repeated until the server acknowledges it, and when it does not within
 //! [`Config::handshake_timeout`], the connection ends.
 //!
+//! # Which connection, and from where
+//!
+//! An endpoint knows no addresses. Who has many behind one socket finds the one that a datagram is
+//! for by the address that it came from, or by a connection id that both sides agreed on in the
+//! handshake, so that the peer may move: [`Config::connection_id_length`],
+//! [`Endpoint::connection_ids`], [`ConnectionId::of_datagram`]. Records without the id that they
+//! should have are dropped ([`DropReason::ConnectionId`]).
+//!
+//! What is sent goes on to the address where it went before, until a datagram from another one
+//! brings [`Receipt::Newest`] and the owner has seen that the peer receives there what is sent:
+//! somebody on the path can give a genuine datagram another source address (RFC 9146 §6, §9). Under
+//! ICE a connectivity check does both, and connection ids are not needed.
+//!
 //! # How long a handshake takes
 //!
 //! Milliseconds until both sides are connected, over a path of 25 ms each way that delivers what
@@ -110,7 +123,8 @@
 //! | 5764 | use_srtp | no MKI |
 //! | 7627 | extended master secret | required in DTLS 1.2 |
 //! | 8122 | fingerprints: sha-1, sha-224, sha-256, sha-384, sha-512 | MD5 and MD2 are unknown |
-//! | 9147 | DTLS 1.3 | first retransmission at 50 ms unless [`Config::rfc6347`]; cookies only by a [`CookieGate`] or with [`Config::cookie_exchange`], since ICE has validated the path; the gate drops a ClientHello in several fragments unless [`CookieGate::reassemble`] says how many clients may have one; no empty ACK where nothing can be read yet: the ClientHello is repeated; a flight leaves at once, however many records it has; no connection IDs |
+//! | 9147 | DTLS 1.3 | first retransmission at 50 ms unless [`Config::rfc6347`]; cookies only by a [`CookieGate`] or with [`Config::cookie_exchange`], since ICE has validated the path; the gate drops a ClientHello in several fragments unless [`CookieGate::reassemble`] says how many clients may have one; no empty ACK where nothing can be read yet: the ClientHello is repeated; a flight leaves at once, however many records it has |
+//! | 9146 | connection ids, both versions, and in DTLS 1.3 their change (RFC 9147 §9) | off unless [`Config::connection_id_length`] |
 //! | 8446 | TLS 1.3 | no pre-shared keys, no early data, no authentication after the handshake; tickets are acknowledged and not used |
 //! | 7301 | application protocols, both versions | |
 //! | 8449 | record size limit, both versions | |
@@ -124,6 +138,7 @@
 mod alert;
 mod certificate;
 mod config;
+mod connection_id;
 mod context;
 pub mod crypto;
 mod endpoint;
@@ -145,9 +160,14 @@ pub mod wire;
 pub use alert::AlertDescription;
 pub use certificate::{Certificate, CertificateConfig, CertificateError, subject_public_key};
 pub use config::{Config, ConfigError, PeerVerification, Role};
-pub use endpoint::{Endpoint, KeyUpdate, KeyUpdateError, SendError, VerificationError};
+pub use connection_id::ConnectionId;
+pub use endpoint::{
+    ConnectionIdError, Endpoint, Flight, KeyUpdate, KeyUpdateError, Receipt, SendError,
+    VerificationError,
+};
 pub use event::{CloseReason, Event, KeyLogLine, ProtocolError};
 pub use fingerprint::{Fingerprint, FingerprintError, HashAlgorithm};
+pub use flight::Carrier;
 pub use gate::{Admission, CookieGate, GateDrop, Verdict};
 pub use keying::{KeyingError, SrtpKeying};
 pub use stats::{DropReason, Stats};

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ortc_dtls::{Config, Endpoint, Fingerprint, Role, is_client_hello};
+use ortc_dtls::{Config, Endpoint, Fingerprint, Receipt, Role, is_client_hello};
 
 use crate::api::DtlsRole;
 
@@ -143,10 +143,11 @@ impl Running {
         running
     }
 
-    pub(crate) fn handle_datagram(&mut self, contents: &mut [u8], now: Instant) {
+    pub(crate) fn handle_datagram(&mut self, contents: &mut [u8], now: Instant) -> Receipt {
         let hello = is_client_hello(contents);
         if hello && self.role == Role::Client && !matches!(self.progress, Progress::Agreed) {
-            return self.handle_collision(contents, now);
+            self.handle_collision(contents, now);
+            return Receipt::Nothing;
         }
         if self.role == Role::Server && is_servers(contents) {
             self.take_up();
@@ -160,10 +161,11 @@ impl Running {
         if agrees {
             self.progress = Progress::Agreed;
         }
-        self.endpoint.handle_datagram(contents, now);
+        let receipt = self.endpoint.handle_datagram(contents, now);
         if self.parked.is_some() && self.endpoint.version().is_some() {
             self.parked = None;
         }
+        receipt
     }
 
     /// Both have sent a ClientHello. The one whose lot it is stays client; the other drops its own

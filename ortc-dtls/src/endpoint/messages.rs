@@ -2,7 +2,8 @@
 
 use core::mem;
 
-use super::{Connected, Endpoint, State, handshake};
+use super::handshake::{self, Handshake};
+use super::{Connected, Endpoint, State};
 use crate::established::{Secrets, Step};
 use crate::event::{CloseReason, ProtocolError};
 use crate::flight::{Acked, Voucher};
@@ -31,12 +32,13 @@ impl Endpoint {
         let mut rest = contents;
         let mut first_error = None;
         let mut received = !contents.is_empty();
+        let mut new = false;
         while !rest.is_empty() {
             let Ok((fragment, tail)) = Fragment::split(rest) else {
                 return Err(DropReason::Fragment);
             };
             match self.on_fragment(&fragment, number.epoch) {
-                Ok(Outcome::New) => {}
+                Ok(Outcome::New) => new = true,
                 Ok(Outcome::Known) => {
                     first_error.get_or_insert(DropReason::Duplicate);
                 }
@@ -49,6 +51,9 @@ impl Endpoint {
         }
         // Only what was kept may be acknowledged (RFC 9147 §7).
         if received && self.acknowledges(number.epoch) {
+            if new && self.connected().is_some() {
+                self.cx.acks.renew();
+            }
             self.cx.acks.note(number);
         } else {
             received = false;
@@ -96,6 +101,9 @@ impl Endpoint {
                 DropReason::PlaintextHandshake
             });
         }
+        if !protected13 {
+            self.check_turn(fragment)?;
+        }
         let outcome = match self.reassembly.insert(fragment, epoch) {
             Stored::New => Ok(Outcome::New),
             Stored::Repeated => Ok(Outcome::Known),
@@ -108,6 +116,26 @@ impl Endpoint {
             self.on_next_flight();
         }
         outcome
+    }
+
+    /// A hello in plaintext has one place in the handshake, and nothing else comes before the
+    /// first: kept for later, it would take the place of a message that counts.
+    fn check_turn(&self, fragment: &Fragment<'_>) -> Result<(), DropReason> {
+        let State::Handshake(handshake) = &self.state else {
+            return Ok(());
+        };
+        let is_next = fragment.message_seq == self.reassembly.next_seq();
+        match handshake {
+            Handshake::ClientHello(_) if !is_next => Err(DropReason::Ahead),
+            Handshake::ClientHello(_) => Ok(()),
+            _ if !handshake::is_hello(fragment.kind) => Ok(()),
+            Handshake::ServerHello(_) if is_next => Ok(()),
+            Handshake::ServerHello(_)
+            | Handshake::Client12(_)
+            | Handshake::Server12(_)
+            | Handshake::Client13(_)
+            | Handshake::Server13(_) => Err(DropReason::Role),
+        }
     }
 
     /// A message of the peer's next flight, authenticated: it has all of ours
@@ -212,12 +240,12 @@ impl Endpoint {
         } else {
             // The peer cannot read what it got (RFC 9147 §7.1). Without a timer it is for the
             // peer to ask again by repeating its own.
-            flight.deadline().is_some() && flight.hurry(now)
+            flight.awaits_answer() && flight.hurry(now)
         };
         if !again {
             return Err(DropReason::Ack);
         }
-        self.cx.stats.retransmissions += 1;
+        self.cx.stats.retransmissions += u64::from(self.cx.flight.is_queued());
         Ok(())
     }
 
@@ -233,7 +261,7 @@ impl Endpoint {
         match self.cx.flight.on_acknowledged(numbers, Voucher::Peer, now) {
             Acked::Nothing => Err(DropReason::Ack),
             Acked::Part => {
-                self.cx.stats.retransmissions += 1;
+                self.cx.stats.retransmissions += u64::from(self.cx.flight.is_queued());
                 Ok(())
             }
             Acked::All => {
@@ -261,8 +289,9 @@ impl Endpoint {
     pub(super) fn advance_keys(&mut self) {
         if let State::Connected(Connected { established, .. }) = &mut self.state
             && let Secrets::V13(traffic) = &mut established.secrets
+            && let Err(error) = traffic.advance(&mut self.cx)
         {
-            traffic.advance(&mut self.cx);
+            self.finish(error.into());
         }
     }
 }

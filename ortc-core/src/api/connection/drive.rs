@@ -409,7 +409,8 @@ impl RTCConnection {
                 self.output.events.push(Event::KeyLog(line));
             }
             DtlsEvent::Closed(reason) => self.fail(DisconnectReason::Dtls(reason)),
-            _ => {}
+            // ICE moves connections from path to path: no connection ids are negotiated.
+            DtlsEvent::ConnectionId(_) | _ => {}
         }
     }
 
