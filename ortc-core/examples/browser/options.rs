@@ -27,6 +27,12 @@ pub(crate) struct Arguments {
     /// DTLS role of this side.
     #[arg(long, value_enum, default_value_t = Dtls::Auto)]
     pub(crate) dtls: Dtls,
+    /// Calls at a time; a page beyond them is told so.
+    #[arg(long, default_value_t = 256)]
+    pub(crate) calls: usize,
+    /// Takes a page that does not say its fingerprint for who it shows itself to be.
+    #[arg(long)]
+    pub(crate) trust_first: bool,
     /// Serves the page from this folder and not the one in the program, to work on it.
     #[arg(long)]
     pub(crate) page: Option<PathBuf>,

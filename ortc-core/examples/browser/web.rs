@@ -40,7 +40,7 @@ pub(crate) enum Order {
 type Orders = mpsc::Sender<Order>;
 
 /// The files of the page; they are part of the program.
-const FILES: [(&str, &str, &str); 9] = [
+const FILES: [(&str, &str, &str); 11] = [
     (
         "/",
         "text/html; charset=utf-8",
@@ -48,6 +48,8 @@ const FILES: [(&str, &str, &str); 9] = [
     ),
     ("/page.css", "text/css", include_str!("page/page.css")),
     ("/page.js", SCRIPT, include_str!("page/page.js")),
+    ("/figures.js", SCRIPT, include_str!("page/figures.js")),
+    ("/sentences.js", SCRIPT, include_str!("page/sentences.js")),
     ("/graph.js", SCRIPT, include_str!("page/graph.js")),
     ("/ortc.js", SCRIPT, include_str!("page/ortc.js")),
     ("/sdp.js", SCRIPT, include_str!("page/sdp.js")),
@@ -102,7 +104,7 @@ async fn signalling(
         .into_response()
 }
 
-async fn converse(socket: WebSocket, room: String, orders: Orders) {
+async fn converse(mut socket: WebSocket, room: String, orders: Orders) {
     let (texts, mut outgoing) = mpsc::channel(MAX_TEXTS);
     let (number, told) = tokio::sync::oneshot::channel();
     let open = Order::Open {
@@ -113,7 +115,14 @@ async fn converse(socket: WebSocket, room: String, orders: Orders) {
     if orders.send(open).await.is_err() {
         return;
     }
-    let Ok(call) = told.await else { return };
+    let Ok(call) = told.await else {
+        // The reason, if the page is still there to hear it.
+        while let Ok(text) = outgoing.try_recv() {
+            let _ = socket.send(Message::Text(text.into())).await;
+        }
+        let _ = socket.close().await;
+        return;
+    };
     let (mut to_page, mut from_page) = socket.split();
     loop {
         tokio::select! {

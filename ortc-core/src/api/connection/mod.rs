@@ -377,6 +377,10 @@ impl RTCConnection {
             });
         ConnectionStats {
             ice: self.transport.ice.stats(),
+            ice_role: match self.transport.ice.is_controlling() {
+                true => ortc_ice::Role::Controlling,
+                false => ortc_ice::Role::Controlled,
+            },
             dtls,
             srtp_profile: self.transport.srtp.as_ref().map(|srtp| srtp.profile),
             datagrams_received: self.traffic.datagrams_received,
