@@ -1,7 +1,7 @@
 // Who is called, how each is installed and started, and what it can do besides sound and pictures:
 // tones, and an end of the call that DTLS tells (`close_notify`).
 
-import { peerHangsUp, rustHangsUp } from "./calls.mjs";
+import { peerHangsUp, rustHangsUp, signallingHangsUp } from "./calls.mjs";
 
 /** It answers, and sends back what it gets. */
 const JANUS_CALLS = [
@@ -11,7 +11,7 @@ const JANUS_CALLS = [
     env: { PEER_RSA: "1" }, end: peerHangsUp },
   { name: "it is ICE lite", options: ["--ice", "controlling"], env: { PEER_ICE_LITE: "1" }, end: peerHangsUp },
   { name: "Rust is ICE lite", options: ["--ice", "lite"], end: peerHangsUp },
-  { name: "5 % loss", options: ["--ice", "controlling", "--loss", "5"], end: peerHangsUp },
+  { name: "5 % loss", options: ["--ice", "controlling", "--loss", "5"], end: signallingHangsUp },
 ].map((call) => ({ ...call, answers: true }));
 
 export const PEERS = [

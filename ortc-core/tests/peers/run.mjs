@@ -37,8 +37,9 @@ async function attempt(call, traits, how) {
   try {
     return await makeCall(call, { rust, peer, program: running, traits });
   } catch (error) {
-    const figures = JSON.stringify(rust.figures);
-    console.log(`${running.said()}\n${figures}\n${peer.states}\n${peer.log}`.replace(/^/gm, "    "));
+    const log = peer.log.split("\n").slice(-20).join("\n");
+    const said = [running.said(), JSON.stringify(rust.figures), peer.states.join(), log];
+    console.log(said.join("\n").replace(/^/gm, "    "));
     throw error;
   } finally {
     await peer.stop();
@@ -52,7 +53,7 @@ const results = [];
 for (const { name, install, calls = CALLS, ...traits } of PEERS) {
   const wanted = calls.filter((call) => `${name}: ${call.name}`.includes(values.only));
   if (wanted.length === 0) continue;
-  const result = { name, calls: [] };
+  const result = { name, traits, calls: [] };
   results.push(result);
   let how;
   try {
@@ -83,5 +84,5 @@ process.exit(results.some(({ calls }) => calls.some(({ failure }) => failure)) ?
 
 function summary({ dtls, srtp, tones }) {
   const heard = [tones.byPeer && "to the peer", tones.byRust && "to Rust"].filter(Boolean).join(" and ");
-  return `ok: ${dtls.version}, ${dtls.cipher}, ${srtp}; sound and pictures both ways; tones ${heard || "not offered"}`;
+  return `ok: ${dtls.version}, ${dtls.cipher}, ${srtp}; sound and pictures decoded; tones ${heard || "not offered"}`;
 }
