@@ -42,6 +42,8 @@ export const PEERS = [
   },
   {
     name: "GStreamer webrtcbin",
+    sendsTones: true,
+    hearsTones: true,
     hearsGoodbye: true,
     install: async (scratch) => {
       const packages = ["gstreamer1.0-plugins-bad", "gstreamer1.0-plugins-base", "gstreamer1.0-plugins-good",
