@@ -23,7 +23,7 @@ export const CALLS = [
   { name: "Rust offers", answers: true, options: ["--ice", "controlling"], end: peerHangsUp },
   { name: "both begin as ICE-controlling", options: ["--ice", "controlling"], end: peerHangsUp },
   { name: "Rust is ICE lite", options: ["--ice", "lite"], end: peerHangsUp },
-  { name: "5 % loss", options: ["--loss", "5"], end: signallingHangsUp },
+  { name: "5 % loss", options: ["--loss", "5"], loses: true, end: signallingHangsUp },
 ];
 
 /** Connects, waits for sound and pictures both ways and for tones, and hangs up. Gives what was seen. */
@@ -33,10 +33,14 @@ export async function makeCall(call, { rust, peer, program, traits }) {
   if (!traits.echoes) await peerDecodes(peer);
   await rustReceives(rust);
   const tones = await dial(rust, peer, traits);
+  if (call.loses) await repairs(rust, traits);
   await call.end({ rust, peer, program, traits });
   await recordingsPlay(program, traits);
   if (rust.errors.length > 0) throw new Error(`Rust says: ${rust.errors.join("; ")}`);
-  return { dtls: figures.dtls, srtp: figures.srtp, tones };
+  const sum = (list, field) => list.reduce((total, track) => total + track[field], 0);
+  const { receiving, sending, dropped } = rust.figures;
+  const again = { toRust: sum(receiving, "repaired"), toPeer: sum(sending, "repeated") };
+  return { dtls: figures.dtls, srtp: figures.srtp, tones, again, dropped };
 }
 
 async function connect({ answers }, { rust, peer, traits }) {
@@ -65,6 +69,13 @@ async function rustReceives(rust) {
   // More than the recordings must have: some is silence, and pictures begin with a key frame.
   const enough = (list) => of(list, "opus") >= 2 * SOUNDS && of(list, "vp8") >= 2 * PICTURES;
   await until("Rust puts frames together", tracks, enough, 25);
+}
+
+/** What is lost comes again, where the peer asks for it and where it answers. */
+async function repairs(rust, { asksAgain, sendsAgain }) {
+  const enough = () => (!sendsAgain || rust.figures.receiving.some((track) => track.repaired > 0))
+    && (!asksAgain || rust.figures.sending.some((track) => track.repeated > 0));
+  await until("what is lost comes again", enough, Boolean);
 }
 
 async function dial(rust, peer, traits) {

@@ -82,7 +82,10 @@ if (values["write-readme"]) writeReadme(results);
 if (!values.scratch) rmSync(folder, { recursive: true });
 process.exit(results.some(({ calls }) => calls.some(({ failure }) => failure)) ? 1 : 0);
 
-function summary({ dtls, srtp, tones }) {
+function summary({ dtls, srtp, tones, again, dropped }) {
   const heard = [tones.byPeer && "to the peer", tones.byRust && "to Rust"].filter(Boolean).join(" and ");
-  return `ok: ${dtls.version}, ${dtls.cipher}, ${srtp}; sound and pictures decoded; tones ${heard || "not offered"}`;
+  const facts = [`${dtls.version}, ${dtls.cipher}, ${srtp}`, "sound and pictures decoded"];
+  facts.push(`tones ${heard || "not offered"}`, `sent again ${again.toPeer} to the peer and ${again.toRust} to Rust`);
+  facts.push(...Object.entries(dropped).map(([reason, count]) => `${count} dropped: ${reason}`));
+  return `ok: ${facts.join("; ")}`;
 }

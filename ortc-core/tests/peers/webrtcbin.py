@@ -133,6 +133,7 @@ class Peer:
 
     def describe(self, kind):
         self.describing = kind
+        self.rtc.emit("get-transceiver", 1).set_property("do-nack", True)
         # The description belongs to the promise, which has to outlive it.
         made, applied = Gst.Promise.new(), Gst.Promise.new()
         self.rtc.emit(f"create-{kind}", None, made)
