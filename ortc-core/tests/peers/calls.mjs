@@ -30,6 +30,8 @@ export const CALLS = [
 export async function makeCall(call, { rust, peer, program, traits }) {
   await connect(call, { rust, peer, traits });
   const figures = await until("Rust has figures of DTLS", () => rust.figures, (seen) => seen?.dtls?.version);
+  const role = call.options.indexOf("--dtls") + 1;
+  if (role > 0 && call.options[role] !== figures.dtls.role) throw new Error(`Rust is the DTLS ${figures.dtls.role}`);
   if (!traits.echoes) await peerDecodes(peer);
   await rustReceives(rust);
   const tones = await dial(rust, peer, traits);

@@ -55,6 +55,7 @@ export const PEERS = [
     install: async (scratch) => {
       const packages = ["gstreamer1.0-plugins-bad", "gstreamer1.0-plugins-base", "gstreamer1.0-plugins-good",
         "gstreamer1.0-nice", "python3-gst-1.0", "gir1.2-gst-plugins-bad-1.0"];
+      // Only the Python of Debian has the bindings.
       return { ...await scratch.debian("webrtcbin", packages), command: ["/usr/bin/python3", "webrtcbin.py"] };
     },
   },

@@ -28,7 +28,18 @@ const { values, positionals: [program] } = parseArgs({
 });
 const folder = resolve(values.scratch ?? mkdtempSync(join(tmpdir(), "ortc-peers-")));
 const scratch = new Scratch(folder);
-const { WebSocket } = await scratch.npm("signalling", ["ws"]).then(({ load }) => load("ws"));
+const { WebSocket } = await tools();
+
+/** What every call needs: signalling, and a judge of what was recorded. */
+async function tools() {
+  try {
+    await scratch.program("ffmpeg");
+    return (await scratch.npm("signalling", ["ws"])).load("ws");
+  } catch (error) {
+    console.log(`skipped: ${error.message}`);
+    return process.exit(0);
+  }
+}
 
 async function attempt(call, traits, how) {
   const running = await start(program, call.options);

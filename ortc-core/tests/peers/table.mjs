@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 
 const README = new URL("../../../README.md", import.meta.url);
 const BEGIN = "<!-- peers: begin -->\n", END = "<!-- peers: end -->";
-const HEAD = ["Peer", "Installed", "Calls", "DTLS and SRTP", "Sound and pictures", "Tones", "End told by DTLS"];
+const HEAD = ["Peer", "Installed", "Calls", "DTLS and SRTP", "Sound and pictures", "Tones", "Sent again when lost", "End told by DTLS"];
 
 const unique = (list) => [...new Set(list)].join(", ");
 /** What holds in the directions named. */
@@ -15,13 +15,14 @@ function directions(toPeer, toRust) {
 }
 
 function rowOf({ name, version, skipped, traits, calls }) {
-  if (skipped) return [name, `no: ${skipped}`, "skipped", "", "", "", ""];
+  if (skipped) return [name, "cannot be installed", "skipped", "", "", "", "", ""];
   const passed = calls.filter(({ failure }) => !failure).map(({ seen }) => seen);
   const failed = calls.filter(({ failure }) => failure).map((call) => call.name);
   const score = `${passed.length} of ${calls.length}`;
   const ciphers = passed.map(({ dtls }) => dtls.cipher.replace(/^TLS_/, "").replace("_WITH_", " "));
   const media = traits.echoes ? "there and back, decoded" : "both ways, decoded";
   const tones = passed.map((seen) => seen.tones);
+  const again = passed.map((seen) => seen.again);
   return [
     name,
     version,
@@ -29,6 +30,7 @@ function rowOf({ name, version, skipped, traits, calls }) {
     `${unique(passed.map(({ dtls }) => dtls.version))}: ${unique(ciphers)}; ${unique(passed.map(({ srtp }) => srtp))}`,
     passed.length > 0 ? media : "–",
     traits.echoes ? "there and back" : directions(tones.some(({ byPeer }) => byPeer), tones.some(({ byRust }) => byRust)),
+    again.length > 0 ? directions(again.some(({ toPeer }) => toPeer > 0), again.some(({ toRust }) => toRust > 0)) : "–",
     passed.length > 0 ? directions(traits.hearsGoodbye, traits.saysGoodbye) : "–",
   ];
 }
