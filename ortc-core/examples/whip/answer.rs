@@ -94,21 +94,22 @@ fn carried(
             let stream = track.msid.first().map_or("-", String::as_str);
             let msid = format!("{stream} {stream}-{kind}");
             lines.attribute("msid", &msid);
-            if let Some(rtx) = &track.rtx {
-                lines.attribute(
-                    "ssrc-group",
-                    format_args!("FID {} {}", track.ssrc, rtx.ssrc),
-                );
-                lines.attribute("ssrc", format_args!("{} msid:{msid}", rtx.ssrc));
+            // The first SSRC named is that of the media, for those who do not read the group.
+            let rtx = track.rtx.as_ref().map(|rtx| rtx.ssrc.as_str());
+            if let Some(rtx) = rtx {
+                lines.attribute("ssrc-group", format_args!("FID {} {rtx}", track.ssrc));
             }
-            lines.attribute("ssrc", format_args!("{} msid:{msid}", track.ssrc));
+            for ssrc in [Some(track.ssrc.as_str()), rtx].into_iter().flatten() {
+                lines.attribute("ssrc", format_args!("{ssrc} msid:{msid}"));
+            }
         }
     }
 }
 
 fn transport(lines: &mut Lines, local: &Local<'_>) {
     credentials(lines, local.ice);
-    lines.attribute("fingerprint", local.fingerprint);
+    let print = local.fingerprint;
+    lines.attribute("fingerprint", format_args!("{} {print}", print.algorithm()));
     lines.attribute(
         "setup",
         match local.dtls {

@@ -322,10 +322,10 @@ impl Agreed {
 /// What can be published: packets go on as they came, so more than can be packetized.
 pub(crate) fn capabilities() -> RTCCapabilities {
     let mut all = ortc_core::get_rtc_capabilities();
-    // Not in use by this stack, and free of meaning in SDP.
-    for name in ["VP9", "AV1", "H265"] {
-        all.video_codecs
-            .push(RTCCodec::new(127, name).with_clock_rate(90_000));
+    // Their numbers stand for nothing: those of the offer are used.
+    for (payload_id, name) in [(45, "VP9"), (46, "AV1"), (47, "H265")] {
+        let codec = RTCCodec::new(payload_id, name);
+        all.video_codecs.push(codec.with_clock_rate(90_000));
     }
     all
 }

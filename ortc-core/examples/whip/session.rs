@@ -1,5 +1,6 @@
 //! One session: a publisher or a player, and its connection.
 
+use core::error::Error as _;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -506,8 +507,11 @@ impl Session {
 
 /// The stack does not take what the offer says.
 fn unusable(error: ConnectionError) -> Refusal {
-    Refusal::new(
-        StatusCode::NOT_ACCEPTABLE,
-        format!("The offer cannot be used: {error}."),
-    )
+    let mut text = format!("The offer cannot be used: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    Refusal::new(StatusCode::NOT_ACCEPTABLE, text + ".")
 }
