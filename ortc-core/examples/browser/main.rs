@@ -8,6 +8,7 @@ mod call;
 mod figures;
 mod film;
 mod hub;
+mod key_frames;
 #[path = "../call/media/mod.rs"]
 mod media;
 mod options;
