@@ -356,7 +356,9 @@ impl Config {
         Ok(self)
     }
 
-    /// How long a handshake may take from its first message on; `None` has no end. Default 180 s.
+    /// How long a handshake may take from its first message on, and how long after it a message
+    /// of DTLS 1.3 is repeated that the peer does not acknowledge; `None` has no end. Default
+    /// 180 s.
     #[must_use]
     pub const fn handshake_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.handshake_timeout = timeout;

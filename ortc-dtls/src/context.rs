@@ -133,7 +133,7 @@ impl Context {
     /// Starts the flight that answers the one that ended with this message.
     pub(crate) fn begin_flight(&mut self, answers: u16) {
         self.acks.clear();
-        self.flight.begin(Some(answers));
+        self.flight.begin(Some(answers), self.now);
     }
 
     pub(crate) fn install_read_epoch(&mut self, epoch: ReadEpoch) {

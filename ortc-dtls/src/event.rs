@@ -105,6 +105,10 @@ pub enum CloseReason {
         /// The last alert in plaintext.
         alert: Option<AlertDescription>,
     },
+    /// The peer did not acknowledge a KeyUpdate or a change of connection ids within
+    /// [`Config::handshake_timeout`](crate::Config::handshake_timeout) (RFC 9147 §5.8.4).
+    #[error("the peer acknowledged nothing")]
+    Unacknowledged,
     /// A key reached the number of records that it may protect (RFC 9147 §4.5.3).
     #[error("a key reached its limit")]
     KeyLimit,

@@ -62,7 +62,7 @@ impl Endpoint {
         if received && self.cx.is_dtls13() {
             match self.state {
                 State::Handshake(_) => {
-                    let interval = self.cx.flight.first_interval();
+                    let interval = self.cx.flight.interval();
                     self.cx.acks.schedule(interval, self.cx.now);
                 }
                 // No flight answers what comes now: the client's last one, and what is after it.
@@ -175,7 +175,7 @@ impl Endpoint {
     /// (RFC 9147 §7.1, §7.2).
     fn on_next_flight(&mut self) {
         match self.state {
-            State::Handshake(_) => self.cx.flight.settle(),
+            State::Handshake(_) => self.cx.flight.settle(self.cx.now),
             // Messages after the handshake answer nothing.
             State::Connected(_) | State::Closed => {}
         }
@@ -236,7 +236,7 @@ impl Endpoint {
                 match handshake.on_message(message, cx)? {
                     Step::Next(handshake) => {
                         self.state = State::Handshake(handshake);
-                        if self.handshake_deadline.is_none() {
+                        if self.deadline.is_none() {
                             self.start_deadline();
                         }
                         Ok(())
@@ -308,10 +308,10 @@ impl Endpoint {
 
     fn on_all_acknowledged(&mut self) -> Result<(), CloseReason> {
         let State::Connected(Connected { established, .. }) = &mut self.state else {
-            self.cx.flight.settle();
+            self.cx.flight.settle(self.cx.now);
             return Ok(());
         };
-        self.handshake_deadline = None;
+        self.deadline = None;
         match &mut established.secrets {
             Secrets::V13(traffic) => Ok(traffic.on_all_acknowledged(&mut self.cx)?),
             Secrets::V12(_) => Ok(()),
@@ -322,9 +322,13 @@ impl Endpoint {
     pub(super) fn advance_keys(&mut self) {
         if let State::Connected(Connected { established, .. }) = &mut self.state
             && let Secrets::V13(traffic) = &mut established.secrets
-            && let Err(error) = traffic.advance(&mut self.cx)
         {
-            self.finish(error.into());
+            if let Err(error) = traffic.advance(&mut self.cx) {
+                self.finish(error.into());
+            } else if self.deadline.is_none() && self.cx.flight.deadline().is_some() {
+                // It is not repeated without end.
+                self.start_deadline();
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ mod receive;
 mod transmit;
 
 use core::mem;
+use core::time::Duration;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -49,7 +50,8 @@ pub struct Endpoint {
     cx: Context,
     state: State,
     reassembly: Reassembly,
-    handshake_deadline: Option<Instant>,
+    /// When the handshake, or a message after it, is given up.
+    deadline: Option<Instant>,
     alert: Option<Alert>,
     /// The last alert that came in plaintext; a hint, never obeyed.
     hint: Option<AlertDescription>,
@@ -139,7 +141,7 @@ impl Endpoint {
             cx: Context::new(config, ids, now),
             state: State::Handshake(Handshake::ClientHello(AwaitClientHello::default())),
             reassembly,
-            handshake_deadline: None,
+            deadline: None,
             alert: None,
             hint: None,
             outgoing: Outgoing::default(),
@@ -184,9 +186,15 @@ impl Endpoint {
     /// A deadline passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.observe(now);
-        if self.handshake_deadline.is_some_and(|at| at <= self.cx.now) {
-            let alert = self.hint;
-            self.finish(CloseReason::Timeout { alert });
+        if self.deadline.is_some_and(|at| at <= self.cx.now) {
+            // What answers nothing was sent after the handshake.
+            let reason = match (&self.state, self.cx.flight.answers()) {
+                (State::Connected(_), None) => CloseReason::Unacknowledged,
+                (State::Connected(_), Some(_)) | (State::Handshake(_) | State::Closed, _) => {
+                    CloseReason::Timeout { alert: self.hint }
+                }
+            };
+            self.finish(reason);
             return;
         }
         self.cx.acks.on_timeout(self.cx.now);
@@ -240,7 +248,7 @@ impl Endpoint {
             return Some(self.cx.now);
         }
         let retransmission = self.cx.flight.deadline();
-        let others = [self.handshake_deadline, self.cx.acks.deadline()];
+        let others = [self.deadline, self.cx.acks.deadline()];
         retransmission
             .into_iter()
             .chain(others.into_iter().flatten())
@@ -253,9 +261,20 @@ impl Endpoint {
         if self.cx.flight.restart(self.cx.now) {
             self.cx.stats.retransmissions += 1;
         }
-        if self.handshake_deadline.is_some() {
+        if self.deadline.is_some() {
             self.start_deadline();
         }
+    }
+
+    /// How long a round trip over the path takes, as a connectivity check has shown: the next
+    /// flight, or the current one after [`Endpoint::restart_timer`], is repeated after one and a
+    /// half of it (RFC 9147 §5.8.2), at least 50 ms or the configured first interval, whichever is
+    /// shorter, and at most the longest.
+    ///
+    /// Without it, flights begin with the configured interval, or less once an answer has come
+    /// sooner. On a path whose round trip is longer than that, each is sent more than once.
+    pub fn set_round_trip(&mut self, round_trip: Duration) {
+        self.cx.flight.set_round_trip(round_trip);
     }
 
     /// Queues one record of application data, which will fill one datagram.
@@ -440,7 +459,7 @@ impl Endpoint {
         if !matches!(self.state, State::Closed) {
             let timeout = self.cx.config.handshake_timeout;
             // What lies beyond the clock's range never comes.
-            self.handshake_deadline = timeout.and_then(|timeout| self.cx.now.checked_add(timeout));
+            self.deadline = timeout.and_then(|timeout| self.cx.now.checked_add(timeout));
         }
     }
 
@@ -465,7 +484,7 @@ impl Endpoint {
         });
         if !self.cx.flight.awaits_answer() {
             // Else the peer has not confirmed our last flight, which it must do in time.
-            self.handshake_deadline = None;
+            self.deadline = None;
         }
         self.reassembly.release();
         match verification {
@@ -514,7 +533,7 @@ impl Endpoint {
             self.alert = Alert::for_reason(&reason);
         }
         self.state = State::Closed;
-        self.handshake_deadline = None;
+        self.deadline = None;
         self.cx.flight.clear();
         self.cx.acks.clear();
         self.cx.inbound = crate::record::Inbound::default();

@@ -99,7 +99,7 @@ impl AwaitServerHello {
             connection_id: cx.ids.as_ref().map(|ids| ids.first()),
         };
         cx.acks.clear();
-        cx.flight.begin(answers);
+        cx.flight.begin(answers, cx.now);
         cx.flight.message(HandshakeType::CLIENT_HELLO, 0, |out| {
             hello.encode(out, config);
         });

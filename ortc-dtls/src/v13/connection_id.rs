@@ -70,7 +70,7 @@ pub(super) fn advance(cx: &mut Context) -> Result<(), CryptoError> {
         return Ok(());
     };
     let epoch = cx.outbound.epoch();
-    cx.flight.begin(None);
+    cx.flight.begin(None, cx.now);
     match message {
         connection_id::Message::New(count, usage) => {
             let new = ids.own().iter().rev().take(count).rev();

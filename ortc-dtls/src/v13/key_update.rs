@@ -112,7 +112,7 @@ impl Traffic {
             Update::Idle | Update::Wanted(_) | Update::Sent => return connection_id::advance(cx),
         };
         tracing::debug!(role = ?self.role, epoch, "updating keys");
-        cx.flight.begin(None);
+        cx.flight.begin(None, cx.now);
         cx.flight
             .message(HandshakeType::KEY_UPDATE, epoch, |out| out.push(peer as u8));
         cx.flight.launch(Await::Answer, cx.now);

@@ -347,7 +347,8 @@ impl RTCConnection {
                     })));
             }
             IceEvent::Connected => {
-                self.transport.pair_is_valid(now);
+                let lot = self.dtls_lot();
+                self.transport.pair_is_valid(lot, now);
                 if self.state == State::Interrupted {
                     // What gathered in between is as stale as what was dropped at its start.
                     self.media.outbox.clear_media();

@@ -123,7 +123,7 @@ fn send(
     let key = config.certificate.key();
     let signature = key.sign(choice.scheme, &signed_params(&session, &params))?;
 
-    cx.flight.begin(Some(answers));
+    cx.flight.begin(Some(answers), cx.now);
     transcript.add(cx.flight.message(HandshakeType::SERVER_HELLO, 0, |out| {
         let id = cx.ids.as_ref().map(|ids| ids.first());
         encode(out, choice, &config, id);
