@@ -65,7 +65,7 @@
 //! fragments that contradict each other are dropped and counted ([`DropReason`]); only a
 //! complete message in its turn that breaks the protocol closes, and after the handshake only
 //! authenticated records matter. What waits is bounded: 16 KiB of records that came early, eight
-//! messages in memory for what came of them, and [`Config::max_queued_data`].
+//! messages in memory for what came of them, four connection ids, and [`Config::max_queued_data`].
 //!
 //! Without ICE, a server on an open port puts a [`CookieGate`] before its endpoints: no state is
 //! kept, and at most three octets leave for each that came, until a client has shown with a cookie
@@ -89,6 +89,12 @@
 //! brings [`Receipt::Newest`] and the owner has seen that the peer receives there what is sent:
 //! somebody on the path can give a genuine datagram another source address (RFC 9146 §6, §9). Under
 //! ICE a connectivity check does both, and connection ids are not needed.
+//!
+//! # Other carriers
+//!
+//! Flights need not travel in datagrams of their own: whoever exchanges something with the peer
+//! anyway, such as connectivity checks, can look at them with [`Endpoint::flight`] and repeat them
+//! in the endpoint's place ([`Endpoint::carry_flights`]).
 //!
 //! # How long a handshake takes
 //!
