@@ -277,7 +277,8 @@ impl Endpoint {
         self.cx.flight.set_round_trip(round_trip);
     }
 
-    /// Queues one record of application data, which will fill one datagram.
+    /// Queues one record of application data, which will fill one datagram. If the peer asks for a
+    /// longer connection id before it leaves, and it does not fit any more, it is dropped.
     ///
     /// # Errors
     ///
@@ -538,6 +539,7 @@ impl Endpoint {
         self.cx.acks.clear();
         self.cx.inbound = crate::record::Inbound::default();
         self.cx.early_due = false;
+        self.cx.carried = None;
         self.reassembly.release();
         self.cx.events.push_back(Event::Closed(reason));
     }
