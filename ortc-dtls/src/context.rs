@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::connection_id::{ConnectionId, Ids};
 use crate::event::{CloseReason, Event, KeyLogLine, ProtocolError};
 use crate::fingerprint::{self, Fingerprint};
-use crate::flight::{Acknowledgements, Flight};
+use crate::flight::{Acknowledgements, Carried, Flight};
 use crate::record::{Inbound, MAX_CONTENTS, Outbound, Protection, ReadEpoch};
 use crate::stats::Stats;
 use crate::v13::Acks;
@@ -31,11 +31,14 @@ pub(crate) struct Context {
     /// Octets of contents that a protected record of the peer may have.
     pub(crate) receive_limit: usize,
     pub(crate) peer: Option<PeerCertificate>,
-    pub(crate) expected: Vec<Fingerprint>,
+    /// What the peer must have; `None` for what the configuration says.
+    expected: Option<Vec<Fingerprint>>,
     pub(crate) events: VecDeque<Event>,
     pub(crate) stats: Stats,
     /// Records that were held may be readable now.
     pub(crate) early_due: bool,
+    /// What an outside carrier was shown.
+    pub(crate) carried: Option<Box<Carried>>,
     /// Connection ids, while they are offered or in use.
     pub(crate) ids: Option<Box<Ids>>,
 }
@@ -47,7 +50,6 @@ const MIN_ROOM: usize = 64;
 impl Context {
     pub(crate) fn new(config: Arc<Config>, ids: Option<Ids>, now: Instant) -> Self {
         let flight = Flight::new(config.first_retransmission, config.max_retransmission);
-        let expected = config.expected.clone();
         Self {
             config,
             now,
@@ -58,10 +60,11 @@ impl Context {
             version: None,
             receive_limit: MAX_CONTENTS,
             peer: None,
-            expected,
+            expected: None,
             events: VecDeque::with_capacity(4),
             stats: Stats::default(),
             early_due: false,
+            carried: None,
             ids: ids.map(Box::new),
         }
     }
@@ -69,11 +72,38 @@ impl Context {
     /// Keeps the peer's certificate, unless it is not the expected one.
     pub(crate) fn learn_peer(&mut self, der: &[u8]) -> Result<(), CloseReason> {
         let peer = PeerCertificate::new(der).map_err(ProtocolError::Certificate)?;
-        if !self.expected.is_empty() && !fingerprint::satisfied_by(&self.expected, der) {
-            return Err(CloseReason::FingerprintMismatch);
-        }
         self.peer = Some(peer);
-        Ok(())
+        self.compare_peer()
+    }
+
+    /// Says which certificate the peer must have.
+    pub(crate) fn expect(&mut self, fingerprints: &[Fingerprint]) -> Result<(), CloseReason> {
+        self.expected = Some(fingerprints.to_vec());
+        self.compare_peer()
+    }
+
+    /// Whether only certain certificates will do.
+    pub(crate) fn expects_someone(&self) -> bool {
+        !self.expected().is_empty()
+    }
+
+    fn expected(&self) -> &[Fingerprint] {
+        self.expected.as_ref().unwrap_or(&self.config.expected)
+    }
+
+    fn compare_peer(&mut self) -> Result<(), CloseReason> {
+        let expected = self.expected.as_ref().unwrap_or(&self.config.expected);
+        match &mut self.peer {
+            Some(peer) if !expected.is_empty() => {
+                peer.is_expected = fingerprint::satisfied_by(expected, peer.der());
+                if peer.is_expected {
+                    Ok(())
+                } else {
+                    Err(CloseReason::FingerprintMismatch)
+                }
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     pub(crate) fn install(&mut self, read: Protection, write: Protection) {
@@ -113,8 +143,12 @@ impl Context {
 
     /// Whether records of our size have room for this connection id of the peer's.
     pub(crate) fn fits(&self, id: &[u8]) -> bool {
-        let others = Outbound::MAX_OVERHEAD + MIN_ROOM;
-        id.len() + others <= self.config.mtu
+        id.len() + Outbound::MAX_OVERHEAD + MIN_ROOM <= self.config.mtu
+    }
+
+    /// Whether datagrams of this size have room for something besides the peer's connection id.
+    pub(crate) fn has_room(&self, mtu: usize) -> bool {
+        self.outbound.id().octets().len() + Outbound::MAX_OVERHEAD + MIN_ROOM <= mtu
     }
 
     /// A server learns which connection id the client wants; it

@@ -77,6 +77,19 @@
 //! last flight is repeated until the server acknowledges it, and when it does not within
 //! [`Config::handshake_timeout`], the connection ends.
 //!
+//! # Which connection, and from where
+//!
+//! An endpoint knows no addresses. Who has many behind one socket finds the one that a datagram is
+//! for by the address that it came from, or by a connection id that both sides agreed on in the
+//! handshake, so that the peer may move: [`Config::connection_id_length`],
+//! [`Endpoint::connection_ids`], [`ConnectionId::of_datagram`]. Records without the id that they
+//! should have are dropped ([`DropReason::ConnectionId`]).
+//!
+//! What is sent goes on to the address where it went before, until a datagram from another one
+//! brings [`Receipt::Newest`] and the owner has seen that the peer receives there what is sent:
+//! somebody on the path can give a genuine datagram another source address (RFC 9146 §6, §9). Under
+//! ICE a connectivity check does both, and connection ids are not needed.
+//!
 //! # How long a handshake takes
 //!
 //! Milliseconds until both sides are connected, over a path of 25 ms each way that delivers what
@@ -152,10 +165,12 @@ pub use certificate::{Certificate, CertificateConfig, CertificateError, subject_
 pub use config::{Config, ConfigError, PeerVerification, Role};
 pub use connection_id::ConnectionId;
 pub use endpoint::{
-    ConnectionIdError, Endpoint, KeyUpdate, KeyUpdateError, SendError, VerificationError,
+    ConnectionIdError, Endpoint, Flight, KeyUpdate, KeyUpdateError, Receipt, SendError,
+    VerificationError,
 };
 pub use event::{CloseReason, Event, KeyLogLine, ProtocolError};
 pub use fingerprint::{Fingerprint, FingerprintError, HashAlgorithm};
+pub use flight::Carrier;
 pub use gate::{Admission, CookieGate, GateDrop, Verdict};
 pub use keying::{KeyingError, SrtpKeying};
 pub use stats::{DropReason, Stats};

@@ -20,8 +20,8 @@ use craft13::Epoch;
 use ortc_dtls::crypto::{NamedGroup, Provider};
 use ortc_dtls::wire::{ContentType, ExtensionType, HandshakeType, ParseError};
 use ortc_dtls::{
-    CloseReason, Config, ConnectionId, DropReason, Endpoint, Event, ProtocolError, Role, SendError,
-    Version,
+    CloseReason, Config, ConnectionId, DropReason, Endpoint, Event, ProtocolError, Receipt, Role,
+    SendError, Version,
 };
 use pair::{DELAY, Pair, hello_of, pair_of, provider, verified};
 
@@ -603,4 +603,52 @@ fn the_ids_of_one_socket_are_found_by_their_length() {
     assert_eq!(found, Some(&"it"));
     let kind = HandshakeType::NEW_CONNECTION_ID;
     assert_eq!(kind.to_string(), "new_connection_id");
+}
+
+/// What RFC 9146 §6 asks for before the address of a peer may change: each record counts once, and
+/// one that was overtaken says nothing of where the peer is now.
+#[test]
+fn only_the_newest_authentic_record_says_where_the_peer_is() {
+    for version in VERSIONS {
+        for lengths in [[Some(8), Some(8)], [None, None]] {
+            let (mut pair, _) = pair_with(version, lengths, |config| config);
+            let now = pair.now;
+            let mut hello = hello_of(&mut pair.client, now);
+            assert_eq!(
+                pair.server.handle_datagram(&mut hello, now),
+                Receipt::Nothing
+            );
+            let (mut pair, _) = connected(version, lengths);
+            let now = pair.now;
+            let mut datagrams = Vec::new();
+            for _ in 0..3 {
+                pair.client.send(b"data", now).unwrap();
+                let mut datagram = Vec::new();
+                pair.client.poll_transmit(&mut datagram, now).unwrap();
+                datagrams.push(datagram);
+            }
+            let mut receive = |datagram: &[u8]| {
+                let mut copy = datagram.to_vec();
+                pair.server.handle_datagram(&mut copy, now)
+            };
+            let [first, second, third] = &datagrams[..] else {
+                panic!("three datagrams");
+            };
+            assert_eq!(receive(first), Receipt::Newest);
+            assert_eq!(receive(first), Receipt::Nothing);
+            assert_eq!(receive(third), Receipt::Newest);
+            assert_eq!(receive(second), Receipt::Authentic);
+            assert_eq!(receive(second), Receipt::Nothing);
+            let mut forged = third.clone();
+            *forged.last_mut().unwrap() ^= 1;
+            assert_eq!(receive(&forged), Receipt::Nothing);
+            assert_eq!(receive(&[22; 40]), Receipt::Nothing);
+            let event = Event::ApplicationData(b"data".to_vec().into());
+            let mut count = 0;
+            while let Some(next) = pair.server.poll_event() {
+                count += usize::from(next == event);
+            }
+            assert_eq!(count, 3, "what was overtaken is data all the same");
+        }
+    }
 }

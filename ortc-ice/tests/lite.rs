@@ -195,6 +195,35 @@ fn a_full_peer_that_calls_itself_controlled_is_corrected() {
     }
 }
 
+/// A full agent that calls itself controlled nominates nothing, and one success keeps it from asking
+/// again: the answer is its only chance to learn better, even before its credentials have come.
+#[test]
+fn a_full_peer_that_calls_itself_controlled_early_is_corrected_at_once() {
+    let now = Net::<Node>::new(0).now();
+    let mut agent = Agent::new(Config::lite(), [1; 32], now);
+    agent
+        .add_local_candidate(Candidate::host(host(0, 0)).unwrap(), now)
+        .unwrap();
+    let credentials = agent.local_credentials().clone();
+    let mut request = Check::new(&credentials, puppet().ufrag(), 1);
+    request.role = (Role::Controlled, 0);
+    request.use_candidate = true;
+    deliver(&mut agent, host(0, 0), host(1, 0), &request.encode(), now).unwrap();
+    let out = sent(&mut agent, now);
+    let message = Message::parse(&out[0].1).unwrap();
+    let code = message.error_code().map(|error| error.code);
+    assert_eq!(code, Some(ErrorCode::ROLE_CONFLICT.code));
+    agent.set_remote_credentials(puppet(), now).unwrap();
+    agent.connect(now).unwrap();
+    assert_eq!(
+        agent.data_path(),
+        None,
+        "who does not control nominates nothing"
+    );
+    check(&mut agent, 2, true, now);
+    assert_eq!(agent.data_path(), Some(Path::udp(host(0, 0), host(1, 0))));
+}
+
 #[test]
 fn a_lite_peer_cannot_flip_our_role() {
     let now = Net::<Node>::new(0).now();

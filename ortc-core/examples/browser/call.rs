@@ -2,7 +2,7 @@
 
 use core::error::Error;
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use ortc_core::{
     Autostart, Datagram, DescriptionForm, DisconnectReason, DtlsRole, DtmfContainer, Ecn, Event,
     Frame, LocalCandidates, MediaKind, MediaStream, MediaStreamTrack, Path, RTCCodec,
     RTCConnection, RTCConnectionOptions, RTCDTMFHandler, RTCTrack, RTCTrackDescription,
-    RTCTrackFilter, ReceivedFrame, SharedSocket,
+    RTCTrackFilter, ReceiveMode, ReceivedFrame, ReceivedRtp, SharedSocket,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -50,6 +50,9 @@ impl From<&Arguments> for Settings {
 /// A tone of the default length with its gap, and some time to spare (draft §4.2.2.1).
 const TONE: Duration = Duration::from_millis(200);
 
+/// Packets of a page leave for others as large as they came, with header extensions of this side.
+const MTU: usize = 1_300;
+
 /// Whether a page hears itself or others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Company {
@@ -68,12 +71,15 @@ pub(crate) struct Call {
     films: Vec<(RTCTrack, Projector)>,
     /// What comes back to the page, and what of others goes to it: by call and SSRC of the source.
     copies: BTreeMap<(u64, u32), Copy>,
+    /// Sources that the page cannot receive, as far as it has said.
+    refused: BTreeSet<(u64, u32)>,
     tones: Option<RTCDTMFHandler>,
     /// The speech waits while tones are sent: nobody can hear both.
     silent_until: Instant,
     lite: bool,
     recorders: BTreeMap<u32, Recorder>,
-    received: Vec<Received>,
+    /// Packets for the others of the room.
+    received: Vec<ReceivedRtp>,
     figures: Figures,
 }
 
@@ -85,8 +91,7 @@ struct Copy {
 }
 
 /// A frame with what it is.
-#[derive(Clone)]
-pub(crate) struct Received {
+struct Received {
     kind: MediaKind,
     codec: RTCCodec,
     frame: ReceivedFrame,
@@ -107,6 +112,7 @@ impl Call {
             .ice(settings.ice.clone())
             .dtls_versions(settings.versions.clone())
             .dtls_role(settings.dtls)
+            .mtu(MTU)
             .descriptions(DescriptionForm::Extended);
         Ok(Self {
             connection: RTCConnection::new(options, now)?,
@@ -117,6 +123,7 @@ impl Call {
             described: BTreeMap::new(),
             films: Vec::new(),
             copies: BTreeMap::new(),
+            refused: BTreeSet::new(),
             tones: None,
             silent_until: now,
             lite: settings.lite,
@@ -232,11 +239,16 @@ impl Call {
         now: Instant,
     ) -> Result<(), Box<dyn Error>> {
         let ssrc = track.ssrc()?;
-        self.connection.receive_track(&track, now)?;
+        let mode = match self.company {
+            Company::Alone => ReceiveMode::Frames,
+            Company::Room => ReceiveMode::Both,
+        };
+        self.connection.receive_track_as(&track, mode, now)?;
         let news = self.described.insert(ssrc, track.clone()).is_none();
         if !news {
             return Ok(());
         }
+        self.refused.clear();
         self.say(&format!("the page sends {} {ssrc}", track.kind));
         let known = self.described.values();
         let first = known.filter(|known| known.kind == track.kind).count() == 1;
@@ -258,7 +270,13 @@ impl Call {
     fn start(&mut self, ssrc: &str) -> Result<(), Box<dyn Error>> {
         let tracks = self.connection.tracks(&RTCTrackFilter::default());
         let named = tracks.iter().find(|track| track.ssrc().to_string() == ssrc);
-        Ok(named.ok_or("no such track")?.start(&mut self.connection)?)
+        let track = *named.ok_or("no such track")?;
+        let copy = self.copies.values_mut().find(|copy| copy.track == track);
+        if let Some(copy) = copy {
+            // What came before went nowhere.
+            copy.wants_key_frame = true;
+        }
+        Ok(track.start(&mut self.connection)?)
     }
 
     /// Sends one more track, in the payload types and with the repairs of the page's own.
@@ -275,7 +293,12 @@ impl Call {
         // It starts when the page is ready for it.
         connection.add_stream(&stream, Autostart::No)?;
         let track = connection.track(&source).ok_or("the track was not added")?;
-        track.set_codecs(connection, codec_first(&like.codecs, codec))?;
+        let dials = like.kind == MediaKind::Audio && self.tones.is_none();
+        let mut codecs = codec_first(&like.codecs, codec);
+        if dials {
+            codecs.extend(like.codecs.iter().filter(|codec| codec.is_dtmf()).cloned());
+        }
+        track.set_codecs(connection, codecs)?;
         track.set_msid(connection, vec![name.to_owned()])?;
         if let Some(ids) = &like.rtp_ext_header_ids {
             track.set_rtp_ext_header_ids(connection, ids.clone())?;
@@ -283,7 +306,7 @@ impl Call {
         if let Some(rtx) = &like.rtx {
             track.set_rtx(connection, rtx.payload_ids.clone())?;
         }
-        if like.kind == MediaKind::Audio && self.tones.is_none() {
+        if dials {
             self.tones = Some(connection.add_dtmf_handler(DtmfContainer::First)?);
         }
         let description = track.get_description(connection)?;
@@ -335,6 +358,7 @@ impl Call {
             Event::KeyFrameRequested(track) => self.key_frame_requested(track, now),
             Event::TrackConnected(track) => self.say(&format!("{} arrives", track.label())),
             Event::Frame(frame) => self.handle_frame(frame, now),
+            Event::Rtp(packet) if self.company == Company::Room => self.received.push(packet),
             Event::Gap(gap) => self.request_key_frame(gap.ssrc, now),
             _ => {}
         }
@@ -351,10 +375,8 @@ impl Call {
             .find(|codec| codec.payload_id == frame.payload_type);
         let Some(codec) = codec.cloned() else { return };
         self.record(&frame, &codec, now);
-        let received = Received { kind, codec, frame };
-        match self.company {
-            Company::Alone => self.forward(self.number, &received, now),
-            Company::Room => self.received.push(received),
+        if self.company == Company::Alone {
+            self.echo(&Received { kind, codec, frame }, now);
         }
     }
 
@@ -379,18 +401,71 @@ impl Call {
         }
     }
 
-    /// What the page sent since the last call of this, for its room.
-    pub(crate) fn take_received(&mut self) -> Vec<Received> {
-        core::mem::take(&mut self.received)
+    /// Puts the packets that the page sent since the last call of this into the list, for its room.
+    pub(crate) fn take_received(&mut self, packets: &mut Vec<ReceivedRtp>) {
+        packets.append(&mut self.received);
     }
 
-    /// Sends a frame of a call, this one or another, to the page: payload type and SSRC are those
-    /// of the track that this connection has for it.
-    pub(crate) fn forward(&mut self, from: u64, received: &Received, now: Instant) {
+    /// What the page said of one of its tracks.
+    pub(crate) fn described(&self, ssrc: u32) -> Option<&RTCTrackDescription> {
+        self.described.get(&ssrc)
+    }
+
+    /// Whether the page could receive a track of another call, and does not yet.
+    pub(crate) fn lacks(&self, (from, ssrc): (u64, u32), kind: MediaKind) -> bool {
+        let takes = self.described.values().any(|own| own.kind == kind);
+        let key = (from, ssrc);
+        takes && !self.copies.contains_key(&key) && !self.refused.contains(&key)
+    }
+
+    /// Makes a track that forwards a source of another call.
+    pub(crate) fn add_copy(&mut self, from: u64, source: &RTCTrackDescription) {
+        if let Err(error) = self.try_add_copy(from, source) {
+            self.say(&error.to_string());
+            self.refused.extend(source.ssrc().map(|ssrc| (from, ssrc)));
+        }
+    }
+
+    fn try_add_copy(
+        &mut self,
+        from: u64,
+        source: &RTCTrackDescription,
+    ) -> Result<(), Box<dyn Error>> {
+        let mut own = self.described.values();
+        let like = own.find(|track| track.kind == source.kind).cloned();
+        let like = like.ok_or("the page has no track of this kind")?;
+        let both = |codec: &&RTCCodec| like.codecs.iter().any(|own| own.is_same_codec(codec));
+        let codec = source.codecs.iter().find(both);
+        let codec = codec.ok_or("the page cannot receive what another sends")?;
+        let own = like.codecs.iter().find(|own| own.is_same_codec(codec));
+        let codec = own.unwrap_or(codec).clone();
+        let track = self.add_track(&format!("page-{from}"), &like, &codec)?;
+        track.forward_from(&mut self.connection, source)?;
+        let copy = Copy {
+            track,
+            codec,
+            wants_key_frame: true,
+        };
+        self.copies.insert((from, source.ssrc()?), copy);
+        Ok(())
+    }
+
+    /// Sends a packet of another call to the page, with the numbers of this connection's track.
+    pub(crate) fn forward(&mut self, from: u64, packet: &ReceivedRtp, now: Instant) {
+        if let Some(copy) = self.copies.get(&(from, packet.ssrc))
+            && let Err(error) = self.connection.forward(copy.track, packet, now)
+        {
+            // Before the page is ready for the track, or with more than it can take.
+            tracing::debug!(%error, "a packet was not forwarded");
+        }
+    }
+
+    /// Sends a frame of the page back to it.
+    fn echo(&mut self, received: &Received, now: Instant) {
         if !self.connection.is_connected() {
             return;
         }
-        let key = (from, received.frame.ssrc);
+        let key = (self.number, received.frame.ssrc);
         if let Err(error) = self.ready_copy(key, received) {
             return self.say(&error.to_string());
         }
@@ -406,7 +481,7 @@ impl Call {
         }
     }
 
-    /// Makes the track for a source, or changes its codec to that of the source.
+    /// Makes the track for what comes back, or changes its codec to that of the page.
     fn ready_copy(&mut self, key: (u64, u32), received: &Received) -> Result<(), Box<dyn Error>> {
         let same = |copy: &Copy| copy.codec.is_same_codec(&received.codec);
         if self.copies.get(&key).is_some_and(same) {
@@ -429,11 +504,7 @@ impl Call {
             copy.codec = codec;
             return Ok(());
         }
-        let name = match self.company {
-            Company::Alone => "echo".to_owned(),
-            Company::Room => format!("page-{}", key.0),
-        };
-        let track = self.add_track(&name, &like, &codec)?;
+        let track = self.add_track("echo", &like, &codec)?;
         let copy = Copy {
             track,
             codec,
@@ -459,12 +530,16 @@ impl Call {
     }
 
     /// The sources of another call that this page needs a key frame of.
-    pub(crate) fn key_frames_wanted_of(&mut self, from: u64) -> Vec<u32> {
-        let copies = self.copies.range_mut((from, 0)..=(from, u32::MAX));
-        let wanted = copies.filter_map(|(&(_, ssrc), copy)| {
-            core::mem::take(&mut copy.wants_key_frame).then_some(ssrc)
-        });
-        wanted.collect()
+    pub(crate) fn key_frames_wanted_of(&self, from: u64) -> impl Iterator<Item = u32> {
+        let copies = self.copies.range((from, 0)..=(from, u32::MAX));
+        copies.filter_map(|(&(_, ssrc), copy)| copy.wants_key_frame.then_some(ssrc))
+    }
+
+    /// The source was asked for one.
+    pub(crate) fn key_frame_is_asked_of(&mut self, from: u64, ssrc: u32) {
+        if let Some(copy) = self.copies.get_mut(&(from, ssrc)) {
+            copy.wants_key_frame = false;
+        }
     }
 
     pub(crate) fn request_key_frame(&mut self, ssrc: u32, now: Instant) {
@@ -512,7 +587,7 @@ fn named(codecs: &[RTCCodec], format: Format) -> Option<RTCCodec> {
     codecs.iter().find(fits).cloned()
 }
 
-/// The codecs of the page, this one first and the tones left to their handler.
+/// The codecs of the page, this one first and without tones.
 fn codec_first(codecs: &[RTCCodec], first: &RTCCodec) -> Vec<RTCCodec> {
     let media = codecs.iter().filter(|codec| !codec.is_dtmf());
     let mut sorted: Vec<_> = media.cloned().collect();

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ortc_dtls::{Config, Endpoint, Role, is_client_hello};
+use ortc_dtls::{Config, Endpoint, Receipt, Role, is_client_hello};
 
 use crate::api::DtlsRole;
 
@@ -112,7 +112,12 @@ impl Running {
         running
     }
 
-    pub(crate) fn handle_datagram(&mut self, contents: &mut [u8], controlled: bool, now: Instant) {
+    pub(crate) fn handle_datagram(
+        &mut self,
+        contents: &mut [u8],
+        controlled: bool,
+        now: Instant,
+    ) -> Receipt {
         let hello = is_client_hello(contents);
         if hello && self.role == Role::Client && self.progress != Progress::Agreed {
             // Both have sent a ClientHello. The controlled side stays client; the controlling one
@@ -127,7 +132,7 @@ impl Running {
                 DtlsRole::Client | DtlsRole::Server => false,
             };
             if !gives_way {
-                return;
+                return Receipt::Nothing;
             }
             self.become_role(Role::Server, now);
         }
@@ -140,7 +145,7 @@ impl Running {
         if agrees {
             self.progress = Progress::Agreed;
         }
-        self.endpoint.handle_datagram(contents, now);
+        self.endpoint.handle_datagram(contents, now)
     }
 
     /// The configuration changed while the handshake runs: an endpoint that takes this one's place

@@ -8,7 +8,7 @@ mod uplink;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ortc_dtls::{Config, Fingerprint};
+use ortc_dtls::{Config, Fingerprint, Receipt};
 use ortc_ice::{Agent, Path, PathState};
 
 use crate::api::DtlsRole;
@@ -77,7 +77,10 @@ impl Transport {
                 }
             }
             Association::Running(running) => {
-                running.handle_datagram(contents, controlled, now);
+                if running.handle_datagram(contents, controlled, now) > Receipt::Nothing {
+                    // The path carries what the peer sends, whatever becomes of the checks.
+                    self.ice.authenticated_traffic(*path, now);
+                }
                 Ok(())
             }
         }

@@ -240,12 +240,12 @@ impl Endpoint {
         } else {
             // The peer cannot read what it got (RFC 9147 §7.1). Without a timer it is for the
             // peer to ask again by repeating its own.
-            flight.deadline().is_some() && flight.hurry(now)
+            flight.awaits_answer() && flight.hurry(now)
         };
         if !again {
             return Err(DropReason::Ack);
         }
-        self.cx.stats.retransmissions += 1;
+        self.cx.stats.retransmissions += u64::from(self.cx.flight.is_queued());
         Ok(())
     }
 
@@ -261,7 +261,7 @@ impl Endpoint {
         match self.cx.flight.on_acknowledged(numbers, Voucher::Peer, now) {
             Acked::Nothing => Err(DropReason::Ack),
             Acked::Part => {
-                self.cx.stats.retransmissions += 1;
+                self.cx.stats.retransmissions += u64::from(self.cx.flight.is_queued());
                 Ok(())
             }
             Acked::All => {

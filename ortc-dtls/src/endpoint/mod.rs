@@ -2,6 +2,7 @@
 //! comes, `transmit.rs` is what leaves, `outcome.rs` is what a handshake came to.
 
 mod accept;
+mod carrier;
 mod connection_id;
 mod error;
 mod handshake;
@@ -18,20 +19,23 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
+pub use self::carrier::Flight;
 pub use self::error::{ConnectionIdError, KeyUpdate, KeyUpdateError, SendError, VerificationError};
 use self::handshake::Handshake;
 use self::outgoing::Outgoing;
+pub use self::receive::Receipt;
 use crate::alert::{Alert, AlertDescription};
 use crate::config::{Config, PeerVerification, Role};
 use crate::connection_id::{ConnectionId, Ids, Source};
 use crate::context::Context;
 use crate::established::{Established, Secrets};
 use crate::event::{CloseReason, Event};
-use crate::fingerprint::{self, Fingerprint};
+use crate::fingerprint::Fingerprint;
 use crate::hello::{AwaitClientHello, AwaitServerHello};
 use crate::reassembly::Reassembly;
 use crate::stats::{DropReason, Stats};
 use crate::v13::PeerUpdate;
+use crate::wire::RecordNumber;
 
 /// What a queued record counts besides its contents, so that empty ones have a bound too.
 const ENTRY: usize = 64;
@@ -55,6 +59,9 @@ pub struct Endpoint {
     slab: BytesMut,
     /// Octets of application data in events that were not taken out.
     incoming: usize,
+    /// The newest record that was authenticated; of epoch 0 while there is none.
+    newest: RecordNumber,
+    receipt: Receipt,
 }
 
 #[derive(Debug)]
@@ -138,6 +145,11 @@ impl Endpoint {
             outgoing: Outgoing::default(),
             slab: BytesMut::new(),
             incoming: 0,
+            newest: RecordNumber {
+                epoch: 0,
+                sequence: 0,
+            },
+            receipt: Receipt::Nothing,
         };
         if role == Role::Client {
             match AwaitServerHello::start(&mut endpoint.cx) {
@@ -149,19 +161,24 @@ impl Endpoint {
         endpoint
     }
 
-    /// A datagram arrived. Records are decrypted in place.
-    pub fn handle_datagram(&mut self, contents: &mut [u8], now: Instant) {
+    /// A datagram arrived. Records are decrypted in place. What it proved can be left aside; an
+    /// owner with several paths learns from it which of them the peer is on.
+    pub fn handle_datagram(&mut self, contents: &mut [u8], now: Instant) -> Receipt {
         self.observe(now);
         self.cx.stats.datagrams_received += 1;
         if matches!(self.state, State::Closed) {
             self.cx.stats.count(DropReason::Closed);
-            return;
+            return Receipt::Nothing;
         }
+        self.receipt = Receipt::Nothing;
         self.on_records(contents);
+        // What was held came in another datagram.
+        let receipt = self.receipt;
         while mem::take(&mut self.cx.early_due) {
             self.on_early();
         }
         self.advance_keys();
+        receipt
     }
 
     /// A deadline passed.
@@ -341,15 +358,13 @@ impl Endpoint {
         if fingerprints.is_empty() {
             return Err(VerificationError::Empty);
         }
-        self.cx.expected = fingerprints.to_vec();
-        let Some(peer) = &self.cx.peer else {
-            return Ok(());
-        };
-        if !fingerprint::satisfied_by(fingerprints, peer.der()) {
-            self.finish(CloseReason::FingerprintMismatch);
+        if let Err(reason) = self.cx.expect(fingerprints) {
+            self.finish(reason);
             return Err(VerificationError::Mismatch);
         }
-        self.verified();
+        if self.cx.peer.is_some() {
+            self.verified();
+        }
         Ok(())
     }
 
@@ -440,11 +455,10 @@ impl Endpoint {
 
     fn connect(&mut self, established: Established) -> Result<(), CloseReason> {
         let peer = self.cx.peer.as_ref().ok_or(CloseReason::Internal)?;
-        let verification = if !self.cx.expected.is_empty() {
-            if !fingerprint::satisfied_by(&self.cx.expected, peer.der()) {
-                return Err(CloseReason::FingerprintMismatch);
-            }
+        let verification = if peer.is_expected {
             Verification::Verified
+        } else if self.cx.expects_someone() {
+            return Err(CloseReason::FingerprintMismatch);
         } else {
             match self.cx.config.verification {
                 PeerVerification::HoldUntilVerified => Verification::Nobody,
@@ -457,7 +471,7 @@ impl Endpoint {
             verification,
             writing: Writing::Open,
         });
-        if self.cx.flight.deadline().is_none() {
+        if !self.cx.flight.awaits_answer() {
             // Else the peer has not confirmed our last flight, which it must do in time.
             self.deadline = None;
         }

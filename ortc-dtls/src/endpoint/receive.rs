@@ -16,6 +16,19 @@ use crate::wire::{ContentType, ParseError, ProtocolVersion, RecordNumber};
 /// Octets of a buffer that received application data is copied into.
 const SLAB: usize = 16 * 1024;
 
+/// What a datagram proved of where it came from; each is more than the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Receipt {
+    /// Nothing: anyone can have sent it. All of a handshake that is plaintext is so, and what came
+    /// before.
+    Nothing,
+    /// The peer made it: a record was authenticated, and came for the first time.
+    Authentic,
+    /// As [`Receipt::Authentic`], and no record that was made later came before: the peer is where
+    /// it came from, or somebody who passes on what it sends (RFC 9146 §6).
+    Newest,
+}
+
 impl Endpoint {
     pub(super) fn on_records(&mut self, datagram: &mut [u8]) {
         let mut rest = datagram;
@@ -128,6 +141,7 @@ impl Endpoint {
         }
         let opened = self.cx.inbound.open(header, fragment);
         let contents = self.opened(opened)?;
+        self.authenticated(1, header.sequence);
         if contents.len() > self.cx.receive_limit {
             return Err(DropReason::RecordTooLong);
         }
@@ -159,6 +173,7 @@ impl Endpoint {
         }
         let opened = self.cx.inbound.open_with_id(header, id_len, record);
         let opened = self.opened(opened)?;
+        self.authenticated(1, opened.sequence);
         // The type counts as well (RFC 8449 §4, RFC 9146 §5).
         if opened.padded_len + 1 > self.cx.receive_limit {
             return Err(DropReason::RecordTooLong);
@@ -206,6 +221,7 @@ impl Endpoint {
         }
         let opened = self.cx.inbound.open_unified(header, record, self.cx.now);
         let opened = self.opened(opened)?;
+        self.authenticated(opened.epoch, opened.sequence);
         if opened.padded_len > self.cx.receive_limit {
             return Err(DropReason::RecordTooLong);
         }
@@ -230,6 +246,18 @@ impl Endpoint {
                 Err(DropReason::ContentType)
             }
         }
+    }
+
+    /// A record was authenticated and had not come before.
+    fn authenticated(&mut self, epoch: u64, sequence: u64) {
+        let number = RecordNumber { epoch, sequence };
+        let receipt = if number > self.newest {
+            self.newest = number;
+            Receipt::Newest
+        } else {
+            Receipt::Authentic
+        };
+        self.receipt = self.receipt.max(receipt);
     }
 
     /// A key that too many records did not fit is given up.

@@ -1,5 +1,6 @@
 //! The flight that was sent last, and when it is sent again (RFC 6347 §4.2.4, RFC 9147 §5.8, §7).
 
+mod carrier;
 mod ranges;
 mod write;
 
@@ -9,6 +10,8 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::time::Instant;
 
+pub(crate) use self::carrier::Carried;
+pub use self::carrier::Carrier;
 use self::ranges::Ranges;
 use crate::wire::handshake::Fragment;
 use crate::wire::{HandshakeType, RecordNumber, writer};
@@ -20,8 +23,15 @@ const MAX_SENT: usize = 256;
 /// the peer has signatures to make.
 const MIN_INTERVAL: Duration = Duration::from_millis(50);
 
+/// How often a flight may be sent until the first records of it are forgotten: an acknowledgement
+/// that comes later than that says nothing new.
+const REMEMBERED: usize = 4;
+
 /// Record numbers of one acknowledgement that are looked at: as many as are remembered.
 pub(crate) const MAX_ACKED: usize = MAX_SENT;
+
+/// Octets that the longest flight with one certificate of the usual length has.
+const USUAL: usize = 1024;
 
 #[derive(Clone, Debug)]
 enum Item {
@@ -98,6 +108,8 @@ pub(crate) struct Flight {
     item: usize,
     offset: usize,
     sent: VecDeque<Sent>,
+    /// How many of them belong to the latest time that the flight was sent.
+    sent_now: usize,
     acknowledgements: Acknowledgements,
     /// Somebody whom we cannot trust acknowledged a part.
     vouched_by_anyone: bool,
@@ -115,6 +127,9 @@ pub(crate) struct Flight {
     /// Something of it was sent twice, so that an answer may be one to either.
     repeated: bool,
     sent_at: Option<Instant>,
+    carrier: Carrier,
+    /// Counts what changes of what the peer lacks.
+    generation: u32,
 }
 
 impl Flight {
@@ -127,6 +142,7 @@ impl Flight {
             item: 0,
             offset: 0,
             sent: VecDeque::new(),
+            sent_now: 0,
             acknowledgements: Acknowledgements::Unknown,
             vouched_by_anyone: false,
             answers: None,
@@ -137,6 +153,8 @@ impl Flight {
             timeouts: 0,
             repeated: false,
             sent_at: None,
+            carrier: Carrier::Datagrams,
+            generation: 0,
         }
     }
 
@@ -150,6 +168,7 @@ impl Flight {
         self.acknowledgements = acknowledgements;
         if acknowledgements == Acknowledgements::Unknown {
             self.sent = VecDeque::new();
+            self.sent_now = 0;
         }
     }
 
@@ -159,23 +178,27 @@ impl Flight {
         if answers.is_some() {
             self.measure(now);
         }
-        let (mut octets, mut items) = (mem::take(&mut self.octets), mem::take(&mut self.items));
-        let mut sent = mem::take(&mut self.sent);
-        octets.clear();
-        items.clear();
-        sent.clear();
-        self.clear();
-        self.octets = octets;
-        self.items = items;
-        self.sent = sent;
+        self.forget();
+        self.renew();
         self.answers = answers;
     }
 
     /// Forgets the flight, gives its memory back and stops the timer.
     pub(crate) fn clear(&mut self) {
+        self.forget();
         self.octets = Vec::new();
         self.items = Vec::new();
         self.sent = VecDeque::new();
+    }
+
+    fn forget(&mut self) {
+        if !self.items.is_empty() {
+            self.renew();
+        }
+        self.octets.clear();
+        self.items.clear();
+        self.sent.clear();
+        self.sent_now = 0;
         self.vouched_by_anyone = false;
         self.item = 0;
         self.offset = 0;
@@ -185,11 +208,11 @@ impl Flight {
         self.repeated = false;
     }
 
-    /// The peer has all of it: nothing is repeated any more.
+    /// The peer has all of it: nothing is repeated any more. Its memory serves the next one.
     pub(crate) fn settle(&mut self, now: Instant) {
         self.measure(now);
         let answers = self.answers;
-        self.clear();
+        self.forget();
         self.answers = answers;
     }
 
@@ -235,6 +258,9 @@ impl Flight {
         epoch: u64,
         body: impl FnOnce(&mut Vec<u8>),
     ) -> &[u8] {
+        if self.octets.capacity() == 0 {
+            self.octets.reserve(USUAL);
+        }
         let start = self.octets.len();
         let [seq_high, seq_low] = self.next_seq.to_be_bytes();
         // type, length, message_seq, fragment_offset = 0, fragment_length = length
@@ -252,6 +278,11 @@ impl Flight {
         });
         self.next_seq = self.next_seq.wrapping_add(1);
         self.octets.get(start..).unwrap_or_default()
+    }
+
+    /// The messages of the flight, headers included.
+    pub(crate) fn octets(&self) -> &[u8] {
+        &self.octets
     }
 
     /// Whether message numbers are left (RFC 9147 §5.2); they do not wrap.
@@ -280,18 +311,34 @@ impl Flight {
         };
     }
 
+    /// Whether something of it is to be sent in a datagram.
     pub(crate) const fn is_queued(&self) -> bool {
+        self.is_unsent() && self.is_own()
+    }
+
+    const fn is_unsent(&self) -> bool {
         self.item < self.items.len()
     }
 
+    const fn is_own(&self) -> bool {
+        matches!(self.carrier, Carrier::Datagrams)
+    }
+
+    /// Whether the peer must answer or acknowledge it.
+    pub(crate) const fn awaits_answer(&self) -> bool {
+        self.timer.is_some()
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.timer.map(|timer| timer.at)
+        let timer = self.timer.filter(|_| self.is_own());
+        timer.map(|timer| timer.at)
     }
 
     /// Sends the flight again if its time has come; says whether it did.
     pub(crate) fn on_timeout(&mut self, now: Instant) -> bool {
-        let queued = self.is_queued();
-        let Some(timer) = self.timer.as_mut().filter(|timer| timer.at <= now) else {
+        let queued = self.is_unsent();
+        let own = self.is_own();
+        let Some(timer) = (self.timer.as_mut()).filter(|timer| own && timer.at <= now) else {
             return false;
         };
         if queued {
@@ -333,7 +380,7 @@ impl Flight {
 
     /// Sends the flight again at once, unless that has just been done; without a timer always.
     pub(crate) fn hurry(&mut self, now: Instant) -> bool {
-        if self.is_queued() || self.items.is_empty() {
+        if self.is_unsent() || self.items.is_empty() || !self.is_own() {
             return false;
         }
         let spaced = self
@@ -351,13 +398,14 @@ impl Flight {
 
     /// The path came up only now: forget the time-outs before, and send at once.
     pub(crate) fn restart(&mut self, now: Instant) -> bool {
-        let Some(timer) = self.timer.as_mut() else {
+        let own = self.is_own();
+        let Some(timer) = self.timer.as_mut().filter(|_| own) else {
             return false;
         };
         timer.interval = self.interval;
         timer.at = now + timer.interval;
         self.timeouts = 0;
-        let unsent = self.is_queued() && self.item == 0 && self.offset == 0;
+        let unsent = self.is_unsent() && self.item == 0 && self.offset == 0;
         let repeated = self.repeated || !unsent;
         self.rewind(now);
         self.repeated = repeated;
@@ -376,8 +424,10 @@ impl Flight {
         for record in records.take(MAX_ACKED) {
             for sent in self.sent.iter().filter(|sent| sent.record == record) {
                 match self.items.get_mut(sent.item) {
-                    Some(Item::Handshake { acknowledged, .. }) => {
-                        news |= acknowledged.insert(&sent.octets);
+                    Some(Item::Handshake {
+                        acknowledged, body, ..
+                    }) => {
+                        news |= acknowledged.insert(&sent.octets, body.len());
                     }
                     Some(Item::ChangeCipherSpec) | None => {}
                 }
@@ -386,12 +436,13 @@ impl Flight {
         if !news {
             return Acked::Nothing;
         }
+        self.renew();
         self.vouched_by_anyone |= voucher == Voucher::Anyone;
         if self.items.iter().all(|item| Self::rest(item, 0).is_none()) {
             self.skip();
             return Acked::All;
         }
-        if self.is_queued() {
+        if self.is_unsent() {
             self.skip();
         } else {
             if let Some(timer) = &mut self.timer {
@@ -403,6 +454,7 @@ impl Flight {
     }
 
     fn rewind(&mut self, now: Instant) {
+        self.sent_now = 0;
         self.item = 0;
         self.offset = 0;
         self.sent_at = Some(now);

@@ -41,16 +41,17 @@ pub(crate) enum Outcome {
 #[derive(Debug)]
 pub(crate) struct AwaitServerHello {
     random: [u8; 32],
-    shares: Vec<Share>,
-    /// The hello that counts, with its header.
-    sent: Vec<u8>,
+    shares: Shares,
     asked: Asked,
 }
+
+/// At most one of a hybrid and one of another group.
+pub(crate) type Shares = [Option<Share>; 2];
 
 /// The parts of a ClientHello that change.
 struct Hello<'a> {
     random: &'a [u8; 32],
-    shares: &'a [Share],
+    shares: &'a Shares,
     legacy_cookie: &'a [u8],
     cookie: &'a [u8],
     connection_id: Option<&'a [u8]>,
@@ -61,17 +62,16 @@ impl AwaitServerHello {
     pub(crate) fn start(cx: &mut Context) -> Result<Self, CloseReason> {
         let mut random = [0; 32];
         cx.config.provider.random(&mut random)?;
-        let mut shares = Vec::new();
+        let mut shares = Shares::default();
         if cx.config.has_dtls13() {
             cx.flight.set_acknowledgements(Acknowledgements::Possible);
-            shares = initial_shares(&cx.config.groups)
-                .map(|group| share(cx, group))
-                .collect::<Result<_, _>>()?;
+            for (slot, group) in shares.iter_mut().zip(initial_shares(&cx.config.groups)) {
+                *slot = Some(share(cx, group)?);
+            }
         }
         let mut state = Self {
             random,
             shares,
-            sent: Vec::new(),
             asked: Asked::Nothing,
         };
         state.send(cx, &[], &[], None);
@@ -95,11 +95,9 @@ impl AwaitServerHello {
         };
         cx.acks.clear();
         cx.flight.begin(answers, cx.now);
-        let sent = cx.flight.message(HandshakeType::CLIENT_HELLO, 0, |out| {
+        cx.flight.message(HandshakeType::CLIENT_HELLO, 0, |out| {
             hello.encode(out, config);
         });
-        self.sent.clear();
-        self.sent.extend_from_slice(sent);
         cx.flight.launch(Await::Answer, cx.now);
     }
 
@@ -135,18 +133,16 @@ impl AwaitServerHello {
                     return Err(ProtocolError::Downgrade.into());
                 }
                 cx.flight.set_acknowledgements(Acknowledgements::Unknown);
-                v12::client::on_server_hello(&hello, message, self.random, &self.sent, cx)
-                    .map(Outcome::V12)
+                v12::client::on_server_hello(&hello, message, self.random, cx).map(Outcome::V12)
             }
             _ if retry => {
                 if !matches!(self.asked, Asked::Nothing) {
                     // The second request in one handshake (RFC 8446 §4.1.4).
                     return Err(ProtocolError::UnexpectedMessage(message.kind).into());
                 }
-                let (sent, shares) = (&self.sent, &self.shares);
-                let again = v13::client::on_retry_request(&hello, message, sent, shares, cx)?;
+                let again = v13::client::on_retry_request(&hello, message, &self.shares, cx)?;
                 if let Some(group) = again.group {
-                    self.shares = vec![share(cx, group)?];
+                    self.shares = [Some(share(cx, group)?), None];
                 }
                 cx.outbound.set_version(ProtocolVersion::DTLS12);
                 self.asked = Asked::Retry(again.retried);
@@ -159,10 +155,8 @@ impl AwaitServerHello {
                     Asked::Nothing | Asked::Verify => None,
                 };
                 let (random, shares) = (self.random, self.shares);
-                v13::client::on_server_hello(
-                    &hello, message, random, &self.sent, shares, retried, cx,
-                )
-                .map(Outcome::V13)
+                v13::client::on_server_hello(&hello, message, random, shares, retried, cx)
+                    .map(Outcome::V13)
             }
         }
     }
@@ -304,7 +298,7 @@ impl Hello<'_> {
             }
             extension(out, ExtensionType::KEY_SHARE, |out| {
                 writer::vector16(out, |out| {
-                    for share in self.shares {
+                    for share in self.shares.iter().flatten() {
                         encode_entry(out, share.group, share.exchange.public_key());
                     }
                 });

@@ -5,7 +5,7 @@ mod client;
 mod server;
 
 pub(crate) use self::answers::Answers;
-pub(crate) use self::client::{AwaitServerHello, Outcome as ClientOutcome, Share, is_offered};
+pub(crate) use self::client::{AwaitServerHello, Outcome as ClientOutcome, Shares, is_offered};
 pub(crate) use self::server::{
     AwaitClientHello, Outcome as ServerOutcome, choose as choose_version,
 };

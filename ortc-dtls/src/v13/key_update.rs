@@ -207,7 +207,7 @@ fn next(
     suite: Suite,
     secret: &Output,
 ) -> Result<(Output, TrafficKeys), CryptoError> {
-    let next = Secret::new(provider, suite.hash, secret.clone()).next(provider)?;
+    let next = Secret::new(suite.hash, secret.clone()).next(provider)?;
     let keys = next.traffic_keys(provider, suite)?;
     Ok((next.into_octets(), keys))
 }

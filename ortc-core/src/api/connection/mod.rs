@@ -2,6 +2,7 @@
 
 mod drive;
 mod extended;
+mod forwarding;
 mod gathering;
 mod network;
 mod receiving;
@@ -37,6 +38,7 @@ use super::socket::{ConnectionId, Slots, SocketCandidates, SocketChange, SocketU
 use super::stream::MediaStream;
 use super::track::RTCTrack;
 
+pub use forwarding::Forwarded;
 pub use sending::{Autostart, RTCTrackFilter};
 pub use tones::DtmfContainer;
 

@@ -6,7 +6,7 @@ use crate::config::Role;
 use crate::context::Context;
 use crate::crypto::KeyExchange;
 use crate::event::{CloseReason, ProtocolError};
-use crate::hello::{Answers, Share, is_offered};
+use crate::hello::{Answers, Shares, is_offered};
 use crate::reassembly::Message;
 use crate::v13::{Session, Suite, Transcript, start_handshake_epoch};
 use crate::wire::hello::ServerHello;
@@ -30,8 +30,7 @@ pub(crate) struct Retry {
 pub(crate) fn on_retry_request(
     hello: &ServerHello<'_>,
     message: &Message,
-    sent: &[u8],
-    shares: &[Share],
+    shares: &Shares,
     cx: &Context,
 ) -> Result<Retry, CloseReason> {
     let suite = check(hello, cx, &[ExtensionType::COOKIE])?;
@@ -40,7 +39,7 @@ pub(crate) fn on_retry_request(
     if let Some(group) = group {
         // One of ours, and not one whose share it has (RFC 8446 §4.2.8).
         let offered = cx.config.groups.contains(&group);
-        if !offered || shares.iter().any(|share| share.group == group) {
+        if !offered || shares.iter().flatten().any(|share| share.group == group) {
             return Err(ProtocolError::IllegalChoice("group").into());
         }
     }
@@ -51,7 +50,7 @@ pub(crate) fn on_retry_request(
     }
     let provider = &*cx.config.provider;
     let mut transcript = Transcript::new(provider, suite.hash);
-    transcript.add_sent(sent);
+    transcript.add_sent(cx.flight.octets());
     transcript.retry(provider);
     transcript.add_received(message);
     Ok(Retry {
@@ -66,8 +65,7 @@ pub(crate) fn on_server_hello(
     hello: &ServerHello<'_>,
     message: &Message,
     client_random: [u8; 32],
-    sent: &[u8],
-    shares: Vec<Share>,
+    shares: Shares,
     retried: Option<Retried>,
     cx: &mut Context,
 ) -> Result<State, CloseReason> {
@@ -79,7 +77,7 @@ pub(crate) fn on_server_hello(
         Some(retried) => retried.transcript,
         None => Transcript::new(&*cx.config.provider, suite.hash),
     };
-    transcript.add_sent(sent);
+    transcript.add_sent(cx.flight.octets());
     transcript.add_received(message);
     let share = hello
         .extensions
@@ -88,6 +86,7 @@ pub(crate) fn on_server_hello(
     let (group, public) = key_share::parse_server(share)?;
     let exchange: Box<dyn KeyExchange> = shares
         .into_iter()
+        .flatten()
         .find(|share| share.group == group)
         .map(|share| share.exchange)
         .ok_or(ProtocolError::IllegalChoice("group"))?;
@@ -104,10 +103,10 @@ pub(crate) fn on_server_hello(
     cx.negotiate_dtls13();
     // An answer acknowledges it (RFC 9147 §7.2).
     cx.flight.settle(cx.now);
-    let secrets = start_handshake_epoch(cx, Role::Client, &session, &shared, &transcript)?;
+    let keys = start_handshake_epoch(cx, Role::Client, &session, &shared, &transcript)?;
     Ok(State::Extensions(AwaitExtensions {
         session,
-        secrets,
+        keys,
         transcript,
     }))
 }

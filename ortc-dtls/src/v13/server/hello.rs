@@ -325,7 +325,7 @@ fn answer(
             }
         });
     }));
-    let secrets = start_handshake_epoch(cx, Role::Server, &session, &shared, &transcript)?;
+    let keys = start_handshake_epoch(cx, Role::Server, &session, &shared, &transcript)?;
     let kind = HandshakeType::ENCRYPTED_EXTENSIONS;
     transcript.add_sent(cx.flight.message(kind, HANDSHAKE, |out| {
         writer::vector16(out, |out| choice.answers.encode(out, &config));
@@ -335,12 +335,13 @@ fn answer(
         certificate13::encode_request(out, &SCHEMES);
     }));
     send_certificate(cx, Role::Server, choice.scheme, &mut transcript)?;
-    send_finished(cx, &secrets.server, &mut transcript)?;
-    let application = start_application_secrets(cx, Role::Server, &session, &secrets, &transcript)?;
+    send_finished(cx, &keys.server_finished, &mut transcript);
+    let master = &keys.master;
+    let application = start_application_secrets(cx, Role::Server, &session, master, &transcript)?;
     cx.flight.launch(Await::Answer, cx.now);
     Ok(AwaitCertificate(Box::new(Flight {
         session,
-        secrets,
+        finished: keys.client_finished,
         application,
         transcript,
     })))
