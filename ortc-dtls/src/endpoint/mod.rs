@@ -10,6 +10,7 @@ mod messages;
 mod outcome;
 mod outgoing;
 mod receive;
+mod restart;
 mod transmit;
 
 use core::mem;
