@@ -429,6 +429,14 @@ impl Endpoint {
         self.reassembly.held() + self.cx.inbound.held() + self.incoming
     }
 
+    /// The last alert that came in plaintext: anyone can have sent it, nothing is done about it, and
+    /// it often says what the peer disliked. An authenticated one is in
+    /// [`CloseReason::PeerAlert`], what the peer was told in [`CloseReason::alert`].
+    #[must_use]
+    pub const fn plaintext_alert(&self) -> Option<AlertDescription> {
+        self.hint
+    }
+
     /// What was counted so far.
     #[must_use]
     pub const fn stats(&self) -> Stats {
