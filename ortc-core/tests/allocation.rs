@@ -6,15 +6,17 @@
 )]
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use allocation_counter::measure;
 use bytes::Bytes;
 use ortc_core::{
     Autostart, Event, Frame, MediaKind, MediaStream, MediaStreamTrack, Profile, RTCConnection,
-    RTCTrack, RTCTrackFilter, ReceiveMode, RtpToSend,
+    RTCTrack, RTCTrackDescription, RTCTrackFilter, ReceiveMode, RtpToSend,
 };
 use ortc_testkit::pair::Pair;
+use ortc_testkit::puppet::{Stage, rtp, vp8, with_extension};
 
 const PACKETS: u64 = 10_000;
 
@@ -86,4 +88,105 @@ fn frames_of_one_packet_allocate_nothing() {
         connection.send_frame(track, &frame, now).unwrap();
     });
     assert_eq!(count, 0);
+}
+
+/// One source to four legs, each of which keeps what it sent.
+#[test]
+fn forwarding_allocates_nothing_per_packet() {
+    const LEGS: usize = 4;
+    let (mode, profile) = (ReceiveMode::Raw, Profile::AeadAes128Gcm);
+    let mut source = Pair::connected(profile, MediaKind::Video, 1, mode);
+    let (from, camera) = (&mut source.a.connection, source.tracks[0]);
+    let described = camera.get_description(from).unwrap();
+    let vp8 = described.codecs[0].payload_id;
+    let mut legs: Vec<_> = (0..LEGS)
+        .map(|_| Pair::connected(profile, MediaKind::Video, 1, mode))
+        .collect();
+    for leg in &mut legs {
+        let connection = &mut leg.a.connection;
+        leg.tracks[0].forward_from(connection, &described).unwrap();
+    }
+    let payload = Bytes::from(vec![7; 1_100]);
+    let mut run = |range: core::ops::Range<u64>| {
+        let mut out = 0;
+        for index in range.clone() {
+            let packet = RtpToSend {
+                payload_type: vp8,
+                marker: index % 4 == 3,
+                timestamp: u32::try_from(index / 4 * 3_000).unwrap(),
+                // One in a hundred is lost.
+                skip: u16::from(index % 100 == 0),
+                payload: payload.clone(),
+            };
+            source
+                .a
+                .connection
+                .send_rtp(camera, packet, source.now)
+                .unwrap();
+            source.settle();
+            source.advance(Duration::from_millis(2));
+            while let Some(event) = source.b.connection.poll_event() {
+                let Event::Rtp(packet) = event else { continue };
+                for leg in &mut legs {
+                    leg.a
+                        .connection
+                        .forward(leg.tracks[0], &packet, leg.now)
+                        .unwrap();
+                }
+            }
+            for leg in &mut legs {
+                leg.settle();
+                leg.advance(Duration::from_millis(2));
+                out += media(&mut leg.b.connection);
+            }
+        }
+        assert_eq!(
+            out,
+            usize::try_from(range.end - range.start).unwrap() * LEGS
+        );
+    };
+    run(0..PACKETS);
+    let info = measure(|| run(PACKETS..2 * PACKETS));
+    assert_eq!(info.count_total, 0);
+}
+
+/// Header extensions are put together in memory that is there.
+#[test]
+fn header_extensions_of_a_source_are_mapped_without_allocation() {
+    const URI: &str = "urn:3gpp:video-orientation";
+    let ids = |id| BTreeMap::from([(URI.to_owned(), id)]);
+    let mut source = Stage::connected(820, |options| options);
+    let described = RTCTrackDescription {
+        rtp_ext_header_ids: Some(ids(4)),
+        ..vp8(9, "m")
+    };
+    let now = source.now;
+    let receiving = &mut source.connection;
+    receiving
+        .receive_track_as(&described, ReceiveMode::Raw, now)
+        .unwrap();
+    let profile = Profile::AeadAes128Gcm;
+    let mut leg = Pair::connected(profile, MediaKind::Video, 1, ReceiveMode::Raw);
+    let (connection, track) = (&mut leg.a.connection, leg.tracks[0]);
+    track.set_rtp_ext_header_ids(connection, ids(7)).unwrap();
+    track.forward_from(connection, &described).unwrap();
+    let mut buf = Vec::with_capacity(2_048);
+    let mut allocations = 0;
+    for index in 0..5_000_u16 {
+        let packet = rtp(9, 96, index, u32::from(index), &[7; 500]);
+        source.send_rtp(&with_extension(&packet, 4, &[1]));
+        let Some(Event::Rtp(packet)) = source.events.pop() else {
+            panic!("packet {index} did not come out");
+        };
+        leg.now += Duration::from_millis(5);
+        let info = measure(|| {
+            leg.a.connection.forward(track, &packet, leg.now).unwrap();
+            while leg.a.connection.poll_transmit(&mut buf, leg.now).is_some() {
+                buf.clear();
+            }
+        });
+        allocations += if index < 1_000 { 0 } else { info.count_total };
+        source.events.clear();
+    }
+    assert_eq!(allocations, 0);
 }

@@ -31,6 +31,14 @@ pub enum PeerVerification {
     TrustFirst,
 }
 
+/// What the peer's close_notify ends in DTLS 1.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closing {
+    Both,
+    /// What it sends.
+    Half,
+}
+
 /// No limit: the longest record of DTLS 1.3, with its type (RFC 8449 §4).
 const MAX_RECORD_SIZE_LIMIT: u16 = (1 << 14) + 1;
 
@@ -92,6 +100,8 @@ pub struct Config {
     pub(crate) verification: PeerVerification,
     pub(crate) expected: Vec<Fingerprint>,
     pub(crate) key_log: bool,
+    pub(crate) connection_id_length: Option<u8>,
+    pub(crate) closing: Closing,
 }
 
 impl fmt::Debug for Config {
@@ -139,6 +149,8 @@ impl Config {
             verification: PeerVerification::default(),
             expected: Vec::new(),
             key_log: false,
+            connection_id_length: None,
+            closing: Closing::Both,
         }
     }
 
@@ -344,7 +356,9 @@ impl Config {
         Ok(self)
     }
 
-    /// How long a handshake may take from its first message on; `None` has no end. Default 180 s.
+    /// How long a handshake may take from its first message on, and how long after it a message
+    /// of DTLS 1.3 is repeated that the peer does not acknowledge; `None` has no end. Default
+    /// 180 s.
     #[must_use]
     pub const fn handshake_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.handshake_timeout = timeout;
@@ -387,6 +401,37 @@ impl Config {
     #[must_use]
     pub fn expected_fingerprints(mut self, fingerprints: Vec<Fingerprint>) -> Self {
         self.expected = fingerprints;
+        self
+    }
+
+    /// Whether connection ids are negotiated (RFC 9146, RFC 9147 §9), and how many random octets
+    /// each endpoint chooses as its own, which the peer is to put into every protected record.
+    ///
+    /// Default `None`: nothing is offered or answered, which is what WebRTC does, since ICE moves a
+    /// connection from path to path. `Some(0)` writes what the peer wants and wants none itself.
+    /// With 8 octets, thousands of endpoints behind one socket will not choose the same twice.
+    ///
+    /// An id makes a connection recognisable to whoever sees its records, on whichever path; in
+    /// DTLS 1.2 it never changes (RFC 9146 §8).
+    ///
+    /// A server does not answer a client whose id would leave less than 64 octets of a datagram,
+    /// and a client refuses such a server.
+    #[must_use]
+    pub const fn connection_id_length(mut self, octets: Option<u8>) -> Self {
+        self.connection_id_length = octets;
+        self
+    }
+
+    /// Whether a connection of DTLS 1.3 whose peer says that it sends no more stays open for what we
+    /// send (RFC 8446 §6.1): [`Event::ReadClosed`](crate::Event::ReadClosed) tells of it, and the
+    /// connection ends with [`Endpoint::close`](crate::Endpoint::close).
+    ///
+    /// Default off: it is closed at once, what was sent before leaves, and close_notify is
+    /// answered. So do WebRTC endpoints, to which a close_notify says that the other has gone, and
+    /// so does DTLS 1.2 in any case (RFC 5246 §7.2.1).
+    #[must_use]
+    pub const fn half_close(mut self, on: bool) -> Self {
+        self.closing = if on { Closing::Half } else { Closing::Both };
         self
     }
 

@@ -2,16 +2,16 @@
 
 use core::error::Error;
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Instant;
 
 use ortc_core::dtls::Version;
 use ortc_core::{
     Autostart, Datagram, DescriptionForm, DisconnectReason, DtlsRole, DtmfContainer, Ecn, Event,
-    Frame, LocalCandidates, MediaKind, MediaStream, MediaStreamTrack, Path, RTCCodec,
-    RTCConnection, RTCConnectionOptions, RTCDTMFHandler, RTCTrack, RTCTrackDescription,
-    RTCTrackFilter, ReceivedFrame, SharedSocket,
+    Frame, LocalCandidates, MediaKind, MediaStream, MediaStreamTrack, Path, PeerVerification,
+    RTCCodec, RTCConnection, RTCConnectionOptions, RTCDTMFHandler, RTCTrack, RTCTrackDescription,
+    RTCTrackFilter, ReceiveMode, ReceivedFrame, ReceivedRtp, SharedSocket,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -30,6 +30,7 @@ pub(crate) struct Settings {
     ice: ortc_core::ice::Config,
     lite: bool,
     versions: Vec<Version>,
+    verification: PeerVerification,
 }
 
 impl From<&Arguments> for Settings {
@@ -39,6 +40,10 @@ impl From<&Arguments> for Settings {
             dtls: arguments.dtls.into(),
             ice: arguments.ice.into(),
             lite: arguments.ice == Ice::Lite,
+            verification: match arguments.trust_first {
+                true => PeerVerification::TrustFirst,
+                false => PeerVerification::default(),
+            },
             versions: match arguments.dtls_version {
                 Some(only) => vec![only.into()],
                 None => vec![Version::DTLS13, Version::DTLS12],
@@ -49,6 +54,16 @@ impl From<&Arguments> for Settings {
 
 /// A tone of the default length with its gap, and some time to spare (draft §4.2.2.1).
 const TONE: Duration = Duration::from_millis(200);
+
+/// Packets of a page leave for others as large as they came, with header extensions of this side.
+const MTU: usize = 1_300;
+
+/// A page that has not said within this that it is ready for a track will not say so: the draft's
+/// example does not.
+const READY: Duration = Duration::from_secs(2);
+
+/// The header extension that names a section of the page's own offer (RFC 9143 §15).
+const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 
 /// Whether a page hears itself or others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,12 +83,17 @@ pub(crate) struct Call {
     films: Vec<(RTCTrack, Projector)>,
     /// What comes back to the page, and what of others goes to it: by call and SSRC of the source.
     copies: BTreeMap<(u64, u32), Copy>,
+    /// Sources that the page cannot receive, as far as it has said.
+    refused: BTreeSet<(u64, u32)>,
     tones: Option<RTCDTMFHandler>,
+    /// Tracks that the page was told of and is not known to be ready for, and since when.
+    unready: Vec<(Instant, RTCTrack)>,
     /// The speech waits while tones are sent: nobody can hear both.
     silent_until: Instant,
     lite: bool,
     recorders: BTreeMap<u32, Recorder>,
-    received: Vec<Received>,
+    /// Packets for the others of the room.
+    received: Vec<ReceivedRtp>,
     figures: Figures,
 }
 
@@ -85,8 +105,7 @@ struct Copy {
 }
 
 /// A frame with what it is.
-#[derive(Clone)]
-pub(crate) struct Received {
+struct Received {
     kind: MediaKind,
     codec: RTCCodec,
     frame: ReceivedFrame,
@@ -107,6 +126,8 @@ impl Call {
             .ice(settings.ice.clone())
             .dtls_versions(settings.versions.clone())
             .dtls_role(settings.dtls)
+            .peer_verification(settings.verification)
+            .mtu(MTU)
             .descriptions(DescriptionForm::Extended);
         Ok(Self {
             connection: RTCConnection::new(options, now)?,
@@ -117,7 +138,9 @@ impl Call {
             described: BTreeMap::new(),
             films: Vec::new(),
             copies: BTreeMap::new(),
+            refused: BTreeSet::new(),
             tones: None,
+            unready: Vec::new(),
             silent_until: now,
             lite: settings.lite,
             recorders: BTreeMap::new(),
@@ -154,8 +177,10 @@ impl Call {
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let connection = self.connection.poll_timeout().map(|timeout| timeout.at);
         let films = self.films.iter().map(|(_, film)| film.due());
-        let films = films.filter(|_| self.connection.is_connected());
-        connection.into_iter().chain(films).min()
+        let unready = self.unready.iter().map(|(told, _)| *told + READY);
+        let media = films.chain(unready);
+        let media = media.filter(|_| self.connection.is_connected());
+        connection.into_iter().chain(media).min()
     }
 
     pub(crate) fn handle_datagram(&mut self, path: Path, contents: &mut [u8], now: Instant) {
@@ -174,6 +199,7 @@ impl Call {
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.connection.handle_timeout(now);
+        self.start_late(now);
         for (track, film) in &mut self.films {
             while let Some(frame) = film.next(now) {
                 if now < self.silent_until && film.is_sound() {
@@ -232,33 +258,52 @@ impl Call {
         now: Instant,
     ) -> Result<(), Box<dyn Error>> {
         let ssrc = track.ssrc()?;
-        self.connection.receive_track(&track, now)?;
+        let mode = match self.company {
+            Company::Alone => ReceiveMode::Frames,
+            Company::Room => ReceiveMode::Both,
+        };
+        self.connection.receive_track_as(&track, mode, now)?;
         let news = self.described.insert(ssrc, track.clone()).is_none();
         if !news {
             return Ok(());
         }
+        self.refused.clear();
         self.say(&format!("the page sends {} {ssrc}", track.kind));
         let known = self.described.values();
         let first = known.filter(|known| known.kind == track.kind).count() == 1;
-        let clip = track
-            .codecs
-            .iter()
-            .find_map(|codec| Format::of(&codec.name));
-        if let Some(format) = clip.filter(|_| first)
-            && let Some(film) = films.start(format, now)
-        {
-            let codec = named(&track.codecs, format).ok_or("no such codec")?;
-            let sent = self.add_track("film", &track, &codec)?;
+        if first && let Some((codec, film)) = films.start(&track.codecs, now) {
+            let sent = self.add_track("film", &track, &codec, now)?;
             self.films.push((sent, film));
         }
         Ok(())
+    }
+
+    /// Starts the tracks that the page says nothing of.
+    fn start_late(&mut self, now: Instant) {
+        if !self.connection.is_connected() {
+            // Nobody can be ready yet.
+            self.unready.iter_mut().for_each(|(told, _)| *told = now);
+        }
+        let late = |(told, _): &mut (Instant, RTCTrack)| now >= *told + READY;
+        let late: Vec<_> = self.unready.extract_if(.., late).collect();
+        for (_, track) in late {
+            // One that was removed again needs no start.
+            let _ = track.start(&mut self.connection);
+        }
     }
 
     /// The page is ready for one of our tracks.
     fn start(&mut self, ssrc: &str) -> Result<(), Box<dyn Error>> {
         let tracks = self.connection.tracks(&RTCTrackFilter::default());
         let named = tracks.iter().find(|track| track.ssrc().to_string() == ssrc);
-        Ok(named.ok_or("no such track")?.start(&mut self.connection)?)
+        let track = *named.ok_or("no such track")?;
+        self.unready.retain(|(_, unready)| *unready != track);
+        let copy = self.copies.values_mut().find(|copy| copy.track == track);
+        if let Some(copy) = copy {
+            // What came before went nowhere.
+            copy.wants_key_frame = true;
+        }
+        Ok(track.start(&mut self.connection)?)
     }
 
     /// Sends one more track, in the payload types and with the repairs of the page's own.
@@ -267,6 +312,7 @@ impl Call {
         name: &str,
         like: &RTCTrackDescription,
         codec: &RTCCodec,
+        now: Instant,
     ) -> Result<RTCTrack, Box<dyn Error>> {
         let connection = &mut self.connection;
         let id = format!("{name}-{}", like.kind);
@@ -293,6 +339,7 @@ impl Call {
         }
         let description = track.get_description(connection)?;
         self.tell(&json!({ "track": description }));
+        self.unready.push((now, track));
         Ok(track)
     }
 
@@ -337,9 +384,20 @@ impl Call {
                 self.say(&format!("the page dials {tone}"));
                 self.tell(&json!({ "heard": tone }));
             }
+            Event::UnknownTrack(track) => {
+                let mid = track
+                    .rtp_ext_headers
+                    .get(MID)
+                    .map_or("none", String::as_str);
+                self.say(&format!(
+                    "nobody described {}, its MID is {mid}",
+                    track.ssrc
+                ));
+            }
             Event::KeyFrameRequested(track) => self.key_frame_requested(track, now),
             Event::TrackConnected(track) => self.say(&format!("{} arrives", track.label())),
             Event::Frame(frame) => self.handle_frame(frame, now),
+            Event::Rtp(packet) if self.company == Company::Room => self.received.push(packet),
             Event::Gap(gap) => self.request_key_frame(gap.ssrc, now),
             _ => {}
         }
@@ -356,10 +414,8 @@ impl Call {
             .find(|codec| codec.payload_id == frame.payload_type);
         let Some(codec) = codec.cloned() else { return };
         self.record(&frame, &codec, now);
-        let received = Received { kind, codec, frame };
-        match self.company {
-            Company::Alone => self.forward(self.number, &received, now),
-            Company::Room => self.received.push(received),
+        if self.company == Company::Alone {
+            self.echo(&Received { kind, codec, frame }, now);
         }
     }
 
@@ -384,19 +440,73 @@ impl Call {
         }
     }
 
-    /// What the page sent since the last call of this, for its room.
-    pub(crate) fn take_received(&mut self) -> Vec<Received> {
-        core::mem::take(&mut self.received)
+    /// Puts the packets that the page sent since the last call of this into the list, for its room.
+    pub(crate) fn take_received(&mut self, packets: &mut Vec<ReceivedRtp>) {
+        packets.append(&mut self.received);
     }
 
-    /// Sends a frame of a call, this one or another, to the page: payload type and SSRC are those
-    /// of the track that this connection has for it.
-    pub(crate) fn forward(&mut self, from: u64, received: &Received, now: Instant) {
+    /// What the page said of one of its tracks.
+    pub(crate) fn described(&self, ssrc: u32) -> Option<&RTCTrackDescription> {
+        self.described.get(&ssrc)
+    }
+
+    /// Whether the page could receive a track of another call, and does not yet.
+    pub(crate) fn lacks(&self, (from, ssrc): (u64, u32), kind: MediaKind) -> bool {
+        let takes = self.described.values().any(|own| own.kind == kind);
+        let key = (from, ssrc);
+        takes && !self.copies.contains_key(&key) && !self.refused.contains(&key)
+    }
+
+    /// Makes a track that forwards a source of another call.
+    pub(crate) fn add_copy(&mut self, from: u64, source: &RTCTrackDescription, now: Instant) {
+        if let Err(error) = self.try_add_copy(from, source, now) {
+            self.say(&error.to_string());
+            self.refused.extend(source.ssrc().map(|ssrc| (from, ssrc)));
+        }
+    }
+
+    fn try_add_copy(
+        &mut self,
+        from: u64,
+        source: &RTCTrackDescription,
+        now: Instant,
+    ) -> Result<(), Box<dyn Error>> {
+        let mut own = self.described.values();
+        let like = own.find(|track| track.kind == source.kind).cloned();
+        let like = like.ok_or("the page has no track of this kind")?;
+        let both = |codec: &&RTCCodec| like.codecs.iter().any(|own| own.is_same_codec(codec));
+        let codec = source.codecs.iter().find(both);
+        let codec = codec.ok_or("the page cannot receive what another sends")?;
+        let own = like.codecs.iter().find(|own| own.is_same_codec(codec));
+        let codec = own.unwrap_or(codec).clone();
+        let track = self.add_track(&format!("page-{from}"), &like, &codec, now)?;
+        track.forward_from(&mut self.connection, source)?;
+        let copy = Copy {
+            track,
+            codec,
+            wants_key_frame: true,
+        };
+        self.copies.insert((from, source.ssrc()?), copy);
+        Ok(())
+    }
+
+    /// Sends a packet of another call to the page, with the numbers of this connection's track.
+    pub(crate) fn forward(&mut self, from: u64, packet: &ReceivedRtp, now: Instant) {
+        if let Some(copy) = self.copies.get(&(from, packet.ssrc))
+            && let Err(error) = self.connection.forward(copy.track, packet, now)
+        {
+            // Before the page is ready for the track, or with more than it can take.
+            tracing::debug!(%error, "a packet was not forwarded");
+        }
+    }
+
+    /// Sends a frame of the page back to it.
+    fn echo(&mut self, received: &Received, now: Instant) {
         if !self.connection.is_connected() {
             return;
         }
-        let key = (from, received.frame.ssrc);
-        if let Err(error) = self.ready_copy(key, received) {
+        let key = (self.number, received.frame.ssrc);
+        if let Err(error) = self.ready_copy(key, received, now) {
             return self.say(&error.to_string());
         }
         let Some(copy) = self.copies.get(&key) else {
@@ -411,8 +521,13 @@ impl Call {
         }
     }
 
-    /// Makes the track for a source, or changes its codec to that of the source.
-    fn ready_copy(&mut self, key: (u64, u32), received: &Received) -> Result<(), Box<dyn Error>> {
+    /// Makes the track for what comes back, or changes its codec to that of the page.
+    fn ready_copy(
+        &mut self,
+        key: (u64, u32),
+        received: &Received,
+        now: Instant,
+    ) -> Result<(), Box<dyn Error>> {
         let same = |copy: &Copy| copy.codec.is_same_codec(&received.codec);
         if self.copies.get(&key).is_some_and(same) {
             return Ok(());
@@ -434,11 +549,7 @@ impl Call {
             copy.codec = codec;
             return Ok(());
         }
-        let name = match self.company {
-            Company::Alone => "echo".to_owned(),
-            Company::Room => format!("page-{}", key.0),
-        };
-        let track = self.add_track(&name, &like, &codec)?;
+        let track = self.add_track("echo", &like, &codec, now)?;
         let copy = Copy {
             track,
             codec,
@@ -464,12 +575,16 @@ impl Call {
     }
 
     /// The sources of another call that this page needs a key frame of.
-    pub(crate) fn key_frames_wanted_of(&mut self, from: u64) -> Vec<u32> {
-        let copies = self.copies.range_mut((from, 0)..=(from, u32::MAX));
-        let wanted = copies.filter_map(|(&(_, ssrc), copy)| {
-            core::mem::take(&mut copy.wants_key_frame).then_some(ssrc)
-        });
-        wanted.collect()
+    pub(crate) fn key_frames_wanted_of(&self, from: u64) -> impl Iterator<Item = u32> {
+        let copies = self.copies.range((from, 0)..=(from, u32::MAX));
+        copies.filter_map(|(&(_, ssrc), copy)| copy.wants_key_frame.then_some(ssrc))
+    }
+
+    /// The source was asked for one.
+    pub(crate) fn key_frame_is_asked_of(&mut self, from: u64, ssrc: u32) {
+        if let Some(copy) = self.copies.get_mut(&(from, ssrc)) {
+            copy.wants_key_frame = false;
+        }
     }
 
     pub(crate) fn request_key_frame(&mut self, ssrc: u32, now: Instant) {
@@ -509,12 +624,6 @@ impl Call {
         }
         self.say("over");
     }
-}
-
-/// The codec of a list that carries a format.
-fn named(codecs: &[RTCCodec], format: Format) -> Option<RTCCodec> {
-    let fits = |codec: &&RTCCodec| Format::of(&codec.name) == Some(format);
-    codecs.iter().find(fits).cloned()
 }
 
 /// The codecs of the page, this one first and without tones.

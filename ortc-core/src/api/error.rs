@@ -205,6 +205,12 @@ pub enum SendError {
     /// More is queued than the bound allows: `poll_transmit` is not called often enough.
     #[error("too much is queued: call poll_transmit until it returns None")]
     QueueFull,
+    /// The packet is of another source than the one that the track forwards.
+    #[error("the track does not forward SSRC {ssrc}: call forward_from with its description")]
+    OtherSource {
+        /// SSRC of the packet.
+        ssrc: u32,
+    },
     /// The payload type is above 127 or taken by RTCP multiplexing.
     #[error("payload type {0} cannot be used with RTCP multiplexing: use 0 to 63 or 96 to 127")]
     PayloadType(u8),

@@ -341,4 +341,12 @@ pub enum ReceiveMode {
     Frames,
     /// Every packet at once, as [`Event::Rtp`].
     Raw,
+    /// Both: each packet, and then the frames that it completes.
+    Both,
+}
+
+impl ReceiveMode {
+    pub(crate) fn has_frames(self) -> bool {
+        self != Self::Raw
+    }
 }

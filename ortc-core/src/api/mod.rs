@@ -17,7 +17,7 @@ pub(crate) mod track;
 
 pub use capabilities::{RTCCapabilities, get_rtc_capabilities, get_rtc_codec};
 pub use codec::{RTCCodec, RTCCodecParam};
-pub use connection::{Autostart, DtmfContainer, RTCConnection, RTCTrackFilter};
+pub use connection::{Autostart, DtmfContainer, Forwarded, RTCConnection, RTCTrackFilter};
 pub use description::{
     RTCIceCandidateDescription, RTCMediaAttributes, RTCRtxDescription, RTCTrackDescription,
     RtpExtHeaders,

@@ -36,6 +36,10 @@ impl ExtensionIds {
         self.by_uri.clone()
     }
 
+    pub(crate) fn id(&self, uri: &str) -> Option<u8> {
+        self.by_uri.get(uri).copied()
+    }
+
     fn uri(&self, id: u8) -> Option<&str> {
         self.by_uri
             .iter()

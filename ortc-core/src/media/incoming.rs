@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use ortc_rtp::jitter::{self, PushError, ReorderBuffer};
 use ortc_rtp::payload::Format;
+use ortc_rtp::pool::PayloadPool;
 use ortc_rtp::stream::{Order, ReceiveStream};
 use ortc_rtp::wire::RtpPacket;
 
@@ -129,52 +130,51 @@ impl Media {
                     let extended = reception.extended;
                     track.change_codec(view.payload_type(), kind, extended, waits, out, now);
                 }
-                match (track.mode, &mut track.buffer) {
-                    (ReceiveMode::Frames, Some(buffer)) => {
-                        let pushed = buffer.push(
-                            jitter::Packet {
-                                extended: reception.extended,
-                                timestamp: view.timestamp(),
-                                marker: view.marker(),
-                                payload: self.pool.copy(view.payload()),
-                            },
-                            now,
-                        );
-                        if let Err(error) = pushed {
-                            out.drops.count(reason(error));
-                        }
-                        if reception.order == Order::First
-                            && track.feedback.nack
-                            && buffer.awaits_beginning()
-                        {
-                            track.nack.look_back(reception.extended, LOOK_BACK, now);
-                        }
-                        track.drain(out, now);
-                    }
-                    (ReceiveMode::Frames, None) | (ReceiveMode::Raw, _) => {
-                        let start = view.header_len();
-                        let end = start + octets;
-                        let (Ok(start), Ok(end)) = (u16::try_from(start), u16::try_from(end))
-                        else {
-                            return out.drops.count(DropReason::Malformed);
-                        };
-                        out.media(Event::Rtp(ReceivedRtp {
-                            ssrc: track.ssrc,
-                            sequence: reception.extended,
+                let buffered = track.mode.has_frames() && track.buffer.is_some();
+                let payload = if track.mode != ReceiveMode::Frames || !buffered {
+                    let Some(raw) =
+                        track.raw(view, packet, reception.extended, &mut self.pool, now)
+                    else {
+                        return out.drops.count(DropReason::Malformed);
+                    };
+                    let payload = buffered.then(|| raw.payload());
+                    out.media(Event::Rtp(raw));
+                    payload
+                } else {
+                    Some(self.pool.copy(view.payload()))
+                };
+                if let (Some(payload), Some(buffer)) = (payload, &mut track.buffer) {
+                    let pushed = buffer.push(
+                        jitter::Packet {
+                            extended: reception.extended,
                             timestamp: view.timestamp(),
-                            payload_type: view.payload_type(),
                             marker: view.marker(),
-                            arrived: now,
-                            packet: self.pool.copy(packet),
-                            payload: (start, end),
-                        }));
+                            payload,
+                        },
+                        now,
+                    );
+                    if let Err(error) = pushed {
+                        out.drops.count(reason(error));
                     }
+                    if reception.order == Order::First
+                        && track.feedback.nack
+                        && buffer.awaits_beginning()
+                    {
+                        track.nack.look_back(reception.extended, LOOK_BACK, now);
+                    }
+                    track.drain(out, now);
                 }
             }
             Meaning::Tones { clock_rate } => {
                 if let Some(buffer) = &mut track.buffer {
                     buffer.skip(reception.extended, now);
                     track.drain(out, now);
+                }
+                if track.mode != ReceiveMode::Frames
+                    && let Some(raw) =
+                        track.raw(view, packet, reception.extended, &mut self.pool, now)
+                {
+                    out.media(Event::Rtp(raw));
                 }
                 track.tones_arrived(slot, clock_rate, view, out, now);
             }
@@ -328,6 +328,29 @@ fn reason(error: PushError) -> DropReason {
 }
 
 impl ReceiveTrack {
+    /// The packet as it came, in memory of its own; `None` when it is longer than any datagram.
+    fn raw(
+        &self,
+        view: &RtpPacket<'_>,
+        packet: &[u8],
+        sequence: u64,
+        pool: &mut PayloadPool,
+        now: Instant,
+    ) -> Option<ReceivedRtp> {
+        let start = view.header_len();
+        let end = u16::try_from(start + view.payload().len()).ok()?;
+        Some(ReceivedRtp {
+            ssrc: self.ssrc,
+            sequence,
+            timestamp: view.timestamp(),
+            payload_type: view.payload_type(),
+            marker: view.marker(),
+            arrived: now,
+            packet: pool.copy(packet),
+            payload: (u16::try_from(start).ok()?, end),
+        })
+    }
+
     /// The same SSRC after BYE is another source: its numbers say nothing about those before.
     fn begin_anew(&mut self, out: &mut Output, now: Instant) {
         self.presence = Presence::Disconnected;
@@ -357,7 +380,7 @@ impl ReceiveTrack {
         let same = self
             .current
             .is_some_and(|old| self.payloads.meaning(old) == Meaning::Codec(kind));
-        let replaced = self.mode == ReceiveMode::Frames && !(same && self.buffer.is_some());
+        let replaced = self.mode.has_frames() && !(same && self.buffer.is_some());
         if replaced {
             if let Some(buffer) = &mut self.buffer {
                 buffer.skip(extended, now);

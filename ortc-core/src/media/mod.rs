@@ -3,6 +3,7 @@
 mod binding;
 pub(crate) mod extensions;
 mod feedback;
+mod forward;
 mod incoming;
 pub(crate) mod outbox;
 mod outgoing;
@@ -11,6 +12,7 @@ mod reports;
 mod rtcp;
 mod rtx;
 mod send;
+mod sent;
 mod slots;
 mod ssrc_table;
 mod tones;
@@ -22,6 +24,7 @@ use std::time::Instant;
 
 use ortc_rtp::payload::Segment;
 use ortc_rtp::pool::PayloadPool;
+use ortc_rtp::wire::ExtensionElements;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -32,6 +35,7 @@ use crate::timer::{TimerKey, Timers};
 
 pub(crate) use extensions::ExtensionIds;
 pub(crate) use feedback::{Feedback, KeyFrameRequest};
+pub(crate) use forward::Forwarder;
 pub(crate) use outbox::{Control, Outbox};
 pub(crate) use outgoing::is_payload_type;
 pub(crate) use receive::{Payloads, Presence, ReceiveTrack};
@@ -45,6 +49,10 @@ pub(crate) use unknown::UnknownSources;
 
 /// Tracks of one direction.
 pub(crate) const MAX_TRACKS: usize = 1_024;
+
+/// Blocks of 4 KiB that received payloads may fill while others hold them: packets that are
+/// forwarded stay until no receiver asks for them again, and what an outbox holds is 4 MiB too.
+const MAX_BLOCKS: usize = 1_024;
 
 /// Longest that a missing packet may hold back others: later than that nobody plays it.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -130,6 +138,8 @@ pub(crate) struct Media {
     lost: Vec<u16>,
     /// Where repaired packets are put together.
     restored: Vec<u8>,
+    /// Where header extensions of forwarded packets are put together.
+    elements: ExtensionElements,
     pub(crate) rng: ChaCha20Rng,
 }
 
@@ -168,10 +178,11 @@ impl Media {
             reports: Reports::new(wall_clock, &mut rng, now),
             srtp_overhead: LARGEST_OVERHEAD,
             rtt: UNMEASURED_RTT,
-            pool: PayloadPool::new(),
+            pool: PayloadPool::with_limit(MAX_BLOCKS),
             segments: Vec::new(),
             lost: Vec::new(),
             restored: Vec::new(),
+            elements: ExtensionElements::new(),
             rng,
         }
     }

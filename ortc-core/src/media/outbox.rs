@@ -21,9 +21,41 @@ pub(crate) struct QueuedRtp {
     pub(crate) ssrc: u32,
     pub(crate) timestamp: u32,
     pub(crate) payload_type: u8,
-    pub(crate) skip: u16,
+    pub(crate) numbering: Numbering,
     pub(crate) cargo: Cargo,
     pub(crate) payload: Segment,
+}
+
+/// How a packet gets its number when it leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Numbering {
+    /// The next one, after so many that are left out.
+    Next { skip: u16 },
+    /// By its place among the packets of a source that is forwarded.
+    OfSource(SourcePlace),
+}
+
+/// The place of a forwarded packet among those of its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SourcePlace {
+    /// Its number there, extended.
+    pub(crate) sequence: u64,
+    /// Numbers missing before it; `None` when it comes after others with higher ones.
+    pub(crate) skip: Option<u16>,
+    /// Which of the sources that the track forwards, one after the other.
+    pub(crate) epoch: u16,
+    /// Octets of header extension at the beginning of the payload.
+    pub(crate) lead: u16,
+}
+
+impl Numbering {
+    /// The header extension at the beginning of the payload: its octets, and whose it is.
+    pub(crate) fn lead(self) -> Option<(usize, u16)> {
+        match self {
+            Self::OfSource(place) if place.lead > 0 => Some((usize::from(place.lead), place.epoch)),
+            Self::OfSource(_) | Self::Next { .. } => None,
+        }
+    }
 }
 
 /// What an RTP packet carries, and with it whether it identifies its stream.

@@ -5,16 +5,17 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use ortc_rtp::payload::{Prefix, Segment};
-use ortc_rtp::repair::{OSN_LEN, encode_rtx};
-use ortc_rtp::wire::{ExtensionElements, Header};
+use ortc_rtp::repair::OSN_LEN;
+use ortc_rtp::wire::Header;
 use ortc_srtp::{ProtectError, Sender};
 
 use crate::api::{Event, Frame, RTCDTMFHandler, RTCTrack, RtpToSend, SendError, TapDirection};
 use crate::stats::DropReason;
 use crate::timer::TimerKey;
 
-use super::outbox::{self, Cargo, Control, QueuedRtp};
-use super::send::{SentPacket, Wanted};
+use super::outbox::{self, Cargo, Control, Numbering, QueuedRtp};
+use super::send::Wanted;
+use super::sent::{Extensions, SentPacket};
 use super::{Media, MediaSettings, Output, SendTrack, Sending};
 
 /// Fixed RTP header (RFC 3550 §5.1).
@@ -22,14 +23,14 @@ const HEADER: usize = Header::LEN;
 
 impl Media {
     /// Octets of payload that fit one packet of this track.
-    fn room(&self, track: &SendTrack) -> usize {
+    pub(super) fn room(&self, track: &SendTrack) -> usize {
         let repeated = track.rtx.as_ref().map_or(0, |_| OSN_LEN);
         self.settings
             .mtu
             .saturating_sub(HEADER + track.extension.len() + self.srtp_overhead + repeated)
     }
 
-    fn sendable(&self, handle: RTCTrack) -> Result<&SendTrack, SendError> {
+    pub(super) fn sendable(&self, handle: RTCTrack) -> Result<&SendTrack, SendError> {
         let track = self
             .senders
             .get(handle.slot)
@@ -83,7 +84,7 @@ impl Media {
                 ssrc: handle.ssrc,
                 timestamp,
                 payload_type,
-                skip: 0,
+                numbering: Numbering::Next { skip: 0 },
                 cargo: Cargo::Media,
                 payload,
             });
@@ -117,7 +118,7 @@ impl Media {
             ssrc: handle.ssrc,
             timestamp: packet.timestamp,
             payload_type: packet.payload_type,
-            skip: packet.skip,
+            numbering: Numbering::Next { skip: packet.skip },
             cargo: Cargo::Media,
             payload: Segment {
                 prefix: Prefix::EMPTY,
@@ -159,7 +160,7 @@ impl Media {
                 ssrc,
                 timestamp,
                 payload_type: tones.payload_type,
-                skip: 0,
+                numbering: Numbering::Next { skip: 0 },
                 cargo: Cargo::Tones,
                 payload: Segment {
                     prefix: Prefix::new(packet.report.to_bytes()),
@@ -222,7 +223,7 @@ impl Media {
             let Some(packet) = self.outbox.pop_media() else {
                 break;
             };
-            if !(self.write(packet, buf, now) && protect_rtp(buf, at, srtp, out, now)) {
+            if !(self.write(packet, buf, out, now) && protect_rtp(buf, at, srtp, out, now)) {
                 buf.truncate(at);
                 continue;
             }
@@ -231,7 +232,7 @@ impl Media {
                 shape,
                 len: buf.len() - at,
             });
-            if shape.len < run.shape.len {
+            if shape.len < run.shape.len || shape.alone {
                 break;
             }
         }
@@ -247,6 +248,7 @@ impl Media {
             slot: packet.slot,
             cargo: packet.cargo,
             len: extension + packet.payload.len(),
+            alone: packet.numbering.lead().is_some(),
         }
     }
 
@@ -290,43 +292,69 @@ impl Media {
     }
 
     /// Gives a packet its sequence number and writes it.
-    fn write(&mut self, packet: QueuedRtp, buf: &mut Vec<u8>, now: Instant) -> bool {
+    fn write(
+        &mut self,
+        packet: QueuedRtp,
+        buf: &mut Vec<u8>,
+        out: &mut Output,
+        now: Instant,
+    ) -> bool {
         let Some(track) = self.senders.get_mut(packet.slot) else {
             return false;
         };
         if track.ssrc != packet.ssrc || track.sending == Sending::Stopped {
             return false;
         }
-        track.stream.skip(packet.skip);
-        let extended = is_extended(track, &packet, &self.settings, self.srtp_overhead);
+        let (number, late) = match packet.numbering {
+            Numbering::Next { skip } => {
+                track.stream.skip(skip);
+                (Some(track.stream.next_sequence()), false)
+            }
+            Numbering::OfSource(place) => {
+                let stream = &mut track.stream;
+                let forwarder = track.forwarder.as_mut();
+                let number = forwarder.and_then(|forwarder| forwarder.number(place, stream));
+                (number, place.skip.is_none())
+            }
+        };
+        let Some(sequence) = number else {
+            out.drops.count(DropReason::Late);
+            return false;
+        };
+        let identified = is_extended(track, &packet, &self.settings, self.srtp_overhead);
         let header = Header {
             marker: packet.payload.marker,
             payload_type: packet.payload_type,
-            sequence: track.stream.next_sequence(),
+            sequence,
             timestamp: packet.timestamp,
             ssrc: track.ssrc,
         };
-        write_packet(
-            &header,
-            extended.then_some(&track.extension.elements),
-            &packet.payload,
-            buf,
-        );
-        track
-            .stream
-            .on_sent(packet.timestamp, packet.payload.len(), now);
+        let sent = SentPacket {
+            header,
+            edition: identified.then_some(track.extension.edition),
+            lead: packet.numbering.lead(),
+            payload: packet.payload,
+        };
+        let extensions = Extensions {
+            own: identified.then_some(&track.extension.elements),
+            forwarder: track.forwarder.as_deref(),
+            scratch: &mut self.elements,
+        };
+        if !sent.write(extensions, buf) {
+            // The number stays free: nothing was sent with it.
+            out.drops.count(DropReason::Late);
+            return false;
+        }
+        let octets = sent.len();
         self.reports
             .media_sent(packet.slot, &mut track.in_report, &mut self.timers, now);
-        let edition = extended.then_some(track.extension.edition);
-        track.history.insert(
-            header.sequence,
-            SentPacket {
-                header,
-                edition,
-                payload: packet.payload,
-            },
-            now,
-        );
+        if late {
+            track.stream.on_sent_late(octets);
+            track.history.insert_late(sequence, sent, now);
+        } else {
+            track.stream.on_sent(packet.timestamp, octets, now);
+            track.history.insert(sequence, sent, now);
+        }
         true
     }
 
@@ -359,21 +387,31 @@ impl Media {
                 ssrc: rtx.ssrc,
                 ..sent.header
             };
-            encode_rtx(&header, sent.header.sequence, None, buf);
-            buf.extend_from_slice(&sent.payload.prefix);
-            buf.extend_from_slice(&sent.payload.body);
+            let extensions = Extensions {
+                own: None,
+                forwarder: track.forwarder.as_deref(),
+                scratch: &mut self.elements,
+            };
+            sent.write_rtx(&header, extensions, buf);
             rtx.stream
-                .on_sent(header.timestamp, sent.payload.len() + OSN_LEN, now);
+                .on_sent(header.timestamp, sent.len() + OSN_LEN, now);
             return true;
         }
-        let elements = match sent.edition {
+        let own = match sent.edition {
             None => None,
             Some(edition) if edition == track.extension.edition => Some(&track.extension.elements),
             // The application changed the extension since: other octets must not have this number.
             Some(_) => return false,
         };
-        write_packet(&sent.header, elements, &sent.payload, buf);
-        track.stream.on_resent(sent.payload.len());
+        let extensions = Extensions {
+            own,
+            forwarder: track.forwarder.as_deref(),
+            scratch: &mut self.elements,
+        };
+        if !sent.write(extensions, buf) {
+            return false;
+        }
+        track.stream.on_resent(sent.len());
         true
     }
 
@@ -401,6 +439,8 @@ struct Shape {
     slot: u32,
     cargo: Cargo,
     len: usize,
+    /// It has a header extension of its own, and so a length that nobody knows yet.
+    alone: bool,
 }
 
 /// A run of packets that leave in one segmented send.
@@ -414,27 +454,15 @@ struct Run {
 impl Run {
     /// Whether a packet continues the run: as long as the first, or shorter and then its last.
     fn takes(&self, next: Shape) -> bool {
-        (next.slot, next.cargo) == (self.shape.slot, self.shape.cargo) && next.len <= self.shape.len
+        (next.slot, next.cargo) == (self.shape.slot, self.shape.cargo)
+            && next.len <= self.shape.len
+            && !next.alone
     }
 }
 
 /// Payload types that RTCP multiplexing leaves to RTP (RFC 5761 §4).
 pub(crate) fn is_payload_type(payload_type: u8) -> bool {
     matches!(payload_type, 0..=63 | 96..=127)
-}
-
-fn write_packet(
-    header: &Header,
-    elements: Option<&ExtensionElements>,
-    payload: &Segment,
-    buf: &mut Vec<u8>,
-) {
-    match elements {
-        Some(elements) => header.encode_with(buf, &[], elements),
-        None => header.encode(buf),
-    }
-    buf.extend_from_slice(&payload.prefix);
-    buf.extend_from_slice(&payload.body);
 }
 
 fn protect_rtp(

@@ -3,10 +3,10 @@
 use core::time::Duration;
 use std::time::Instant;
 
-use ortc_rtp::payload::{Format, Packetizer, Segment};
+use ortc_rtp::payload::{Format, Packetizer};
 use ortc_rtp::repair::SendHistory;
 use ortc_rtp::stream::SendStream;
-use ortc_rtp::wire::{ExtensionElements, Header};
+use ortc_rtp::wire::ExtensionElements;
 
 use crate::api::codec::CodecKind;
 use crate::api::{
@@ -15,7 +15,9 @@ use crate::api::{
 };
 
 use super::extensions::ExtensionIds;
+use super::forward::Forwarder;
 use super::rtx::SendRtx;
+use super::sent::SentPacket;
 use super::tones::SendTones;
 
 /// A sending track of the connection.
@@ -39,6 +41,7 @@ pub(crate) struct SendTrack {
     pub(crate) history: SendHistory<SentPacket>,
     pub(crate) tones: Option<SendTones>,
     pub(crate) rtx: Option<Box<SendRtx>>,
+    pub(crate) forwarder: Option<Box<Forwarder>>,
     /// Where the media clock stood when a frame last came, so that tones land on the same clock.
     pub(crate) clock: MediaClock,
     /// Whether the next report speaks of it.
@@ -183,6 +186,14 @@ impl MediaClock {
         *self = Self::new(self.at(now, old_rate), now);
     }
 
+    /// A packet of another source came: by it the clock goes forwards only, as packets overtake each
+    /// other and pictures are sent before those that they follow.
+    pub(crate) fn note_newer(&mut self, timestamp: u32, now: Instant) {
+        if timestamp.wrapping_sub(self.last.0).cast_signed() >= 0 {
+            self.note(timestamp, now);
+        }
+    }
+
     pub(crate) fn note(&mut self, timestamp: u32, now: Instant) {
         self.last = (timestamp, now);
     }
@@ -204,17 +215,6 @@ impl MediaClock {
 )]
 fn units(span: Duration, rate: u32) -> u32 {
     (span.as_nanos() * u128::from(rate) / 1_000_000_000) as u32
-}
-
-/// A packet kept for retransmission, its payload shared. The same sequence number must always mean
-/// the same octets, or SRTP would use one nonce for two packets: the header is kept as it was sent,
-/// and `edition` tells whether the extension still is.
-#[derive(Clone, Debug)]
-pub(crate) struct SentPacket {
-    pub(crate) header: Header,
-    /// Edition of the extension that it carried; `None` without.
-    pub(crate) edition: Option<u32>,
-    pub(crate) payload: Segment,
 }
 
 impl SendTrack {

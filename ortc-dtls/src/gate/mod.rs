@@ -13,6 +13,7 @@ use self::cookie::{Claim, Cookies, MAX_COOKIE, Request};
 use self::pieces::Pieces;
 use crate::alert::{Alert, AlertDescription};
 use crate::config::Config;
+use crate::connection_id::ConnectionId;
 use crate::crypto::CryptoError;
 use crate::event::{CloseReason, ProtocolError};
 use crate::hello::choose_version;
@@ -170,6 +171,18 @@ pub struct Admission {
     /// The number of its record.
     pub(crate) sequence: u64,
     pub(crate) asked: Option<AskedRetry>,
+    pub(crate) connection_id: Option<ConnectionId>,
+}
+
+impl Admission {
+    /// The endpoint has this connection id, as with [`Endpoint::with_connection_id`].
+    ///
+    /// [`Endpoint::with_connection_id`]: crate::Endpoint::with_connection_id
+    #[must_use]
+    pub fn connection_id(mut self, own: ConnectionId) -> Self {
+        self.connection_id = Some(own);
+        self
+    }
 }
 
 /// What was asked for in DTLS 1.3, as the cookie says.
@@ -397,6 +410,7 @@ impl Received<'_> {
             },
             sequence: self.sequence,
             asked,
+            connection_id: None,
         }
     }
 

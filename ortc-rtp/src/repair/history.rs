@@ -130,6 +130,46 @@ impl<T> SendHistory<T> {
         self.tokens = self.tokens.saturating_add(1).min(self.config.burst);
     }
 
+    /// Keeps a packet that is sent now with a number that was left out before.
+    ///
+    /// It takes its place among the others; older than all of a full history, it is not kept.
+    pub fn insert_late(&mut self, sequence: u16, packet: T, now: Instant) {
+        let Some(last) = self.entries.back() else {
+            return self.insert(sequence, packet, now);
+        };
+        if crate::sequence::is_newer(sequence, last.sequence) {
+            return self.insert(sequence, packet, now);
+        }
+        let newest = last.sequence;
+        let age = newest.wrapping_sub(sequence);
+        let is_older = |entry: &Entry<T>| newest.wrapping_sub(entry.sequence) > age;
+        let mut at = self.entries.partition_point(is_older);
+        if self
+            .entries
+            .get(at)
+            .is_some_and(|entry| entry.sequence == sequence)
+        {
+            return;
+        }
+        if self.entries.len() >= self.config.packets {
+            let Some(left) = at.checked_sub(1) else {
+                return;
+            };
+            self.entries.pop_front();
+            at = left;
+        }
+        self.entries.insert(
+            at,
+            Entry {
+                sequence,
+                sent_at: now,
+                resent_at: None,
+                packet,
+            },
+        );
+        self.tokens = self.tokens.saturating_add(1).min(self.config.burst);
+    }
+
     /// A packet to send again now, which counts as sent.
     ///
     /// `None` when it is not there or too old, when it was sent again less than a round trip `rtt`

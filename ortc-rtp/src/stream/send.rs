@@ -137,12 +137,21 @@ impl SendStream {
     ///
     /// Between two packets 32,766 are left out at most, however many are asked for: a number half
     /// of the space ahead counts as an old one, for the receiver and in SRTP (RFC 3711 §3.3.1).
+    /// Returns how many are left out by this call.
     #[inline]
-    pub const fn skip(&mut self, packets: u16) {
+    pub const fn skip(&mut self, packets: u16) -> u16 {
         let left = MAX_SKIP - self.skipped;
         let packets = if packets < left { packets } else { left };
         self.skipped += packets;
         self.next_sequence = self.next_sequence.wrapping_add(packets);
+        packets
+    }
+
+    /// The number that [`next_sequence`](Self::next_sequence) will take.
+    #[inline]
+    #[must_use]
+    pub const fn upcoming_sequence(&self) -> u16 {
+        self.next_sequence
     }
 
     /// Counts a packet; `timestamp` as it stood in it, `payload_len` without padding.
@@ -159,6 +168,13 @@ impl SendStream {
         {
             self.reference = Some(Reference { timestamp, at: now });
         }
+    }
+
+    /// Counts a packet with a number that was left out before; the clock is not touched.
+    #[inline]
+    pub const fn on_sent_late(&mut self, payload_len: usize) {
+        self.stats.packets += 1;
+        self.stats.octets += payload_len as u64;
     }
 
     /// Counts a packet that was sent before, repeated on this SSRC; the clock is not touched.

@@ -179,6 +179,9 @@ struct Place {
 }
 
 impl ExtensionElements {
+    /// Octets of the largest block: what its length can say, and before it.
+    const LARGEST: usize = Extension::PREFIX + 65_535 * 4;
+
     /// No elements.
     #[must_use]
     pub const fn new() -> Self {
@@ -229,18 +232,26 @@ impl ExtensionElements {
             return Err(ExtensionError::Len(data.len()));
         };
         let fits = id <= ONE_BYTE_MAX_ID && (1..=ONE_BYTE_MAX_LEN).contains(&data.len());
-        let mut next = if fits || self.form() == Some(Form::TwoByte) {
-            self.clone()
-        } else {
-            self.widened()
-        };
-        if next.is_empty() {
-            next.begin(ONE_BYTE);
+        if !fits && self.form() != Some(Form::TwoByte) {
+            let mut wide = self.widened();
+            wide.push_here(id, len, data)?;
+            *self = wide;
+            return Ok(());
         }
-        next.append(id, len, data);
-        next.finish()?;
-        *self = next;
-        Ok(())
+        self.push_here(id, len, data)
+    }
+
+    /// Appends an element that its form can hold, in the memory that is there.
+    fn push_here(&mut self, id: u8, len: u8, data: &[u8]) -> Result<(), ExtensionError> {
+        // Two octets before the data at most: whoever has so many elements cannot use the last one.
+        if self.used.max(Extension::PREFIX) + 2 + data.len() > Self::LARGEST {
+            return Err(ExtensionError::Full);
+        }
+        if self.is_empty() {
+            self.begin(ONE_BYTE);
+        }
+        self.append(id, len, data);
+        self.finish()
     }
 
     /// Overwrites the data of the first element with this identifier; the length stays.

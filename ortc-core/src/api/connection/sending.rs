@@ -141,6 +141,7 @@ impl RTCConnection {
             history: SendHistory::new(HistoryConfig::default()),
             tones: None,
             rtx: None,
+            forwarder: None,
             clock: MediaClock::new(offset, self.now),
             in_report: false,
             last_fir: None,
@@ -405,7 +406,7 @@ impl RTCConnection {
         self.media.send_rtp(track, packet, now)
     }
 
-    fn can_send(&self) -> Result<(), SendError> {
+    pub(super) fn can_send(&self) -> Result<(), SendError> {
         match self.state {
             State::Connected => Ok(()),
             State::New

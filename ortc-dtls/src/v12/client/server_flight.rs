@@ -129,7 +129,7 @@ impl AwaitHelloDone {
         let config = cx.config.clone();
         let exchange = config.provider.generate_key_exchange(self.group)?;
         let transcript = &mut self.transcript;
-        cx.flight.begin(Some(answers));
+        cx.flight.begin(Some(answers), cx.now);
         if self.request != Request::None {
             let chain = match self.request {
                 Request::Certificate(_) => Some(config.certificate.chain()),

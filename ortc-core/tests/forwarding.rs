@@ -1,0 +1,630 @@
+//! Packets of one connection's track leave on another's: mapped, in order, repaired on each leg.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "test code: a failed expectation is the report"
+)]
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use ortc_core::{
+    Autostart, ConnectionError, DropReason, DtmfContainer, Event, Forwarded, Frame, MediaKind,
+    MediaStream, MediaStreamTrack, RTCCodec, RTCTrack, RTCTrackDescription, RTCTrackFilter,
+    ReceiveMode, ReceivedRtp, SendError, TapDirection,
+};
+use ortc_rtp::wire::RtpPacket;
+use ortc_testkit::puppet::{Stage, description, opus, rtp, with_extension};
+use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
+
+const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+const LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+const ORIENTATION: &str = "urn:3gpp:video-orientation";
+const SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
+
+/// SSRC of the source.
+const SOURCE: u32 = 700;
+
+fn ids(ids: &[(&str, u8)]) -> Option<BTreeMap<String, u8>> {
+    let owned = ids.iter().map(|(uri, id)| ((*uri).to_owned(), *id));
+    Some(owned.collect())
+}
+
+/// A camera whose sender calls VP8 120 and the orientation 4.
+fn camera(ssrc: u32) -> RTCTrackDescription {
+    let codecs = [RTCCodec::new(120, "VP8").with_clock_rate(90_000)];
+    RTCTrackDescription {
+        rtp_ext_header_ids: ids(&[(MID, 1), (SEND_TIME, 2), (ORIENTATION, 4)]),
+        ..description(MediaKind::Video, ssrc, "camera", &codecs)
+    }
+}
+
+/// Where packets come in, and where they leave.
+struct Relay {
+    source: Stage,
+    leg: Stage,
+    track: RTCTrack,
+    /// Packets that have left, as the far end decrypted them.
+    seen: usize,
+}
+
+fn relay(number: u64, described: &RTCTrackDescription) -> Relay {
+    let mut source = Stage::connected(number, |options| options);
+    let now = source.now;
+    let connection = &mut source.connection;
+    connection
+        .receive_track_as(described, ReceiveMode::Raw, now)
+        .unwrap();
+    let mut leg = Stage::connected(number + 50, |options| options.mtu(1_300).tap(true));
+    let connection = &mut leg.connection;
+    let mut stream = MediaStream::new("out");
+    stream.add_track(&MediaStreamTrack::new(described.kind, "t", "t"));
+    connection.add_stream(&stream, Autostart::Yes).unwrap();
+    let track = connection.tracks(&RTCTrackFilter::default())[0];
+    let orientation = ids(&[(MID, 9), (ORIENTATION, 5), (LEVEL, 6), (SEND_TIME, 7)]);
+    track
+        .set_rtp_ext_header_ids(connection, orientation.unwrap())
+        .unwrap();
+    track.forward_from(connection, described).unwrap();
+    leg.settle();
+    leg.puppet.received.clear();
+    Relay {
+        source,
+        leg,
+        track,
+        seen: 0,
+    }
+}
+
+impl Relay {
+    /// The packets that the source's connection has for the application.
+    fn arrived(&mut self) -> Vec<ReceivedRtp> {
+        let raw = |event| match event {
+            Event::Rtp(packet) => Some(packet),
+            _ => None,
+        };
+        self.source.events.drain(..).filter_map(raw).collect()
+    }
+
+    fn forward(&mut self, packet: &ReceivedRtp) -> Result<Forwarded, SendError> {
+        let now = self.leg.now;
+        self.leg.connection.forward(self.track, packet, now)
+    }
+
+    /// A packet of the source, from its sender to the far end of the leg.
+    fn pass(&mut self, packet: &[u8]) {
+        self.source.send_rtp(packet);
+        for packet in self.arrived() {
+            self.forward(&packet).unwrap();
+        }
+        self.leg.settle();
+    }
+
+    /// What has left since the last call of this.
+    fn left(&mut self) -> Vec<Left> {
+        let received = &self.leg.puppet.received[self.seen..];
+        self.seen = self.leg.puppet.received.len();
+        left(received)
+    }
+
+    /// Sequence numbers that left since the last call, from the first ever on.
+    fn numbers(&mut self, origin: u16) -> Vec<u16> {
+        let left = self.left();
+        left.iter()
+            .map(|packet| packet.sequence.wrapping_sub(origin))
+            .collect()
+    }
+
+    /// The far end asks for this packet again.
+    fn ask_for(&mut self, sequence: u16) {
+        let mut nack = vec![0x81, 205, 0, 3, 0, 0, 0, 1];
+        nack.extend_from_slice(&self.track.ssrc().to_be_bytes());
+        nack.extend_from_slice(&sequence.to_be_bytes());
+        nack.extend_from_slice(&[0, 0]);
+        self.leg.send_rtcp(&nack);
+    }
+
+    /// What leaves in answer on the track's own source, before protection: the far end would refuse
+    /// it, because it has the same packet.
+    fn repeated(&mut self, sequence: u16) -> Vec<Left> {
+        let connection = &mut self.leg.connection;
+        while connection.poll_tap().is_some() {}
+        self.ask_for(sequence);
+        let connection = &mut self.leg.connection;
+        let mut buf = Vec::new();
+        while connection.poll_transmit(&mut buf, self.leg.now).is_some() {}
+        let sent = core::iter::from_fn(|| connection.poll_tap());
+        let sent = sent.filter(|tapped| tapped.direction == TapDirection::Sent);
+        let packets: Vec<_> = sent.map(|tapped| tapped.packet.to_vec()).collect();
+        left(&packets)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Left {
+    ssrc: u32,
+    payload_type: u8,
+    marker: bool,
+    sequence: u16,
+    timestamp: u32,
+    extensions: Vec<(u8, Vec<u8>)>,
+    payload: Vec<u8>,
+}
+
+fn left(received: &[Vec<u8>]) -> Vec<Left> {
+    let is_rtp = |packet: &&Vec<u8>| !(192..224).contains(&packet[1]);
+    let parse = |packet: &Vec<u8>| {
+        let view = RtpPacket::parse(packet).unwrap();
+        Left {
+            ssrc: view.ssrc(),
+            payload_type: view.payload_type(),
+            marker: view.marker(),
+            sequence: view.sequence(),
+            timestamp: view.timestamp(),
+            extensions: view
+                .extensions()
+                .map(|(id, data)| (id, data.to_vec()))
+                .collect(),
+            payload: view.payload().to_vec(),
+        }
+    };
+    received.iter().filter(is_rtp).map(parse).collect()
+}
+
+/// VP8 in packets of the camera.
+fn picture(sequence: u16, timestamp: u32) -> Vec<u8> {
+    rtp(SOURCE, 120, sequence, timestamp, &[0x10, 0, 1, 2])
+}
+
+#[test]
+fn a_packet_leaves_under_the_tracks_own_numbers_with_the_payload_untouched() {
+    let mut relay = relay(800, &camera(SOURCE));
+    let mut packet = with_extension(&picture(65_530, 5), 4, &[3]);
+    packet[1] |= 0x80;
+    relay.pass(&packet);
+    let vp8 = relay.track.codec(&relay.leg.connection).unwrap().payload_id;
+    let left = relay.left();
+    assert_eq!(left.len(), 1);
+    let only = &left[0];
+    assert_eq!(
+        (only.ssrc, only.payload_type),
+        (relay.track.ssrc(), vp8),
+        "not {SOURCE} and 120"
+    );
+    assert!(only.marker);
+    assert_eq!(only.extensions, [(5, vec![3])], "4 there is 5 here");
+    assert_eq!(only.payload, [0x10, 0, 1, 2]);
+}
+
+#[test]
+fn what_belongs_to_one_hop_or_is_known_to_one_side_only_is_left_out() {
+    let mut relay = relay(801, &camera(SOURCE));
+    let elements: &[&[(u8, &[u8])]] = &[&[(1, b"a")], &[(2, &[1, 2, 3])], &[(8, &[1])], &[]];
+    for (index, elements) in (0..).zip(elements) {
+        let packet = elements
+            .iter()
+            .fold(picture(index, 0), |packet, (id, data)| {
+                with_extension(&packet, *id, data)
+            });
+        relay.pass(&packet);
+    }
+    let left = relay.left();
+    assert_eq!(left.len(), 4);
+    assert!(left.iter().all(|packet| packet.extensions.is_empty()));
+}
+
+#[test]
+fn the_tracks_own_identification_leaves_beside_the_elements_of_the_source() {
+    let mut relay = relay(802, &camera(SOURCE));
+    let headers = BTreeMap::from([(MID.to_owned(), "film".to_owned())]);
+    let connection = &mut relay.leg.connection;
+    relay
+        .track
+        .set_rtp_ext_headers(connection, headers)
+        .unwrap();
+    relay.pass(&with_extension(&picture(1, 0), 4, &[1]));
+    relay.pass(&picture(2, 0));
+    let left = relay.left();
+    let mid = (9, b"film".to_vec());
+    assert_eq!(left[0].extensions, [mid.clone(), (5, vec![1])]);
+    assert_eq!(left[1].extensions, [mid]);
+
+    // Asked for again, it is the same octets, or SRTP would refuse it.
+    assert_eq!(relay.repeated(left[0].sequence), left[..1]);
+}
+
+#[test]
+fn a_gap_of_the_source_stays_one_until_its_packets_come() {
+    let mut relay = relay(803, &camera(SOURCE));
+    for sequence in [10, 11, 15] {
+        relay.pass(&picture(sequence, u32::from(sequence)));
+    }
+    let left = relay.left();
+    let (origin, time) = (left[0].sequence, left[0].timestamp);
+    let numbers = |left: &[Left]| -> Vec<_> {
+        let at = |packet: &Left| {
+            let number = packet.sequence.wrapping_sub(origin);
+            (number, packet.timestamp.wrapping_sub(time))
+        };
+        left.iter().map(at).collect()
+    };
+    assert_eq!(numbers(&left), [(0, 0), (1, 1), (5, 5)]);
+    for sequence in [13, 12, 16, 14] {
+        relay.pass(&picture(sequence, u32::from(sequence)));
+    }
+    let left = relay.left();
+    assert_eq!(numbers(&left), [(3, 3), (2, 2), (6, 6), (4, 4)]);
+    // All are in the history, the late ones too.
+    for packet in &left {
+        relay.leg.run_for(Duration::from_millis(200));
+        assert_eq!(
+            relay.repeated(packet.sequence),
+            core::slice::from_ref(packet)
+        );
+    }
+}
+
+#[test]
+fn a_packet_from_before_the_first_is_dropped_and_counted() {
+    let mut relay = relay(804, &camera(SOURCE));
+    for sequence in [10, 9, 11] {
+        relay.pass(&picture(sequence, 0));
+    }
+    let origin = relay.leg.puppet.received.first().unwrap();
+    let origin = RtpPacket::parse(origin).unwrap().sequence();
+    assert_eq!(relay.numbers(origin), [0, 1]);
+    let drops = relay.leg.connection.stats(relay.leg.now).drops;
+    assert_eq!(drops.get(DropReason::Late), 1);
+}
+
+#[test]
+fn numbers_and_timestamps_wrap_on_both_sides() {
+    let mut relay = relay(805, &camera(SOURCE));
+    let mut expected = Vec::new();
+    for index in 0..70_000_u32 {
+        let sequence = u16::try_from((index + 65_000) % 65_536).unwrap();
+        relay.pass(&picture(
+            sequence,
+            (u32::MAX - 90_000).wrapping_add(index * 3_000),
+        ));
+        expected.push((
+            u16::try_from(index % 65_536).unwrap(),
+            index.wrapping_mul(3_000),
+        ));
+    }
+    let left = relay.left();
+    let (origin, time) = (left[0].sequence, left[0].timestamp);
+    let seen: Vec<_> = left
+        .iter()
+        .map(|packet| {
+            let number = packet.sequence.wrapping_sub(origin);
+            (number, packet.timestamp.wrapping_sub(time))
+        })
+        .collect();
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn another_source_goes_on_where_the_former_stopped() {
+    let mut relay = relay(806, &camera(SOURCE));
+    for (sequence, time) in [(40_000, 9), (40_001, 3_009)] {
+        relay.pass(&picture(sequence, time));
+    }
+    let now = relay.source.now;
+    let second = camera(SOURCE + 1);
+    let connection = &mut relay.source.connection;
+    connection
+        .receive_track_as(&second, ReceiveMode::Raw, now)
+        .unwrap();
+    relay.leg.run_for(Duration::from_millis(100));
+    relay
+        .track
+        .forward_from(&mut relay.leg.connection, &second)
+        .unwrap();
+    for (sequence, time) in [(7, 777_000), (8, 780_000)] {
+        relay.pass(&rtp(SOURCE + 1, 120, sequence, time, &[0x10, 0]));
+    }
+    let left = relay.left();
+    let origin = left[0].sequence;
+    let numbers: Vec<_> = left
+        .iter()
+        .map(|packet| packet.sequence.wrapping_sub(origin))
+        .collect();
+    assert_eq!(numbers, [0, 1, 2, 3]);
+    let step = |a: usize, b: usize| left[b].timestamp.wrapping_sub(left[a].timestamp);
+    assert_eq!((step(0, 1), step(2, 3)), (3_000, 3_000));
+    // 100 ms have passed, by a clock of 90 kHz.
+    assert!((9_000..9_100).contains(&step(1, 2)), "{}", step(1, 2));
+
+    // The former source is not heard any more.
+    relay.source.send_rtp(&picture(40_002, 6_009));
+    let packet = relay.arrived().remove(0);
+    let other = SendError::OtherSource { ssrc: SOURCE };
+    assert_eq!(relay.forward(&packet), Err(other));
+}
+
+#[test]
+fn a_source_that_jumps_far_begins_anew() {
+    let mut relay = relay(807, &camera(SOURCE));
+    relay.pass(&picture(1, 0));
+    // The receiver believes a jump with the second packet in a row (RFC 3550 §A.1).
+    for sequence in [30_000, 30_001, 30_002] {
+        relay.pass(&picture(sequence, 90_000));
+    }
+    let origin = relay.leg.puppet.received.first().unwrap();
+    let origin = RtpPacket::parse(origin).unwrap().sequence();
+    let numbers = relay.numbers(origin);
+    assert!(
+        numbers
+            .iter()
+            .copied()
+            .eq(0..u16::try_from(numbers.len()).unwrap())
+    );
+    assert!(numbers.len() >= 3, "{numbers:?}");
+}
+
+#[test]
+fn frames_and_tones_of_the_track_take_their_numbers_in_between() {
+    let source = opus(SOURCE, "m");
+    let mut relay = relay(808, &source);
+    let connection = &mut relay.leg.connection;
+    let tones = connection.add_dtmf_handler(DtmfContainer::First).unwrap();
+    let peer = [
+        RTCCodec::new(111, "opus").with_clock_rate(48_000),
+        RTCCodec::new(101, "telephone-event").with_clock_rate(48_000),
+    ];
+    let now = relay.leg.now;
+    let theirs = description(MediaKind::Audio, 5, "p", &peer);
+    connection.receive_track(&theirs, now).unwrap();
+    tones.insert_dtmf(connection, "1", None, None, now).unwrap();
+    for index in 0..20_u16 {
+        // Every fourth packet is overtaken by the one behind it.
+        let sequence = match index % 4 {
+            2 => index + 1,
+            3 => index - 1,
+            _ => index,
+        };
+        let time = u32::from(sequence) * 960;
+        relay.pass(&rtp(SOURCE, 111, sequence, time, &[0xFC, 1]));
+        if index == 10 {
+            let frame = Frame::new(vec![0xFC, 9], 0);
+            let now = relay.leg.now;
+            relay
+                .leg
+                .connection
+                .send_frame(relay.track, &frame, now)
+                .unwrap();
+        }
+        relay.leg.run_for(Duration::from_millis(20));
+    }
+    let left = relay.left();
+    let numbers: BTreeSet<_> = left.iter().map(|packet| packet.sequence).collect();
+    assert_eq!(numbers.len(), left.len(), "none is used twice");
+    let (first, last) = (numbers.first().unwrap(), numbers.last().unwrap());
+    assert_eq!(usize::from(last - first) + 1, left.len(), "none is missing");
+    let speech = left.iter().filter(|packet| packet.payload == [0xFC, 1]);
+    assert_eq!(speech.count(), 20);
+    let tones = left.iter().filter(|packet| packet.payload.len() == 4);
+    assert!(tones.count() > 3);
+}
+
+#[test]
+fn what_the_far_end_cannot_use_is_withheld_and_not_missing() {
+    let codecs = [
+        RTCCodec::new(111, "opus").with_clock_rate(48_000),
+        RTCCodec::new(110, "telephone-event").with_clock_rate(48_000),
+        RTCCodec::new(0, "PCMU"),
+    ];
+    let source = description(MediaKind::Audio, SOURCE, "m", &codecs);
+    let mut relay = relay(809, &source);
+    let connection = &mut relay.leg.connection;
+    let opus = relay.track.codecs(connection).unwrap()[0].clone();
+    assert_eq!(opus.name, "opus");
+    relay.track.set_codecs(connection, vec![opus]).unwrap();
+    relay.track.forward_from(connection, &source).unwrap();
+    relay.pass(&rtp(SOURCE, 111, 1, 960, &[0xFC]));
+    relay
+        .source
+        .send_rtp(&rtp(SOURCE, 110, 2, 960, &[1, 10, 0, 160]));
+    relay.source.send_rtp(&rtp(SOURCE, 0, 3, 1_920, &[0xFF]));
+    relay.source.send_rtp(&rtp(SOURCE, 111, 4, 1_920, &[]));
+    let packets = relay.arrived();
+    assert_eq!(packets.len(), 3, "tones are packets too");
+    for packet in packets {
+        assert_eq!(relay.forward(&packet), Ok(Forwarded::Withheld));
+    }
+    relay.pass(&rtp(SOURCE, 111, 5, 2_880, &[0xFC]));
+    let left = relay.left();
+    assert_eq!(left.len(), 2);
+    assert_eq!(left[1].sequence, left[0].sequence.wrapping_add(1));
+    assert_eq!(left[1].timestamp.wrapping_sub(left[0].timestamp), 1_920);
+}
+
+#[test]
+fn tones_are_forwarded_where_the_far_end_lists_them() {
+    let codecs = [
+        RTCCodec::new(111, "opus").with_clock_rate(48_000),
+        RTCCodec::new(110, "telephone-event").with_clock_rate(48_000),
+    ];
+    let source = description(MediaKind::Audio, SOURCE, "m", &codecs);
+    let mut relay = relay(810, &source);
+    let connection = &mut relay.leg.connection;
+    let ours = vec![
+        RTCCodec::new(96, "opus").with_clock_rate(48_000),
+        RTCCodec::new(97, "telephone-event").with_clock_rate(48_000),
+    ];
+    relay.track.set_codecs(connection, ours).unwrap();
+    relay.track.forward_from(connection, &source).unwrap();
+    relay.pass(&rtp(SOURCE, 110, 2, 960, &[1, 10, 0, 160]));
+    assert_eq!(relay.left()[0].payload_type, 97);
+    assert_eq!(
+        relay
+            .source
+            .connection
+            .stats(relay.source.now)
+            .drops
+            .total(),
+        0
+    );
+}
+
+#[test]
+fn each_leg_repairs_from_its_own_history_on_its_own_source() {
+    let mut relay = relay(811, &camera(SOURCE));
+    let connection = &mut relay.leg.connection;
+    let vp8 = relay.track.codec(connection).unwrap().payload_id;
+    relay
+        .track
+        .set_rtx(connection, BTreeMap::from([(vp8, 127)]))
+        .unwrap();
+    relay.pass(&with_extension(&picture(1, 0), 4, &[2]));
+    let sent = relay.left().remove(0);
+    relay.ask_for(sent.sequence);
+    relay.leg.settle();
+    let again = relay.left().remove(0);
+    assert_eq!(again.payload_type, 127);
+    assert_ne!(again.ssrc, sent.ssrc);
+    assert_eq!(
+        again.extensions,
+        [(5, vec![2])],
+        "the picture stays upright"
+    );
+    assert_eq!(again.payload[..2], sent.sequence.to_be_bytes());
+    assert_eq!(again.payload[2..], sent.payload);
+    assert!(
+        relay.arrived().is_empty() && relay.source.connection.poll_timeout().is_some(),
+        "the source is not asked"
+    );
+}
+
+#[test]
+fn a_source_without_a_codec_of_the_track_is_refused_and_the_former_goes_on() {
+    let mut relay = relay(812, &camera(SOURCE));
+    let other = RTCTrackDescription {
+        codecs: vec![RTCCodec::new(100, "AV1")],
+        ..camera(1)
+    };
+    let connection = &mut relay.leg.connection;
+    let none = ConnectionError::NoSupportedCodec {
+        kind: MediaKind::Video,
+    };
+    assert_eq!(relay.track.forward_from(connection, &other), Err(none));
+    relay.pass(&picture(1, 0));
+    assert_eq!(relay.left().len(), 1);
+}
+
+#[test]
+fn a_profile_goes_with_its_own_payload_type() {
+    let h264 = |payload_id, profile: &str| {
+        RTCCodec::new(payload_id, "H264")
+            .with_clock_rate(90_000)
+            .with_param("packetization-mode", "1")
+            .with_param("profile-level-id", profile)
+    };
+    let codecs = [h264(102, "42e01f"), h264(104, "640c1f")];
+    let source = description(MediaKind::Video, SOURCE, "m", &codecs);
+    let mut relay = relay(813, &source);
+    let ours = vec![h264(96, "640c34"), h264(98, "42E034")];
+    let connection = &mut relay.leg.connection;
+    relay.track.set_codecs(connection, ours).unwrap();
+    relay.track.forward_from(connection, &source).unwrap();
+    relay.pass(&rtp(SOURCE, 102, 1, 0, &[0x65, 1]));
+    relay.pass(&rtp(SOURCE, 104, 2, 0, &[0x65, 1]));
+    let types: Vec<_> = relay.left().iter().map(|left| left.payload_type).collect();
+    assert_eq!(types, [98, 96]);
+}
+
+#[test]
+fn a_packet_larger_than_the_path_is_refused_and_missing() {
+    let mut relay = relay(814, &camera(SOURCE));
+    relay.pass(&picture(1, 0));
+    relay
+        .source
+        .send_rtp(&rtp(SOURCE, 120, 2, 0, &[0x10; 1_400]));
+    let packet = relay.arrived().remove(0);
+    let refused = relay.forward(&packet);
+    assert!(matches!(
+        refused,
+        Err(SendError::TooLarge { size: 1_400, .. })
+    ));
+    relay.pass(&picture(3, 0));
+    let left = relay.left();
+    assert_eq!(left[1].sequence, left[0].sequence.wrapping_add(2));
+}
+
+#[test]
+fn packets_and_frames_come_out_of_one_track() {
+    let mut relay = relay(815, &opus(SOURCE, "m"));
+    let now = relay.source.now;
+    let connection = &mut relay.source.connection;
+    connection
+        .receive_track_as(&opus(SOURCE, "m"), ReceiveMode::Both, now)
+        .unwrap();
+    for sequence in [1, 2, 4, 3] {
+        let time = u32::from(sequence) * 960;
+        relay
+            .source
+            .send_rtp(&rtp(SOURCE, 111, sequence, time, &[0xFC, 1]));
+    }
+    let short = |event: &Event| match event {
+        Event::Rtp(packet) => Some(("packet", packet.timestamp)),
+        Event::Frame(frame) => Some(("frame", frame.timestamp)),
+        _ => None,
+    };
+    let told: Vec<_> = relay.source.events.iter().filter_map(short).collect();
+    assert_eq!(
+        told,
+        [
+            ("packet", 960),
+            ("frame", 960),
+            ("packet", 1_920),
+            ("frame", 1_920),
+            ("packet", 3_840),
+            ("packet", 2_880),
+            ("frame", 2_880),
+            ("frame", 3_840),
+        ]
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// Whatever is lost, repeated and reordered, no number is used for two packets, and the order
+    /// and the gaps of the source are those of the track.
+    #[test]
+    fn the_track_has_the_order_and_the_gaps_of_the_source(
+        start in any::<u16>(),
+        moves in proptest::collection::vec((0_u16..12, any::<bool>()), 1..60),
+    ) {
+        let mut relay = relay(816, &camera(SOURCE));
+        let mut sent = BTreeMap::new();
+        let mut next = 20_u64;
+        relay.pass(&picture(start.wrapping_add(20), 20));
+        sent.insert(20, 20);
+        for (by, ahead) in moves {
+            let at = if ahead { next + u64::from(by) + 1 } else { next.saturating_sub(u64::from(by)) };
+            if at < 20 {
+                continue;
+            }
+            next = next.max(at);
+            let sequence = start.wrapping_add(u16::try_from(at).unwrap());
+            let timestamp = u32::try_from(at).unwrap();
+            // A packet comes out once: the source's own connection sees to that.
+            if sent.insert(at, timestamp).is_none() {
+                relay.pass(&picture(sequence, timestamp));
+            }
+        }
+        let left = relay.left();
+        prop_assert_eq!(left.len(), sent.len());
+        let origin = left[0].sequence;
+        let time = left[0].timestamp;
+        for packet in &left {
+            let number = packet.sequence.wrapping_sub(origin);
+            let position = packet.timestamp.wrapping_sub(time);
+            prop_assert_eq!(u32::from(number), position);
+            prop_assert!(sent.contains_key(&(u64::from(position) + 20)));
+        }
+    }
+}
