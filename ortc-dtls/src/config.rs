@@ -8,7 +8,7 @@ use crate::certificate::Certificate;
 use crate::crypto::Provider;
 use crate::fingerprint::Fingerprint;
 use crate::keying::srtp_lengths;
-use crate::wire::{CipherSuite, NamedGroup, ProtocolVersion};
+use crate::wire::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme};
 use crate::{v12, v13};
 
 /// Which side begins (RFC 5763 §5 calls the client active).
@@ -58,6 +58,9 @@ pub enum ConfigError {
     /// Empty, a version that is not implemented, or none that has a cipher suite.
     #[error("versions are empty, unknown or without a cipher suite")]
     Versions,
+    /// Empty, an algorithm that is not implemented, or none of a version that is switched on.
+    #[error("signature schemes are empty, unknown or of another version")]
+    SignatureSchemes,
     /// Empty, or a group that is not implemented.
     #[error("groups are empty or unknown")]
     Groups,
@@ -92,6 +95,10 @@ pub struct Config {
     pub(crate) update_keys_after: u64,
     pub(crate) cookie: bool,
     pub(crate) groups: Vec<NamedGroup>,
+    /// Of DTLS 1.2.
+    pub(crate) schemes: Vec<SignatureScheme>,
+    /// Those of them that DTLS 1.3 has as well.
+    pub(crate) schemes13: Vec<SignatureScheme>,
     pub(crate) first_retransmission: Duration,
     pub(crate) max_retransmission: Duration,
     pub(crate) handshake_timeout: Option<Duration>,
@@ -141,6 +148,8 @@ impl Config {
                 NamedGroup::SECP256R1,
                 NamedGroup::SECP384R1,
             ],
+            schemes: v12::SCHEMES.to_vec(),
+            schemes13: v13::SCHEMES.to_vec(),
             first_retransmission: Duration::from_millis(50),
             max_retransmission: Duration::from_secs(60),
             handshake_timeout: Some(Duration::from_secs(180)),
@@ -238,12 +247,14 @@ impl Config {
     /// Whether DTLS 1.2 is switched on and has a cipher suite.
     pub(crate) fn has_dtls12(&self) -> bool {
         self.versions.contains(&ProtocolVersion::DTLS12)
+            && !self.schemes.is_empty()
             && (self.cipher_suites.iter()).any(|&suite| v12::Suite::find(suite).is_some())
     }
 
     /// Whether DTLS 1.3 is switched on and has a cipher suite.
     pub(crate) fn has_dtls13(&self) -> bool {
         self.versions.contains(&ProtocolVersion::DTLS13)
+            && !self.schemes13.is_empty()
             && (self.cipher_suites.iter()).any(|&suite| v13::Suite::find(suite).is_some())
     }
 
@@ -310,10 +321,18 @@ impl Config {
     /// A server of DTLS 1.2 with an ECDSA certificate may insist that its curve is in the client's
     /// list (RFC 8422 §5.1), so that a client does well to have P-256 there.
     ///
-    /// X25519MLKEM768 belongs to DTLS 1.3. It makes the ClientHello longer than a datagram, and
-    /// recorded handshakes safe from quantum computers to come. A client sends a share of the
-    /// first group, and where that is X25519MLKEM768 of the first other one as well; a server
-    /// takes the first group that it has a share of, and else asks for one.
+    /// X25519MLKEM768 belongs to DTLS 1.3 and makes recorded handshakes safe from quantum
+    /// computers to come. It is not in the default because it is not free: 2.3 KiB more in the
+    /// first two flights, a ClientHello of two datagrams instead of one, both of which have to
+    /// arrive and a [`CookieGate`](crate::CookieGate) has to be told to put together, and about
+    /// 60 µs of computing for both sides together (X25519 alone: about 210 µs; `cargo bench` in
+    /// `benches/peers`). In front of the others it is used wherever the peer has it: Chromium and
+    /// Firefox do, and as clients send shares of both, so that a server of ours that prefers it
+    /// costs no round trip.
+    ///
+    /// A client sends a share of the first group, and where that is X25519MLKEM768 of the first
+    /// other one as well; a server takes the first group that it has a share of, and else asks
+    /// for one.
     ///
     /// # Errors
     ///
@@ -332,6 +351,26 @@ impl Config {
             return Err(ConfigError::Groups);
         }
         self.groups = groups;
+        Ok(self)
+    }
+
+    /// Signature algorithms, most preferred first: the peer may prove its key with these, and we
+    /// prove ours with nothing else. Default ECDSA with SHA-256 and SHA-384, Ed25519, RSA-PSS and
+    /// RSA PKCS #1 with SHA-256, SHA-384 and SHA-512; the last three belong to DTLS 1.2. A version
+    /// that has none of them is not offered.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::SignatureSchemes`] when empty, not implemented, or of no version that is
+    /// switched on.
+    pub fn signature_schemes(mut self, schemes: Vec<SignatureScheme>) -> Result<Self, ConfigError> {
+        let in_dtls13 = |scheme: &SignatureScheme| v13::SCHEMES.contains(scheme);
+        self.schemes13 = schemes.iter().copied().filter(in_dtls13).collect();
+        let all_known = schemes.iter().all(|scheme| v12::SCHEMES.contains(scheme));
+        self.schemes = schemes;
+        if !all_known || !self.has_version() {
+            return Err(ConfigError::SignatureSchemes);
+        }
         Ok(self)
     }
 

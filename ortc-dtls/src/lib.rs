@@ -177,7 +177,7 @@ pub use endpoint::{
 pub use event::{CloseReason, Event, KeyLogLine, ProtocolError};
 pub use fingerprint::{Fingerprint, FingerprintError, HashAlgorithm};
 pub use flight::Carrier;
-pub use gate::{Admission, CookieGate, GateDrop, Verdict};
+pub use gate::{Admission, CookieGate, GateDrop, GateStats, Verdict};
 pub use keying::{KeyingError, SrtpKeying};
 pub use stats::{DropReason, Stats};
 pub use wire::record::{is_client_hello, is_dtls};

@@ -30,17 +30,18 @@ pub(crate) struct Arguments {
     /// best.
     #[arg(long, value_delimiter = ',')]
     pub(crate) video: Vec<String>,
-    /// ICE of this side.
-    #[arg(long, value_enum, default_value_t = Ice::Full)]
+    /// ICE of this side. Lite is what a server that everybody can reach needs, and some clients
+    /// answer no checks as a full agent must have them answered.
+    #[arg(long, value_enum, default_value_t = Ice::Lite)]
     pub(crate) ice: Ice,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Ice {
+    /// Answers checks and sends none (RFC 8445 §2.5).
+    Lite,
     /// Checks, and answers checks.
     Full,
-    /// Answers checks and sends none (RFC 8445 §2.5): for a server that everybody can reach.
-    Lite,
 }
 
 impl From<Ice> for Config {

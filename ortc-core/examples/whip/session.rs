@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use ortc_core::{
     Autostart, ConnectionError, Datagram, DisconnectReason, DtlsRole, Ecn, Event, LocalCandidates,
     MediaKind, MediaStream, MediaStreamTrack, Path, RTCConnection, RTCConnectionOptions,
-    RTCIceCandidateDescription, RTCTrack, RTCTrackDescription, ReceiveMode, ReceivedRtp,
+    RTCIceCandidateDescription, RTCTrack, RTCTrackDescription, ReceiveMode, ReceivedRtp, SendError,
     SharedSocket, UnknownTrack,
 };
 
@@ -21,8 +21,8 @@ use crate::sdp::Description;
 use crate::system;
 
 /// Packets leave as large as they came, with header extensions of this side: browsers send 1,200
-/// octets of RTP.
-const MTU: usize = 1_300;
+/// octets of RTP, others up to 1,400. So large a datagram fits Ethernet below IPv6 (RFC 8200 §3).
+const MTU: usize = 1_452;
 
 /// Time to connect: those who have asked for a session and do not use it make room.
 const TO_CONNECT: Duration = Duration::from_secs(30);
@@ -73,6 +73,8 @@ pub(crate) struct Playing {
     /// SSRC of the publisher's track that it sends on.
     pub(crate) source: Option<u32>,
     pub(crate) wants_key_frame: bool,
+    /// Whether it was told that a packet could not be sent on.
+    has_missed: bool,
 }
 
 /// What a session is made with.
@@ -289,6 +291,7 @@ impl Session {
                 track,
                 source: None,
                 wants_key_frame: false,
+                has_missed: false,
             });
         }
         Ok(description)
@@ -337,14 +340,21 @@ impl Session {
 
     /// Sends a packet of the publisher on to the player.
     pub(crate) fn forward(&mut self, packet: &ReceivedRtp, now: Instant) {
-        let Part::Player(tracks) = &self.part else {
+        let Part::Player(tracks) = &mut self.part else {
             return;
         };
-        let mut tracks = tracks.iter();
-        if let Some(playing) = tracks.find(|playing| playing.source == Some(packet.ssrc))
-            && let Err(error) = self.connection.forward(playing.track, packet, now)
-        {
-            tracing::debug!(%error, "a packet was not forwarded");
+        let mut tracks = tracks.iter_mut();
+        let Some(playing) = tracks.find(|playing| playing.source == Some(packet.ssrc)) else {
+            return;
+        };
+        match self.connection.forward(playing.track, packet, now) {
+            // It goes on with what comes once it is connected.
+            Ok(_) | Err(SendError::NotConnected) => {}
+            Err(error) => {
+                if !core::mem::replace(&mut playing.has_missed, true) {
+                    self.said.push(format!("misses packets: {error}"));
+                }
+            }
         }
     }
 

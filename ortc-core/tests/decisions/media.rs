@@ -178,10 +178,10 @@ fn a_new_track_in_the_place_of_a_removed_one_sends_nothing_of_it() {
     let frame = Frame::new(vec![0xEE; 10], 5_000);
     call.a().connection.send_frame(mic, &frame, now).unwrap();
     mic.remove(&mut call.a().connection, now).unwrap();
-    let next = super::stream("s2");
+    let next = stream("s2");
     call.a()
         .connection
-        .add_stream(&next, ortc_core::Autostart::Yes)
+        .add_stream(&next, Autostart::Yes)
         .unwrap();
     call.net.run_for(ms(200));
     assert_eq!(frames(&mut call), 3);

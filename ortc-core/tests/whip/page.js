@@ -87,6 +87,7 @@ globalThis.publish = async (endpoint, { token, trickle, codec } = {}) => {
 globalThis.play = async (endpoint, { token, trickle } = {}) => {
   const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
   for (const kind of ["audio", "video"]) connection.addTransceiver(kind, { direction: "recvonly" });
+  document.querySelector("video")?.remove();
   const video = document.createElement("video");
   Object.assign(video, { autoplay: true, muted: true, srcObject: new MediaStream() });
   document.body.append(video);

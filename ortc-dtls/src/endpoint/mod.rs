@@ -10,6 +10,7 @@ mod messages;
 mod outcome;
 mod outgoing;
 mod receive;
+mod restart;
 mod transmit;
 
 use core::mem;
@@ -437,6 +438,14 @@ impl Endpoint {
     #[must_use]
     pub fn held_octets(&self) -> usize {
         self.reassembly.held() + self.cx.inbound.held() + self.incoming
+    }
+
+    /// The last alert that came in plaintext: anyone can have sent it, nothing is done about it, and
+    /// it often says what the peer disliked. An authenticated one is in
+    /// [`CloseReason::PeerAlert`], what the peer was told in [`CloseReason::alert`].
+    #[must_use]
+    pub const fn plaintext_alert(&self) -> Option<AlertDescription> {
+        self.hint
     }
 
     /// What was counted so far.

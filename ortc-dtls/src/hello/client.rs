@@ -301,9 +301,9 @@ impl Hello<'_> {
             });
         });
         let schemes: &[_] = if config.has_dtls12() {
-            &v12::SCHEMES
+            &config.schemes
         } else {
-            &v13::SCHEMES
+            &config.schemes13
         };
         extension(out, ExtensionType::SIGNATURE_ALGORITHMS, |out| {
             writer::vector16(out, |out| {

@@ -70,6 +70,11 @@ impl Traffic {
         }
     }
 
+    /// The random of the ClientHello that counts.
+    pub(crate) const fn client_random(&self) -> &[u8; 32] {
+        &self.client_random
+    }
+
     /// Exports key material (RFC 8446 §7.5).
     pub(crate) fn export(
         &self,

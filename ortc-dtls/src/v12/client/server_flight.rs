@@ -183,6 +183,7 @@ fn answer(request: &CertificateRequest<'_>, cx: &Context) -> Request {
     let scheme = key
         .schemes()
         .iter()
+        .filter(|scheme| cx.config.schemes.contains(scheme))
         .find(|&&ours| request.schemes().any(|theirs| theirs == ours));
     match scheme {
         Some(&scheme) if request.types.contains(&wanted) => Request::Certificate(scheme),
