@@ -99,7 +99,9 @@ impl Alert {
                     description: AlertDescription::CLOSE_NOTIFY,
                 });
             }
-            CloseReason::PeerAlert(_) | CloseReason::Timeout { .. } => return None,
+            CloseReason::PeerAlert(_)
+            | CloseReason::Timeout { .. }
+            | CloseReason::Unacknowledged => return None,
             CloseReason::Protocol(error) => error.alert(),
             CloseReason::FingerprintMismatch => AlertDescription::BAD_CERTIFICATE,
             CloseReason::KeyLimit | CloseReason::Internal => AlertDescription::INTERNAL_ERROR,

@@ -133,7 +133,7 @@ impl Context {
     /// Starts the flight that answers the one that ended with this message.
     pub(crate) fn begin_flight(&mut self, answers: u16) {
         self.acks.clear();
-        self.flight.begin(Some(answers));
+        self.flight.begin(Some(answers), self.now);
     }
 
     pub(crate) fn install_read_epoch(&mut self, epoch: ReadEpoch) {
@@ -181,6 +181,13 @@ impl Context {
             ids.agree();
             self.outbound.set_id(peer);
         }
+    }
+
+    /// All that is protected from now on has this connection id of the peer's, and what a carrier was
+    /// shown with another is made anew (RFC 9147 §9).
+    pub(crate) fn write_id(&mut self, id: ConnectionId) {
+        self.outbound.set_id(id);
+        self.flight.renew();
     }
 
     /// Octets of the connection ids of ours; none when there are none.

@@ -26,6 +26,10 @@ pub enum Event {
     Verified,
     /// The peer sent application data: one record.
     ApplicationData(Bytes),
+    /// The peer sends no more application data and still reads ours; only in DTLS 1.3 with
+    /// [`Config::half_close`](crate::Config::half_close), and once. What was sent before may still
+    /// arrive.
+    ReadClosed,
     /// The peer was given a further connection id of ours, which its datagrams may have from now on.
     ConnectionId(ConnectionId),
     /// A line for a key log file; only when [`Config::key_log`](crate::Config::key_log) is on.
@@ -101,6 +105,10 @@ pub enum CloseReason {
         /// The last alert in plaintext.
         alert: Option<AlertDescription>,
     },
+    /// The peer did not acknowledge a KeyUpdate or a change of connection ids within
+    /// [`Config::handshake_timeout`](crate::Config::handshake_timeout) (RFC 9147 §5.8.4).
+    #[error("the peer acknowledged nothing")]
+    Unacknowledged,
     /// A key reached the number of records that it may protect (RFC 9147 §4.5.3).
     #[error("a key reached its limit")]
     KeyLimit,

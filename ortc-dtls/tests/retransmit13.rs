@@ -160,8 +160,9 @@ fn only_what_is_missing_of_a_flight_is_sent_again() {
         if lost { vec![] } else { vec![DELAY] }
     };
     assert!(pair.run(LIMIT, path, Pair::connected));
-    // An ACK after a quarter of the interval, then one datagram; no time-out was needed.
-    assert_eq!(pair.elapsed(), 5 * DELAY + Duration::from_millis(100));
+    // An ACK after a quarter of one and a half round trips, then one datagram; no time-out was
+    // needed.
+    assert_eq!(pair.elapsed(), 5 * DELAY + Duration::from_micros(18_750));
     assert_eq!(flight(&pair, Role::Server), usual + 1);
     assert_eq!(pair.server.stats().retransmissions, 1);
     pair.assert_works();

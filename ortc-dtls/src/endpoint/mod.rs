@@ -10,9 +10,11 @@ mod messages;
 mod outcome;
 mod outgoing;
 mod receive;
+mod restart;
 mod transmit;
 
 use core::mem;
+use core::time::Duration;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -49,7 +51,8 @@ pub struct Endpoint {
     cx: Context,
     state: State,
     reassembly: Reassembly,
-    handshake_deadline: Option<Instant>,
+    /// When the handshake, or a message after it, is given up.
+    deadline: Option<Instant>,
     alert: Option<Alert>,
     /// The last alert that came in plaintext; a hint, never obeyed.
     hint: Option<AlertDescription>,
@@ -74,6 +77,8 @@ struct Connected {
     established: Established,
     verification: Verification,
     writing: Writing,
+    /// The record in which the peer said that no application data follows.
+    peer_closed: Option<RecordNumber>,
 }
 
 /// Whether application data can be sent.
@@ -137,7 +142,7 @@ impl Endpoint {
             cx: Context::new(config, ids, now),
             state: State::Handshake(Handshake::ClientHello(AwaitClientHello::default())),
             reassembly,
-            handshake_deadline: None,
+            deadline: None,
             alert: None,
             hint: None,
             outgoing: Outgoing::default(),
@@ -182,12 +187,23 @@ impl Endpoint {
     /// A deadline passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.observe(now);
-        if self.handshake_deadline.is_some_and(|at| at <= self.cx.now) {
-            let alert = self.hint;
-            self.finish(CloseReason::Timeout { alert });
+        if self.deadline.is_some_and(|at| at <= self.cx.now) {
+            // What answers nothing was sent after the handshake.
+            let reason = match (&self.state, self.cx.flight.answers()) {
+                (State::Connected(_), None) => CloseReason::Unacknowledged,
+                (State::Connected(_), Some(_)) | (State::Handshake(_) | State::Closed, _) => {
+                    CloseReason::Timeout { alert: self.hint }
+                }
+            };
+            self.finish(reason);
             return;
         }
         self.cx.acks.on_timeout(self.cx.now);
+        if self.cx.flight.is_due(self.cx.now)
+            && let State::Handshake(Handshake::ServerHello(state)) = &mut self.state
+        {
+            state.before_repetition(&mut self.cx);
+        }
         if self.cx.flight.on_timeout(self.cx.now) {
             tracing::debug!(role = ?self.role, "flight repeated after a time-out");
             self.cx.stats.retransmissions += 1;
@@ -233,7 +249,7 @@ impl Endpoint {
             return Some(self.cx.now);
         }
         let retransmission = self.cx.flight.deadline();
-        let others = [self.handshake_deadline, self.cx.acks.deadline()];
+        let others = [self.deadline, self.cx.acks.deadline()];
         retransmission
             .into_iter()
             .chain(others.into_iter().flatten())
@@ -246,12 +262,24 @@ impl Endpoint {
         if self.cx.flight.restart(self.cx.now) {
             self.cx.stats.retransmissions += 1;
         }
-        if self.handshake_deadline.is_some() {
+        if self.deadline.is_some() {
             self.start_deadline();
         }
     }
 
-    /// Queues one record of application data, which will fill one datagram.
+    /// How long a round trip over the path takes, as a connectivity check has shown: the next
+    /// flight, or the current one after [`Endpoint::restart_timer`], is repeated after one and a
+    /// half of it (RFC 9147 §5.8.2), at least 50 ms or the configured first interval, whichever is
+    /// shorter, and at most the longest.
+    ///
+    /// Without it, flights begin with the configured interval, or less once an answer has come
+    /// sooner. On a path whose round trip is longer than that, each is sent more than once.
+    pub fn set_round_trip(&mut self, round_trip: Duration) {
+        self.cx.flight.set_round_trip(round_trip);
+    }
+
+    /// Queues one record of application data, which will fill one datagram. If the peer asks for a
+    /// longer connection id before it leaves, and it does not fit any more, it is dropped.
     ///
     /// # Errors
     ///
@@ -382,11 +410,14 @@ impl Endpoint {
 
     /// Says that no application data follows what was sent before, and goes on reading until the
     /// peer says the same or [`Endpoint::close`] is called (RFC 8446 §6.1). DTLS 1.2 has no such
-    /// thing: there, and before the connection is up, it is [`Endpoint::close`].
+    /// thing: there, before the connection is up, and after [`Event::ReadClosed`], it is
+    /// [`Endpoint::close`].
     pub fn close_write(&mut self, now: Instant) {
         self.observe(now);
         match &mut self.state {
-            State::Connected(connected) if self.cx.is_dtls13() => {
+            State::Connected(connected)
+                if self.cx.is_dtls13() && connected.peer_closed.is_none() =>
+            {
                 if connected.writing == Writing::Open {
                     connected.writing = Writing::Closed;
                     self.alert = Alert::for_reason(&CloseReason::Local);
@@ -407,6 +438,14 @@ impl Endpoint {
     #[must_use]
     pub fn held_octets(&self) -> usize {
         self.reassembly.held() + self.cx.inbound.held() + self.incoming
+    }
+
+    /// The last alert that came in plaintext: anyone can have sent it, nothing is done about it, and
+    /// it often says what the peer disliked. An authenticated one is in
+    /// [`CloseReason::PeerAlert`], what the peer was told in [`CloseReason::alert`].
+    #[must_use]
+    pub const fn plaintext_alert(&self) -> Option<AlertDescription> {
+        self.hint
     }
 
     /// What was counted so far.
@@ -430,7 +469,7 @@ impl Endpoint {
         if !matches!(self.state, State::Closed) {
             let timeout = self.cx.config.handshake_timeout;
             // What lies beyond the clock's range never comes.
-            self.handshake_deadline = timeout.and_then(|timeout| self.cx.now.checked_add(timeout));
+            self.deadline = timeout.and_then(|timeout| self.cx.now.checked_add(timeout));
         }
     }
 
@@ -451,10 +490,11 @@ impl Endpoint {
             established,
             verification,
             writing: Writing::Open,
+            peer_closed: None,
         });
         if !self.cx.flight.awaits_answer() {
             // Else the peer has not confirmed our last flight, which it must do in time.
-            self.handshake_deadline = None;
+            self.deadline = None;
         }
         self.reassembly.release();
         match verification {
@@ -503,11 +543,12 @@ impl Endpoint {
             self.alert = Alert::for_reason(&reason);
         }
         self.state = State::Closed;
-        self.handshake_deadline = None;
+        self.deadline = None;
         self.cx.flight.clear();
         self.cx.acks.clear();
         self.cx.inbound = crate::record::Inbound::default();
         self.cx.early_due = false;
+        self.cx.carried = None;
         self.reassembly.release();
         self.cx.events.push_back(Event::Closed(reason));
     }

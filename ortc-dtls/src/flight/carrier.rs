@@ -59,8 +59,8 @@ impl Flight {
         if before == Carrier::Outside && by == Carrier::Datagrams && !self.items.is_empty() {
             if let Some(timer) = &mut self.timer {
                 *timer = Timer {
-                    at: now + self.first_interval,
-                    interval: self.first_interval,
+                    at: now + self.interval,
+                    interval: self.interval,
                 };
             }
             self.timeouts = 0;

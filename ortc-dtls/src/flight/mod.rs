@@ -23,6 +23,10 @@ const MAX_SENT: usize = 256;
 /// that comes later than that says nothing new.
 const REMEMBERED: usize = 4;
 
+/// No round trip is so short that a repetition comes before this, unless the configuration says so:
+/// the peer has signatures to make.
+const MIN_INTERVAL: Duration = Duration::from_millis(50);
+
 /// Record numbers of one acknowledgement that are looked at: as many as are remembered.
 pub(crate) const MAX_ACKED: usize = MAX_SENT;
 
@@ -83,6 +87,11 @@ pub(crate) enum Acked {
     All,
 }
 
+/// RFC 9147 §5.8.2.
+fn interval_for(round_trip: Duration) -> Duration {
+    round_trip.saturating_add(round_trip / 2)
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Timer {
     at: Instant,
@@ -107,9 +116,16 @@ pub(crate) struct Flight {
     /// The last message of the peer's flight that this one answers.
     answers: Option<u16>,
     timer: Option<Timer>,
+    /// As long as nothing is measured, and the most that is waited first.
     first_interval: Duration,
+    /// The least.
+    shortest: Duration,
     max_interval: Duration,
+    /// With which the timer of the next flight begins.
+    interval: Duration,
     timeouts: u32,
+    /// Something of it was sent twice, so that an answer may be one to either.
+    repeated: bool,
     sent_at: Option<Instant>,
     carrier: Carrier,
     /// Counts what changes of what the peer lacks.
@@ -117,8 +133,9 @@ pub(crate) struct Flight {
 }
 
 impl Flight {
-    pub(crate) const fn new(first_interval: Duration, max_interval: Duration) -> Self {
+    pub(crate) fn new(first_interval: Duration, max_interval: Duration) -> Self {
         Self {
+            shortest: MIN_INTERVAL.min(first_interval),
             octets: Vec::new(),
             items: Vec::new(),
             next_seq: 0,
@@ -132,7 +149,9 @@ impl Flight {
             timer: None,
             first_interval,
             max_interval,
+            interval: first_interval,
             timeouts: 0,
+            repeated: false,
             sent_at: None,
             carrier: Carrier::Datagrams,
             generation: 0,
@@ -153,8 +172,12 @@ impl Flight {
         }
     }
 
-    /// Starts a new flight: the peer has seen the one before.
-    pub(crate) fn begin(&mut self, answers: Option<u16>) {
+    /// Starts a new flight: the peer has seen the one before, which is answered if this one
+    /// answers.
+    pub(crate) fn begin(&mut self, answers: Option<u16>, now: Instant) {
+        if answers.is_some() {
+            self.measure(now);
+        }
         self.forget();
         self.renew();
         self.answers = answers;
@@ -182,13 +205,35 @@ impl Flight {
         self.answers = None;
         self.timer = None;
         self.timeouts = 0;
+        self.repeated = false;
     }
 
     /// The peer has all of it: nothing is repeated any more. Its memory serves the next one.
-    pub(crate) fn settle(&mut self) {
+    pub(crate) fn settle(&mut self, now: Instant) {
+        self.measure(now);
         let answers = self.answers;
         self.forget();
         self.answers = answers;
+    }
+
+    /// An answer came: unless it may be one to a repetition, it says how long a round trip takes
+    /// at most. The next timer need not be longer than one and a half of it (RFC 9147 §5.8.2).
+    fn measure(&mut self, now: Instant) {
+        if let Some(sent_at) = self.sent_at
+            && self.timer.is_some()
+            && !self.repeated
+            && !self.is_unsent()
+        {
+            let measured = interval_for(now.saturating_duration_since(sent_at));
+            self.interval = measured.max(self.shortest).min(self.first_interval);
+        }
+    }
+
+    /// Somebody else has measured a round trip.
+    pub(crate) fn set_round_trip(&mut self, round_trip: Duration) {
+        let interval = interval_for(round_trip).max(self.shortest);
+        self.interval = interval.min(self.max_interval);
+        self.first_interval = self.interval;
     }
 
     /// The last message of the peer's flight that this one answers.
@@ -201,9 +246,9 @@ impl Flight {
         self.items.is_empty()
     }
 
-    /// The interval before the first repetition.
-    pub(crate) const fn first_interval(&self) -> Duration {
-        self.first_interval
+    /// The interval before the first repetition of a flight.
+    pub(crate) const fn interval(&self) -> Duration {
+        self.interval
     }
 
     /// Adds a message; returns it unfragmented, header included (RFC 6347 §4.2.6).
@@ -254,8 +299,8 @@ impl Flight {
         self.sent_at = Some(now);
         self.timer = match awaiting {
             Await::Answer => Some(Timer {
-                at: now + self.first_interval,
-                interval: self.first_interval,
+                at: now + self.interval,
+                interval: self.interval,
             }),
             Await::Nothing => {
                 // It stays for as long as the connection does.
@@ -287,6 +332,11 @@ impl Flight {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let timer = self.timer.filter(|_| self.is_own());
         timer.map(|timer| timer.at)
+    }
+
+    /// Whether it would be sent again now.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        !self.is_queued() && self.deadline().is_some_and(|at| at <= now)
     }
 
     /// Sends the flight again if its time has come; says whether it did.
@@ -340,12 +390,12 @@ impl Flight {
         }
         let spaced = self
             .sent_at
-            .is_none_or(|at| now.saturating_duration_since(at) >= self.first_interval);
+            .is_none_or(|at| now.saturating_duration_since(at) >= self.interval);
         if let Some(timer) = &mut self.timer {
             if !spaced {
                 return false;
             }
-            timer.at = timer.at.max(now + self.first_interval);
+            timer.at = timer.at.max(now + self.interval);
         }
         self.rewind(now);
         self.is_queued()
@@ -357,11 +407,13 @@ impl Flight {
         let Some(timer) = self.timer.as_mut().filter(|_| own) else {
             return false;
         };
-        timer.interval = self.first_interval;
+        timer.interval = self.interval;
         timer.at = now + timer.interval;
         self.timeouts = 0;
         let unsent = self.is_unsent() && self.item == 0 && self.offset == 0;
+        let repeated = self.repeated || !unsent;
         self.rewind(now);
+        self.repeated = repeated;
         !unsent
     }
 
@@ -411,6 +463,7 @@ impl Flight {
         self.item = 0;
         self.offset = 0;
         self.sent_at = Some(now);
+        self.repeated = true;
         self.skip();
     }
 

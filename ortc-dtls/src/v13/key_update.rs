@@ -70,6 +70,11 @@ impl Traffic {
         }
     }
 
+    /// The random of the ClientHello that counts.
+    pub(crate) const fn client_random(&self) -> &[u8; 32] {
+        &self.client_random
+    }
+
     /// Exports key material (RFC 8446 §7.5).
     pub(crate) fn export(
         &self,
@@ -112,7 +117,7 @@ impl Traffic {
             Update::Idle | Update::Wanted(_) | Update::Sent => return connection_id::advance(cx),
         };
         tracing::debug!(role = ?self.role, epoch, "updating keys");
-        cx.flight.begin(None);
+        cx.flight.begin(None, cx.now);
         cx.flight
             .message(HandshakeType::KEY_UPDATE, epoch, |out| out.push(peer as u8));
         cx.flight.launch(Await::Answer, cx.now);

@@ -197,7 +197,9 @@ fn own_scheme(
     wanted: impl Iterator<Item = u16> + Clone,
 ) -> Option<SignatureScheme> {
     let key = config.certificate.key();
-    let fits = |scheme: &&SignatureScheme| suite::fits(**scheme, key.public_key());
+    let fits = |scheme: &&SignatureScheme| {
+        suite::fits(**scheme, key.public_key()) && config.schemes13.contains(scheme)
+    };
     let mut ours = key.schemes().iter().filter(fits);
     ours.find(|scheme| wanted.clone().any(|theirs| theirs == scheme.0))
         .copied()
@@ -225,7 +227,7 @@ fn verify_certificate(
     let signed = Signed::parse_last(Reader::new(&message.body, "CertificateVerify"))?;
     let peer = cx.peer.as_ref().ok_or(ProtocolError::NoCertificate)?;
     let key = peer.public_key().map_err(ProtocolError::Certificate)?;
-    if !SCHEMES.contains(&signed.scheme) || !suite::fits(signed.scheme, key) {
+    if !cx.config.schemes13.contains(&signed.scheme) || !suite::fits(signed.scheme, key) {
         return Err(ProtocolError::IllegalChoice("signature algorithm").into());
     }
     let contents = SignedContents::new(role, transcript);

@@ -1,5 +1,6 @@
 //! The record header (RFC 6347 §4.1).
 
+use super::handshake::Fragment;
 use super::{ContentType, ProtocolVersion};
 
 /// The header before every record.
@@ -113,4 +114,16 @@ pub fn is_client_hello(datagram: &[u8]) -> bool {
     RecordHeader::parse(datagram)
         .is_some_and(|header| header.content_type == ContentType::HANDSHAKE && header.epoch == 0)
         && datagram.get(RecordHeader::LEN) == Some(&super::HandshakeType::CLIENT_HELLO.0)
+}
+
+/// The random of the ClientHello whose beginning a datagram begins with.
+pub(crate) fn client_hello_random(datagram: &[u8]) -> Option<&[u8; 32]> {
+    if !is_client_hello(datagram) {
+        return None;
+    }
+    let (fragment, _) = Fragment::split(datagram.get(RecordHeader::LEN..)?).ok()?;
+    if fragment.offset != 0 {
+        return None;
+    }
+    fragment.body.get(2..)?.first_chunk()
 }

@@ -19,6 +19,7 @@
     reason = "test code: a failed expectation is the report"
 )]
 
+#[path = "../cheap/mod.rs"]
 mod cheap;
 #[path = "../pair/mod.rs"]
 mod pair;

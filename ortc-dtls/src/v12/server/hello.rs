@@ -10,7 +10,7 @@ use crate::flight::Await;
 use crate::hello::{Answers, DOWNGRADE, connection_id, extension};
 use crate::reassembly::Message;
 use crate::transcript::Transcript;
-use crate::v12::{Authentication, SCHEMES, Session, Suite, has_group, signed_params};
+use crate::v12::{Authentication, Session, Suite, has_group, signed_params};
 use crate::wire::certificate::{self, CertificateRequest, ECDSA_SIGN, RSA_SIGN, Signed};
 use crate::wire::hello::ClientHello;
 use crate::wire::key_exchange::encode_params;
@@ -81,6 +81,7 @@ fn choose(hello: &ClientHello<'_>, cx: &Context) -> Result<Choice, CloseReason> 
     let scheme = key
         .schemes()
         .iter()
+        .filter(|scheme| config.schemes.contains(scheme))
         .find(|scheme| offered.clone().any(|theirs| theirs == scheme.0));
     let group = group.ok_or(ProtocolError::NothingInCommon("group"))?;
     let mut server_random = [0; 32];
@@ -123,7 +124,7 @@ fn send(
     let key = config.certificate.key();
     let signature = key.sign(choice.scheme, &signed_params(&session, &params))?;
 
-    cx.flight.begin(Some(answers));
+    cx.flight.begin(Some(answers), cx.now);
     transcript.add(cx.flight.message(HandshakeType::SERVER_HELLO, 0, |out| {
         let id = cx.ids.as_ref().map(|ids| ids.first());
         encode(out, choice, &config, id);
@@ -143,7 +144,7 @@ fn send(
     }));
     let kind = HandshakeType::CERTIFICATE_REQUEST;
     transcript.add(cx.flight.message(kind, 0, |out| {
-        CertificateRequest::encode(out, &[ECDSA_SIGN, RSA_SIGN], &SCHEMES);
+        CertificateRequest::encode(out, &[ECDSA_SIGN, RSA_SIGN], &config.schemes);
     }));
     let kind = HandshakeType::SERVER_HELLO_DONE;
     transcript.add(cx.flight.message(kind, 0, |_| ()));

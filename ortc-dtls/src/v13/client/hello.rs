@@ -102,7 +102,7 @@ pub(crate) fn on_server_hello(
     cx.on_id_answer(&hello.extensions)?;
     cx.negotiate_dtls13();
     // An answer acknowledges it (RFC 9147 §7.2).
-    cx.flight.settle();
+    cx.flight.settle(cx.now);
     let keys = start_handshake_epoch(cx, Role::Client, &session, &shared, &transcript)?;
     Ok(State::Extensions(AwaitExtensions {
         session,

@@ -12,7 +12,7 @@ use crate::flight::Await;
 use crate::hello::{Answers, connection_id, extension};
 use crate::reassembly::Message;
 use crate::v13::{
-    HANDSHAKE, RETRY_RANDOM, SCHEMES, Session, Suite, Transcript, own_scheme, send_certificate,
+    HANDSHAKE, RETRY_RANDOM, Session, Suite, Transcript, own_scheme, send_certificate,
     send_finished, start_application_secrets, start_handshake_epoch,
 };
 use crate::wire::hello::ClientHello;
@@ -332,7 +332,7 @@ fn answer(
     }));
     let kind = HandshakeType::CERTIFICATE_REQUEST;
     transcript.add_sent(cx.flight.message(kind, HANDSHAKE, |out| {
-        certificate13::encode_request(out, &SCHEMES);
+        certificate13::encode_request(out, &config.schemes13);
     }));
     send_certificate(cx, Role::Server, choice.scheme, &mut transcript)?;
     send_finished(cx, &keys.server_finished, &mut transcript);

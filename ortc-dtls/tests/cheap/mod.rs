@@ -1,6 +1,11 @@
 //! A provider whose asymmetric half costs nothing and proves nothing, so that tens of thousands of
 //! handshakes fit into a test: public values are hashes, and everyone knows every secret. Hashes,
 //! HMACs and AEADs are real, so that keys agree only where transcripts do.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "test code: a failed expectation is the report"
+)]
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
