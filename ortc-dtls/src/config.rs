@@ -31,6 +31,14 @@ pub enum PeerVerification {
     TrustFirst,
 }
 
+/// What the peer's close_notify ends in DTLS 1.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closing {
+    Both,
+    /// What it sends.
+    Half,
+}
+
 /// No limit: the longest record of DTLS 1.3, with its type (RFC 8449 §4).
 const MAX_RECORD_SIZE_LIMIT: u16 = (1 << 14) + 1;
 
@@ -100,6 +108,7 @@ pub struct Config {
     pub(crate) expected: Vec<Fingerprint>,
     pub(crate) key_log: bool,
     pub(crate) connection_id_length: Option<u8>,
+    pub(crate) closing: Closing,
 }
 
 impl fmt::Debug for Config {
@@ -150,6 +159,7 @@ impl Config {
             expected: Vec::new(),
             key_log: false,
             connection_id_length: None,
+            closing: Closing::Both,
         }
     }
 
@@ -311,10 +321,18 @@ impl Config {
     /// A server of DTLS 1.2 with an ECDSA certificate may insist that its curve is in the client's
     /// list (RFC 8422 §5.1), so that a client does well to have P-256 there.
     ///
-    /// X25519MLKEM768 belongs to DTLS 1.3. It makes the ClientHello longer than a datagram, and
-    /// recorded handshakes safe from quantum computers to come. A client sends a share of the
-    /// first group, and where that is X25519MLKEM768 of the first other one as well; a server
-    /// takes the first group that it has a share of, and else asks for one.
+    /// X25519MLKEM768 belongs to DTLS 1.3 and makes recorded handshakes safe from quantum
+    /// computers to come. It is not in the default because it is not free: 2.3 KiB more in the
+    /// first two flights, a ClientHello of two datagrams instead of one, both of which have to
+    /// arrive and a [`CookieGate`](crate::CookieGate) has to be told to put together, and about
+    /// 60 µs of computing for both sides together (X25519 alone: about 210 µs; `cargo bench` in
+    /// `benches/peers`). In front of the others it is used wherever the peer has it: Chromium and
+    /// Firefox do, and as clients send shares of both, so that a server of ours that prefers it
+    /// costs no round trip.
+    ///
+    /// A client sends a share of the first group, and where that is X25519MLKEM768 of the first
+    /// other one as well; a server takes the first group that it has a share of, and else asks
+    /// for one.
     ///
     /// # Errors
     ///
@@ -440,6 +458,19 @@ impl Config {
     #[must_use]
     pub const fn connection_id_length(mut self, octets: Option<u8>) -> Self {
         self.connection_id_length = octets;
+        self
+    }
+
+    /// Whether a connection of DTLS 1.3 whose peer says that it sends no more stays open for what we
+    /// send (RFC 8446 §6.1): [`Event::ReadClosed`](crate::Event::ReadClosed) tells of it, and the
+    /// connection ends with [`Endpoint::close`](crate::Endpoint::close).
+    ///
+    /// Default off: it is closed at once, what was sent before leaves, and close_notify is
+    /// answered. So do WebRTC endpoints, to which a close_notify says that the other has gone, and
+    /// so does DTLS 1.2 in any case (RFC 5246 §7.2.1).
+    #[must_use]
+    pub const fn half_close(mut self, on: bool) -> Self {
+        self.closing = if on { Closing::Half } else { Closing::Both };
         self
     }
 

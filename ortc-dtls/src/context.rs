@@ -183,6 +183,13 @@ impl Context {
         }
     }
 
+    /// All that is protected from now on has this connection id of the peer's, and what a carrier was
+    /// shown with another is made anew (RFC 9147 §9).
+    pub(crate) fn write_id(&mut self, id: ConnectionId) {
+        self.outbound.set_id(id);
+        self.flight.renew();
+    }
+
     /// Octets of the connection ids of ours; none when there are none.
     pub(crate) fn id_len(&self) -> usize {
         self.ids.as_ref().map_or(0, |ids| ids.len())

@@ -26,6 +26,10 @@ pub enum Event {
     Verified,
     /// The peer sent application data: one record.
     ApplicationData(Bytes),
+    /// The peer sends no more application data and still reads ours; only in DTLS 1.3 with
+    /// [`Config::half_close`](crate::Config::half_close), and once. What was sent before may still
+    /// arrive.
+    ReadClosed,
     /// The peer was given a further connection id of ours, which its datagrams may have from now on.
     ConnectionId(ConnectionId),
     /// A line for a key log file; only when [`Config::key_log`](crate::Config::key_log) is on.

@@ -118,7 +118,7 @@
 //!
 //! | RFC | what | deviation |
 //! |---|---|---|
-//! | 6347 | DTLS 1.2 | first retransmission at 50 ms unless [`Config::rfc6347`]; a server sends a HelloVerifyRequest only by a [`CookieGate`], since ICE has validated the path (a client answers one); ChangeCipherSpec is sent and not awaited: the epoch says the same |
+//! | 6347 | DTLS 1.2 | first retransmission at 50 ms unless [`Config::rfc6347`]; a server sends a HelloVerifyRequest only by a [`CookieGate`], since ICE has validated the path (a client answers one, and another a second later if nothing else has come); ChangeCipherSpec is sent and not awaited: the epoch says the same |
 //! | 5246 | TLS 1.2 | no resumption, no renegotiation: requests for it are ignored |
 //! | 5288, 5289, 7905, 8422 | ECDHE with ECDSA or RSA, AES-GCM, ChaCha20-Poly1305; X25519, P-256, P-384; Ed25519 | |
 //! | 5705 | exporter of DTLS 1.2 | |
@@ -128,7 +128,7 @@
 //! | 8122 | fingerprints: sha-1, sha-224, sha-256, sha-384, sha-512 | MD5 and MD2 are unknown |
 //! | 9147 | DTLS 1.3 | first retransmission at 50 ms unless [`Config::rfc6347`]; cookies only by a [`CookieGate`] or with [`Config::cookie_exchange`], since ICE has validated the path; the gate drops a ClientHello in several fragments unless [`CookieGate::reassemble`] says how many clients may have one; no empty ACK where nothing can be read yet: the ClientHello is repeated; a flight leaves at once, however many records it has |
 //! | 9146 | connection ids, both versions, and in DTLS 1.3 their change (RFC 9147 §9) | off unless [`Config::connection_id_length`] |
-//! | 8446 | TLS 1.3 | no pre-shared keys, no early data, no authentication after the handshake; tickets are acknowledged and not used |
+//! | 8446 | TLS 1.3 | a close_notify closes both directions unless [`Config::half_close`]; no pre-shared keys, no early data, no authentication after the handshake; tickets are acknowledged and not used |
 //! | 7301 | application protocols, both versions | |
 //! | 8449 | record size limit, both versions | |
 //!

@@ -50,7 +50,7 @@ pub enum DropReason {
     Warning,
     /// The queue of received application data is full.
     QueueFull,
-    /// The endpoint is closed.
+    /// The endpoint is closed, or the peer had said that no application data follows.
     Closed,
 }
 

@@ -20,8 +20,8 @@ use craft13::Epoch;
 use ortc_dtls::crypto::{NamedGroup, Provider};
 use ortc_dtls::wire::{ContentType, ExtensionType, HandshakeType, ParseError};
 use ortc_dtls::{
-    CloseReason, Config, ConnectionId, DropReason, Endpoint, Event, ProtocolError, Receipt, Role,
-    SendError, Version,
+    CloseReason, Config, ConnectionId, CookieGate, DropReason, Endpoint, Event, PeerVerification,
+    ProtocolError, Receipt, Role, SendError, Verdict, Version,
 };
 use pair::{DELAY, Pair, hello_of, pair_of, provider, verified};
 
@@ -162,6 +162,52 @@ fn an_endpoint_can_be_given_its_id() {
     }
     assert!(ConnectionId::new(&[1; 255]).is_some());
     assert_eq!(ConnectionId::new(&[1; 256]), None);
+}
+
+/// The gate asks for a cookie, in either version, and the client repeats its id.
+#[test]
+fn a_client_that_a_gate_let_in_meets_the_id_that_was_chosen_for_it() {
+    for version in VERSIONS {
+        for given in [None, ConnectionId::new(b"routed")] {
+            let (mut pair, provider) = pair_with(version, [Some(4), Some(6)], |config| config);
+            let certificate = ortc_dtls::Certificate::generate(&provider).unwrap();
+            let server = Config::new(certificate, provider)
+                .versions(&[version])
+                .unwrap()
+                .connection_id_length(Some(6));
+            let server = Arc::new(server.verification(PeerVerification::TrustFirst));
+            let mut gate = CookieGate::new(server.clone(), pair.now).unwrap();
+            let now = pair.now;
+            let client = Config::clone(&server).connection_id_length(Some(4));
+            pair.client = Endpoint::new(Arc::new(client), Role::Client, now);
+            let mut admitted = None;
+            while admitted.is_none() {
+                let hello = hello_of(&mut pair.client, now);
+                let mut answer = Vec::new();
+                match gate.admit(b"address", &hello, now, &mut answer) {
+                    Verdict::Admit(admission) => admitted = Some(admission),
+                    other @ (Verdict::Refuse(..) | Verdict::Wait | Verdict::Drop(_)) => {
+                        panic!("{other:?}")
+                    }
+                    Verdict::Ask(_) => {
+                        pair.client.handle_datagram(&mut answer, now);
+                    }
+                }
+            }
+            let admission = admitted.unwrap();
+            let admission = match &given {
+                Some(id) => admission.connection_id(id.clone()),
+                None => admission,
+            };
+            pair.server = Endpoint::accept(server, admission, now);
+            assert!(pair.connect(), "{version}");
+            pair.assert_works();
+            let own = pair.server.connection_ids().next().cloned().unwrap();
+            assert_eq!(own.octets().len(), 6);
+            assert!(given.is_none_or(|id| id == own));
+            assert_eq!(pair.client.peer_connection_id(), Some(&own));
+        }
+    }
 }
 
 #[test]

@@ -17,7 +17,8 @@ use craft13::Epoch;
 use ortc_dtls::crypto::Provider;
 use ortc_dtls::wire::{ContentType, HandshakeType, ParseError};
 use ortc_dtls::{
-    CloseReason, ConnectionId, ConnectionIdError, Event, KeyUpdate, ProtocolError, Role,
+    Carrier, CloseReason, ConnectionId, ConnectionIdError, Endpoint, Event, KeyUpdate,
+    ProtocolError, Role,
 };
 use pair::{DELAY, Pair, pair, pair13, provider};
 
@@ -326,4 +327,53 @@ fn what_a_peer_gives_takes_a_bounded_place() {
         assert_eq!(pair.client.peer_connection_id(), Some(&id(&[octet])));
         assert_eq!(pair.client.use_next_connection_id(), octet < 4);
     }
+}
+
+/// What was queued for a datagram that a longer id does not leave room for is not sent in a larger
+/// one.
+#[test]
+fn a_longer_id_makes_no_longer_datagrams() {
+    let kind = HandshakeType::NEW_CONNECTION_ID;
+    let (mut pair, provider) = connected(4);
+    let server = Epoch::of(&provider, &pair, Role::Server, 3);
+    let own = pair.client.connection_ids().next().unwrap().clone();
+    let now = pair.now;
+    pair.client.send(&[1; 1000], now).unwrap();
+    pair.client.send(&[2; 1174], now).unwrap();
+    pair.client.send(&[3; 1000], now).unwrap();
+    let message = handshake(kind, 6, &[&[0, 41, 40][..], &[9; 40], &[0]].concat());
+    let mut record = server.seal_with_id(own.octets(), ContentType::HANDSHAKE, 100, &message);
+    pair.client.handle_datagram(&mut record, now);
+    assert_eq!(pair.client.peer_connection_id(), Some(&id(&[9; 40])));
+    let mut lengths = Vec::new();
+    let mut datagram = Vec::new();
+    while let Some(len) = pair.client.poll_transmit(&mut datagram, now) {
+        lengths.push(len);
+    }
+    // An acknowledgement, and two of three.
+    assert_eq!(lengths, [2 + 16 + 62, 1000 + 62, 1000 + 62]);
+}
+
+/// A carrier never goes on with an id that the peer has given up.
+#[test]
+fn flights_that_are_carried_have_the_newest_id() {
+    let kind = HandshakeType::NEW_CONNECTION_ID;
+    let (mut pair, provider) = connected(4);
+    let server = Epoch::of(&provider, &pair, Role::Server, 3);
+    let own = pair.client.connection_ids().next().unwrap().clone();
+    let now = pair.now;
+    pair.client.carry_flights(Carrier::Outside, now);
+    pair.client.update_keys(KeyUpdate::Own, now).unwrap();
+    let carried = |client: &mut Endpoint| {
+        let flight = client.flight(1000).unwrap();
+        let first = flight.datagrams().next().unwrap().to_vec();
+        (flight.generation(), first)
+    };
+    let (before, _) = carried(&mut pair.client);
+    let message = handshake(kind, 6, &[&[0, 5, 4][..], &[9; 4], &[0]].concat());
+    let mut record = server.seal_with_id(own.octets(), ContentType::HANDSHAKE, 100, &message);
+    pair.client.handle_datagram(&mut record, now);
+    let (after, datagram) = carried(&mut pair.client);
+    assert_ne!(before, after);
+    assert_eq!(ConnectionId::of_datagram(&datagram, 4), Some(&[9; 4][..]));
 }

@@ -175,6 +175,37 @@ fn a_pair_is_valid_from_its_nomination_for_as_long_as_checks_come() {
     assert_eq!(agent.data_path(), Some(path));
 }
 
+/// Some full peers send no check once they have nominated, only indications and media.
+#[test]
+fn a_lite_agent_keeps_its_pair_while_authenticated_traffic_comes() {
+    let (mut agent, start) = lite();
+    let path = Path::udp(host(0, 0), host(1, 0));
+    check(&mut agent, 1, true, start);
+    let mut now = start;
+    for _ in 0..100 {
+        now += SECOND;
+        agent.authenticated_traffic(path, now);
+        while let Some(timeout) = agent.poll_timeout().filter(|timeout| timeout.at <= now) {
+            agent.handle_timeout(timeout.at);
+        }
+        assert_eq!(agent.data_path(), Some(path));
+        assert!(sent(&mut agent, now).is_empty());
+    }
+    // Traffic over another path says nothing of this one, and nothing revives a pair that is over.
+    let elsewhere = Path::udp(host(0, 0), host(1, 1));
+    let mut expired = None;
+    while let Some(timeout) = agent.poll_timeout() {
+        agent.authenticated_traffic(elsewhere, timeout.at);
+        agent.handle_timeout(timeout.at);
+        if core::iter::from_fn(|| agent.poll_event()).any(|event| event == Event::ConsentExpired) {
+            expired = Some(timeout.at - now);
+        }
+    }
+    assert_eq!(expired, Some(30 * SECOND));
+    agent.authenticated_traffic(path, now + 31 * SECOND);
+    assert_eq!(agent.data_path(), None);
+}
+
 #[test]
 fn a_full_peer_that_calls_itself_controlled_is_corrected() {
     let (mut agent, now) = lite();

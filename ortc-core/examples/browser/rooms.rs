@@ -1,12 +1,12 @@
 //! Pages that see each other: what one sends the others of its room receive.
 
-use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use ortc_core::ReceivedRtp;
 
 use crate::call::Call;
+use crate::key_frames::KeyFrames;
 
 /// Which calls share a room. A page that names none has a room of its own.
 #[derive(Default)]
@@ -19,14 +19,6 @@ pub(crate) struct Rooms {
     packets: Vec<ReceivedRtp>,
 }
 
-/// When sources were asked for key frames: what many ask for is asked once.
-#[derive(Default)]
-struct KeyFrames(BTreeMap<(u64, u32), Instant>);
-
-/// Shortest time between two requests to one source. A key frame costs as much as many others, and
-/// takes about a round trip to come.
-const BETWEEN_KEY_FRAMES: Duration = Duration::from_millis(500);
-
 impl Rooms {
     pub(crate) fn enter(&mut self, room: &str, call: u64) {
         if !room.is_empty() {
@@ -37,7 +29,7 @@ impl Rooms {
     pub(crate) fn leave(&mut self, call: u64) {
         for members in self.rooms.values_mut() {
             if members.contains(&call) {
-                self.key_frames.0.retain(|(of, _), _| *of != call);
+                self.key_frames.forget(call);
                 members.retain(|member| *member != call);
                 self.left.push((call, members.clone()));
             }
@@ -56,7 +48,7 @@ impl Rooms {
                 for &to in members.iter().filter(|to| **to != from) {
                     hand_on(calls, (from, to), &self.packets, now);
                 }
-                self.key_frames.carry(calls, from, members, now);
+                carry_requests(&mut self.key_frames, calls, from, members, now);
             }
         }
     }
@@ -93,32 +85,34 @@ fn hand_on(
             return;
         };
         if let Some(source) = missing {
-            other.add_copy(from, &source);
+            other.add_copy(from, &source, now);
         }
         other.forward(from, packet, now);
     }
 }
 
-impl KeyFrames {
-    /// Asks a call for the key frames that others need, those whose time has come.
-    fn carry(&mut self, calls: &mut BTreeMap<u64, Call>, from: u64, members: &[u64], now: Instant) {
-        let others = members.iter().filter_map(|to| calls.get(to));
-        let wanted: BTreeSet<_> = others
-            .flat_map(|call| call.key_frames_wanted_of(from))
-            .collect();
-        for ssrc in wanted {
-            let asked = self.0.get(&(from, ssrc));
-            if asked.is_some_and(|at| now < *at + BETWEEN_KEY_FRAMES) {
-                continue;
-            }
-            self.0.insert((from, ssrc), now);
-            if let Some(call) = calls.get_mut(&from) {
-                call.request_key_frame(ssrc, now);
-            }
-            for to in members {
-                if let Some(call) = calls.get_mut(to) {
-                    call.key_frame_is_asked_of(from, ssrc);
-                }
+/// Asks a call for the key frames that others need, those whose time has come.
+fn carry_requests(
+    key_frames: &mut KeyFrames,
+    calls: &mut BTreeMap<u64, Call>,
+    from: u64,
+    members: &[u64],
+    now: Instant,
+) {
+    let others = members.iter().filter_map(|to| calls.get(to));
+    let wanted: BTreeSet<_> = others
+        .flat_map(|call| call.key_frames_wanted_of(from))
+        .collect();
+    for ssrc in wanted {
+        if !key_frames.may_ask((from, ssrc), now) {
+            continue;
+        }
+        if let Some(call) = calls.get_mut(&from) {
+            call.request_key_frame(ssrc, now);
+        }
+        for to in members {
+            if let Some(call) = calls.get_mut(to) {
+                call.key_frame_is_asked_of(from, ssrc);
             }
         }
     }

@@ -23,20 +23,26 @@ export const CALLS = [
   { name: "Rust offers", answers: true, options: ["--ice", "controlling"], end: peerHangsUp },
   { name: "both begin as ICE-controlling", options: ["--ice", "controlling"], end: peerHangsUp },
   { name: "Rust is ICE lite", options: ["--ice", "lite"], end: peerHangsUp },
-  { name: "5 % loss", options: ["--loss", "5"], end: peerHangsUp },
+  { name: "5 % loss", options: ["--loss", "5"], loses: true, end: signallingHangsUp },
 ];
 
 /** Connects, waits for sound and pictures both ways and for tones, and hangs up. Gives what was seen. */
 export async function makeCall(call, { rust, peer, program, traits }) {
   await connect(call, { rust, peer, traits });
   const figures = await until("Rust has figures of DTLS", () => rust.figures, (seen) => seen?.dtls?.version);
+  const role = call.options.indexOf("--dtls") + 1;
+  if (role > 0 && call.options[role] !== figures.dtls.role) throw new Error(`Rust is the DTLS ${figures.dtls.role}`);
   if (!traits.echoes) await peerDecodes(peer);
   await rustReceives(rust);
   const tones = await dial(rust, peer, traits);
+  if (call.loses) await repairs(rust, traits);
   await call.end({ rust, peer, program, traits });
   await recordingsPlay(program, traits);
   if (rust.errors.length > 0) throw new Error(`Rust says: ${rust.errors.join("; ")}`);
-  return { dtls: figures.dtls, srtp: figures.srtp, tones };
+  const sum = (list, field) => list.reduce((total, track) => total + track[field], 0);
+  const { receiving, sending, dropped } = rust.figures;
+  const again = { toRust: sum(receiving, "repaired"), toPeer: sum(sending, "repeated") };
+  return { dtls: figures.dtls, srtp: figures.srtp, tones, again, dropped };
 }
 
 async function connect({ answers }, { rust, peer, traits }) {
@@ -61,9 +67,17 @@ async function peerDecodes(peer) {
 
 async function rustReceives(rust) {
   const tracks = () => rust.figures.receiving;
-  const of = (list, names) => list.find((track) => names.includes(track.codec))?.frames ?? 0;
-  const enough = (list) => of(list, ["opus"]) >= SOUNDS && of(list, ["vp8"]) >= PICTURES;
+  const of = (list, codec) => list.find((track) => track.codec === codec)?.frames ?? 0;
+  // More than the recordings must have: some is silence, and pictures begin with a key frame.
+  const enough = (list) => of(list, "opus") >= 2 * SOUNDS && of(list, "vp8") >= 2 * PICTURES;
   await until("Rust puts frames together", tracks, enough, 25);
+}
+
+/** What is lost comes again, where the peer asks for it and where it answers. */
+async function repairs(rust, { asksAgain, sendsAgain }) {
+  const enough = () => (!sendsAgain || rust.figures.receiving.some((track) => track.repaired > 0))
+    && (!asksAgain || rust.figures.sending.some((track) => track.repeated > 0));
+  await until("what is lost comes again", enough, Boolean);
 }
 
 async function dial(rust, peer, traits) {
@@ -93,6 +107,12 @@ export async function rustHangsUp({ rust, peer, program, traits }) {
   await until("Rust ends the call", program.said, (text) => /call 1: over/.test(text), 5);
   if (!traits.hearsGoodbye) return;
   await until("the peer sees the end", () => peer.states, (states) => ENDED.includes(states.at(-1)), 5);
+}
+
+/** Where a goodbye may be lost. */
+export async function signallingHangsUp({ rust, program }) {
+  rust.close();
+  await until("Rust ends the call", program.said, (text) => /call 1: over/.test(text), 5);
 }
 
 async function recordingsPlay({ out }, { echoes }) {

@@ -24,8 +24,10 @@ function payloadOf(packet) {
 function add(media, kind, decoder) {
   media.addSSRC(SSRC[kind], "peer", "stream", kind);
   const track = connection.addTrack(media);
-  // Without it nobody reports what arrives, or asks for a key frame.
-  track.setMediaHandler(new datachannel.RtcpReceivingSession());
+  // Without these nobody reports what arrives, asks for a key frame, or sends again what is lost.
+  const reports = new datachannel.RtcpReceivingSession();
+  reports.addToChain(new datachannel.RtcpNackResponder());
+  track.setMediaHandler(reports);
   track.onMessage((packet) => {
     if (isRtcp(packet)) return;
     if ((packet[1] & 0x7f) === TONES) heard.read(payloadOf(packet), packet.readUInt32BE(4));

@@ -28,7 +28,18 @@ const { values, positionals: [program] } = parseArgs({
 });
 const folder = resolve(values.scratch ?? mkdtempSync(join(tmpdir(), "ortc-peers-")));
 const scratch = new Scratch(folder);
-const { WebSocket } = await scratch.npm("signalling", ["ws"]).then(({ load }) => load("ws"));
+const { WebSocket } = await tools();
+
+/** What every call needs: signalling, and a judge of what was recorded. */
+async function tools() {
+  try {
+    await scratch.program("ffmpeg");
+    return (await scratch.npm("signalling", ["ws"])).load("ws");
+  } catch (error) {
+    console.log(`skipped: ${error.message}`);
+    return process.exit(0);
+  }
+}
 
 async function attempt(call, traits, how) {
   const running = await start(program, call.options);
@@ -37,8 +48,9 @@ async function attempt(call, traits, how) {
   try {
     return await makeCall(call, { rust, peer, program: running, traits });
   } catch (error) {
-    const figures = JSON.stringify(rust.figures);
-    console.log(`${running.said()}\n${figures}\n${peer.states}\n${peer.log}`.replace(/^/gm, "    "));
+    const log = peer.log.split("\n").slice(-20).join("\n");
+    const said = [running.said(), JSON.stringify(rust.figures), peer.states.join(), log];
+    console.log(said.join("\n").replace(/^/gm, "    "));
     throw error;
   } finally {
     await peer.stop();
@@ -52,7 +64,7 @@ const results = [];
 for (const { name, install, calls = CALLS, ...traits } of PEERS) {
   const wanted = calls.filter((call) => `${name}: ${call.name}`.includes(values.only));
   if (wanted.length === 0) continue;
-  const result = { name, calls: [] };
+  const result = { name, traits, calls: [] };
   results.push(result);
   let how;
   try {
@@ -81,7 +93,10 @@ if (values["write-readme"]) writeReadme(results);
 if (!values.scratch) rmSync(folder, { recursive: true });
 process.exit(results.some(({ calls }) => calls.some(({ failure }) => failure)) ? 1 : 0);
 
-function summary({ dtls, srtp, tones }) {
+function summary({ dtls, srtp, tones, again, dropped }) {
   const heard = [tones.byPeer && "to the peer", tones.byRust && "to Rust"].filter(Boolean).join(" and ");
-  return `ok: ${dtls.version}, ${dtls.cipher}, ${srtp}; sound and pictures both ways; tones ${heard || "not offered"}`;
+  const facts = [`${dtls.version}, ${dtls.cipher}, ${srtp}`, "sound and pictures decoded"];
+  facts.push(`tones ${heard || "not offered"}`, `sent again ${again.toPeer} to the peer and ${again.toRust} to Rust`);
+  facts.push(...Object.entries(dropped).map(([reason, count]) => `${count} dropped: ${reason}`));
+  return `ok: ${facts.join("; ")}`;
 }

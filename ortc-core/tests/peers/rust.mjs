@@ -12,13 +12,14 @@ async function pageModules(url) {
   return { ...await load("sdp.js"), ...await load("candidate.js") };
 }
 
-/** What the example can do, as an offer would say it: nobody sees it but `answer()` below. */
+/** What the example can do, as an offer of tracks that nobody ever sends: only `offer()` sees it. */
 const ABILITIES = [
   "v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0",
-  "m=audio 9 UDP/TLS/RTP/SAVPF 111 126", "a=mid:0", "a=sendrecv",
+  "m=audio 9 UDP/TLS/RTP/SAVPF 111 126", "a=mid:0", "a=sendrecv", "a=ssrc:1 cname:nobody",
   "a=rtpmap:111 opus/48000/2", "a=rtpmap:126 telephone-event/48000", "a=fmtp:126 0-15",
-  "m=video 9 UDP/TLS/RTP/SAVPF 96", "a=mid:1", "a=sendrecv",
-  "a=rtpmap:96 VP8/90000", "a=rtcp-fb:96 nack", "a=rtcp-fb:96 nack pli", "a=rtcp-fb:96 ccm fir", "",
+  "m=video 9 UDP/TLS/RTP/SAVPF 96 97", "a=mid:1", "a=sendrecv", "a=ssrc-group:FID 2 3",
+  "a=rtpmap:96 VP8/90000", "a=rtcp-fb:96 nack", "a=rtcp-fb:96 nack pli", "a=rtcp-fb:96 ccm fir",
+  "a=rtpmap:97 rtx/90000", "a=fmtp:97 apt=96", "",
 ].join("\r\n");
 
 export class Rust {
@@ -135,7 +136,7 @@ export class Rust {
    */
   async offer() {
     const sections = this.#page.readOffer(ABILITIES);
-    sections.forEach((section, index) => this.#describe({ ...section, ssrc: String(index + 1) }));
+    sections.forEach((section) => this.#describe(section));
     return this.#write(sections, await this.#films(sections));
   }
 

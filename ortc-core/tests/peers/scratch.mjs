@@ -34,6 +34,11 @@ export class Scratch {
     return place;
   }
 
+  /** A program of the package of the same name. */
+  async program(name) {
+    await run(name, ["-version"]).catch(() => this.#apt([name]));
+  }
+
   /** Packages of npm, beside a copy of the scripts here, which so finds them. */
   async npm(name, packages) {
     const cwd = this.#place(name);
@@ -47,7 +52,9 @@ export class Scratch {
   /** Packages of PyPI, in an environment of their own. */
   async pip(name, packages) {
     const cwd = this.#place(name);
-    await run("python3", ["-m", "venv", "environment"], { cwd });
+    const make = () => run("python3", ["-m", "venv", "environment"], { cwd });
+    // Debian's Python comes without the module.
+    await make().catch(() => this.#apt(["python3-venv"]).then(make));
     const python = join(cwd, "environment", "bin", "python");
     await run(python, ["-m", "pip", "install", "--quiet", ...packages], { cwd });
     const [first] = packages;

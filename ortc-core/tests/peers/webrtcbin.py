@@ -29,8 +29,6 @@ videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framer
 """
 SOUND = "opusdec ! audioconvert ! audio/x-raw,format=S16LE,channels=1,rate=48000 ! appsink name=sink emit-signals=true sync=false"
 PICTURES = "vp8dec ! videoconvert ! video/x-raw,format=RGB ! appsink name=sink emit-signals=true sync=false"
-OPUS = f"application/x-rtp,media=audio,encoding-name=OPUS,clock-rate=48000,encoding-params=(string)2,payload={AUDIO}"
-EVENTS = f"application/x-rtp,media=audio,encoding-name=TELEPHONE-EVENT,clock-rate=48000,payload={TONES}"
 DEPAYLOADERS = {
     "TELEPHONE-EVENT": "rtpdtmfdepay ! fakesink sync=false",
     "OPUS": f"rtpopusdepay ! {SOUND}",
@@ -95,6 +93,11 @@ class Peer:
         return Gst.FlowReturn.OK
 
     def report(self):
+        if self.describing and self.rtc.get_property("connection-state").value_nick == "connected":
+            transport = self.rtc.emit("get-transceiver", 0).get_property("receiver").get_property("transport")
+            # What the whole connection is said to be does not follow.
+            if transport.get_property("state") == GstWebRTC.WebRTCDTLSTransportState.CLOSED:
+                say(state="closed")
         say(seen=self.seen)
         return True
 
@@ -105,12 +108,8 @@ class Peer:
         if "take" in order:
             kind, sdp = order["take"]["type"], order["take"]["sdp"]
             self.pipeline.set_state(Gst.State.PLAYING)
-            _, message = GstSdp.SDPMessage.new_from_text(sdp)
-            description = GstWebRTC.WebRTCSessionDescription.new(
-                getattr(GstWebRTC.WebRTCSDPType, kind.upper()), message
-            )
             promise = Gst.Promise.new()
-            self.rtc.emit("set-remote-description", description, promise)
+            self.rtc.emit("set-remote-description", description_of(kind, sdp), promise)
             promise.wait()
             for line in sdp.splitlines():
                 if line.startswith("a=candidate:"):
@@ -126,28 +125,35 @@ class Peer:
             say(state="closed")
 
     def press(self, number, start):
-        members = "type=(int)1,method=(int)1,volume=(int)10,number=(int){}".format(number)
-        text = f"dtmf-event,start=(boolean){str(start).lower()},{members if start else 'method=(int)1'}"
-        structure = Gst.Structure.new_from_string(text)
-        dial = self.pipeline.get_by_name("dial")
-        dial.send_event(Gst.Event.new_custom(Gst.EventType.CUSTOM_UPSTREAM, structure))
+        key = f",number=(int){number},volume=(int)10" if start else ""
+        event = f"dtmf-event,type=(int)1,method=(int)1,start=(boolean){str(start).lower()}{key}"
+        event = Gst.Event.new_custom(Gst.EventType.CUSTOM_UPSTREAM, Gst.Structure.new_from_string(event))
+        self.pipeline.get_by_name("dial").get_static_pad("src").send_event(event)
         return False
 
     def describe(self, kind):
         self.describing = kind
-        audio = self.rtc.emit("get-transceiver", 0)
-        audio.set_property("codec-preferences", Gst.Caps.from_string(f"{OPUS};{EVENTS}"))
+        self.rtc.emit("get-transceiver", 1).set_property("do-nack", True)
         # The description belongs to the promise, which has to outlive it.
         made, applied = Gst.Promise.new(), Gst.Promise.new()
         self.rtc.emit(f"create-{kind}", None, made)
         made.wait()
         reply = made.get_reply()
-        self.rtc.emit("set-local-description", reply.get_value(kind), applied)
+        # It offers what its pads have, so tones are offered for it.
+        text = reply.get_value(kind).sdp.as_text()
+        text = text.replace(f"SAVPF {AUDIO}", f"SAVPF {AUDIO} {TONES}", 1)
+        text = text.replace("a=rtpmap:", f"a=rtpmap:{TONES} telephone-event/48000\r\na=rtpmap:", 1)
+        self.rtc.emit("set-local-description", description_of(kind, text), applied)
         applied.wait()
 
     def gathered(self, *_):
         if self.rtc.get_property("ice-gathering-state") == GstWebRTC.WebRTCICEGatheringState.COMPLETE:
             say(**{self.describing: self.rtc.get_property("local-description").sdp.as_text()})
+
+
+def description_of(kind, text):
+    _, message = GstSdp.SDPMessage.new_from_text(text)
+    return GstWebRTC.WebRTCSessionDescription.new(getattr(GstWebRTC.WebRTCSDPType, kind.upper()), message)
 
 
 def sample_of(sink):

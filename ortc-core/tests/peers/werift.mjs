@@ -6,7 +6,7 @@ import { obey, say } from "./lines.mjs";
 import { Decoder, play } from "./media.mjs";
 import { ToneReader, Voice } from "./tones.mjs";
 
-const AUDIO = 111, TONES = 126, VIDEO = 96;
+const AUDIO = 111, TONES = 126, VIDEO = 96, AGAIN = 97;
 const codec = (payloadType, mimeType, clockRate, more) =>
   new RTCRtpCodecParameters({ payloadType, mimeType, clockRate, ...more });
 const connection = new RTCPeerConnection({
@@ -17,7 +17,10 @@ const connection = new RTCPeerConnection({
       codec(AUDIO, "audio/opus", 48_000, { channels: 2 }),
       codec(TONES, "audio/telephone-event", 48_000, { parameters: "0-15" }),
     ],
-    video: [codec(VIDEO, "video/VP8", 90_000, { rtcpFeedback: [useNACK(), usePLI()] })],
+    video: [
+      codec(VIDEO, "video/VP8", 90_000, { rtcpFeedback: [useNACK(), usePLI()] }),
+      codec(AGAIN, "video/rtx", 90_000, { parameters: `apt=${VIDEO}` }),
+    ],
   },
 });
 connection.connectionStateChange.subscribe((state) => say({ state }));

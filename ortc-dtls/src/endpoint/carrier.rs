@@ -162,6 +162,9 @@ impl Endpoint {
     fn show(&mut self, mtu: usize) -> Result<(), CryptoError> {
         let acks = self.carrier() == Carrier::Outside && self.cx.acks.is_queued();
         if !acks && self.cx.flight.is_empty() {
+            if !self.is_ack_carried() {
+                self.cx.carried = None;
+            }
             return Ok(());
         }
         let mut carried = self.cx.carried.take().unwrap_or_default();

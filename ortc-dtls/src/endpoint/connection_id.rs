@@ -74,7 +74,7 @@ impl Endpoint {
     /// path cannot be recognised by its id (RFC 9147 §9); says whether there was one.
     pub fn use_next_connection_id(&mut self) -> bool {
         let next = self.cx.ids.as_mut().and_then(|ids| ids.take_spare());
-        next.map(|id| self.cx.outbound.set_id(id)).is_some()
+        next.map(|id| self.cx.write_id(id)).is_some()
     }
 
     fn changeable_ids(&mut self) -> Result<&mut Ids, ConnectionIdError> {

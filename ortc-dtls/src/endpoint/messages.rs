@@ -11,7 +11,7 @@ use crate::reassembly::{Message, Stored};
 use crate::stats::DropReason;
 use crate::v13;
 use crate::wire::handshake::Fragment;
-use crate::wire::{ProtocolVersion, RecordNumber, ack};
+use crate::wire::{HandshakeType, ProtocolVersion, RecordNumber, ack};
 
 /// What became of a fragment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +91,12 @@ impl Endpoint {
         if !protected13 && !handshake::accepts(role, fragment.kind, cx.version, &cx.config) {
             return Err(DropReason::Role);
         }
-        if fragment.message_seq < self.reassembly.next_seq() {
+        let past = fragment.message_seq < self.reassembly.next_seq();
+        let verify = !protected13 && fragment.kind == HandshakeType::HELLO_VERIFY_REQUEST;
+        if verify && !self.is_first_verify() {
+            return self.on_verify_again(fragment, past, epoch);
+        }
+        if past {
             return self.on_past(fragment, epoch);
         }
         if self.connected().is_some() && !protected13 {
@@ -116,6 +121,34 @@ impl Endpoint {
             self.on_next_flight();
         }
         outcome
+    }
+
+    /// Whether a HelloVerifyRequest is the first.
+    fn is_first_verify(&self) -> bool {
+        match &self.state {
+            State::Handshake(Handshake::ServerHello(state)) => state.is_first(),
+            State::Handshake(_) | State::Connected(_) | State::Closed => false,
+        }
+    }
+
+    /// A further one, which takes no part in the order of messages: servers that keep nothing give
+    /// each the same number, or that of the hello.
+    fn on_verify_again(
+        &mut self,
+        fragment: &Fragment<'_>,
+        past: bool,
+        epoch: u64,
+    ) -> Result<Outcome, DropReason> {
+        let whole = fragment.body.len() as u64 == u64::from(fragment.length);
+        if let State::Handshake(Handshake::ServerHello(state)) = &mut self.state
+            && whole
+            && state.on_verify_again(fragment, &self.cx)
+            && past
+        {
+            // The hello that answers it was lost.
+            return self.on_past(fragment, epoch);
+        }
+        Err(DropReason::Duplicate)
     }
 
     /// A hello in plaintext has one place in the handshake, and nothing else comes before the

@@ -77,6 +77,8 @@ struct Connected {
     established: Established,
     verification: Verification,
     writing: Writing,
+    /// The record in which the peer said that no application data follows.
+    peer_closed: Option<RecordNumber>,
 }
 
 /// Whether application data can be sent.
@@ -197,6 +199,11 @@ impl Endpoint {
             return;
         }
         self.cx.acks.on_timeout(self.cx.now);
+        if self.cx.flight.is_due(self.cx.now)
+            && let State::Handshake(Handshake::ServerHello(state)) = &mut self.state
+        {
+            state.before_repetition(&mut self.cx);
+        }
         if self.cx.flight.on_timeout(self.cx.now) {
             tracing::debug!(role = ?self.role, "flight repeated after a time-out");
             self.cx.stats.retransmissions += 1;
@@ -271,7 +278,8 @@ impl Endpoint {
         self.cx.flight.set_round_trip(round_trip);
     }
 
-    /// Queues one record of application data, which will fill one datagram.
+    /// Queues one record of application data, which will fill one datagram. If the peer asks for a
+    /// longer connection id before it leaves, and it does not fit any more, it is dropped.
     ///
     /// # Errors
     ///
@@ -402,11 +410,14 @@ impl Endpoint {
 
     /// Says that no application data follows what was sent before, and goes on reading until the
     /// peer says the same or [`Endpoint::close`] is called (RFC 8446 §6.1). DTLS 1.2 has no such
-    /// thing: there, and before the connection is up, it is [`Endpoint::close`].
+    /// thing: there, before the connection is up, and after [`Event::ReadClosed`], it is
+    /// [`Endpoint::close`].
     pub fn close_write(&mut self, now: Instant) {
         self.observe(now);
         match &mut self.state {
-            State::Connected(connected) if self.cx.is_dtls13() => {
+            State::Connected(connected)
+                if self.cx.is_dtls13() && connected.peer_closed.is_none() =>
+            {
                 if connected.writing == Writing::Open {
                     connected.writing = Writing::Closed;
                     self.alert = Alert::for_reason(&CloseReason::Local);
@@ -479,6 +490,7 @@ impl Endpoint {
             established,
             verification,
             writing: Writing::Open,
+            peer_closed: None,
         });
         if !self.cx.flight.awaits_answer() {
             // Else the peer has not confirmed our last flight, which it must do in time.
@@ -536,6 +548,7 @@ impl Endpoint {
         self.cx.acks.clear();
         self.cx.inbound = crate::record::Inbound::default();
         self.cx.early_due = false;
+        self.cx.carried = None;
         self.reassembly.release();
         self.cx.events.push_back(Event::Closed(reason));
     }

@@ -2,9 +2,9 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::{ENTRY, Endpoint, State};
+use super::{ENTRY, Endpoint, State, Verification, Writing};
 use crate::alert::{Alert, AlertDescription};
-use crate::config::Role;
+use crate::config::{Closing, Role};
 use crate::established::Secrets;
 use crate::event::{CloseReason, Event, ProtocolError};
 use crate::stats::DropReason;
@@ -232,8 +232,14 @@ impl Endpoint {
         match opened.content_type {
             ContentType::HANDSHAKE => self.on_fragments(opened.contents, number),
             ContentType::ACK => self.on_ack(opened.contents),
-            ContentType::ALERT => self.on_alert13(opened.contents),
+            ContentType::ALERT => self.on_alert13(opened.contents, number),
             ContentType::APPLICATION_DATA if opened.epoch > v13::HANDSHAKE => {
+                if let State::Connected(connected) = &self.state
+                    && connected.peer_closed.is_some_and(|closed| number > closed)
+                {
+                    // RFC 9147 §5.10
+                    return Err(DropReason::Closed);
+                }
                 if let State::Connected(connected) = &mut self.state
                     && let Secrets::V13(traffic) = &mut connected.established.secrets
                 {
@@ -282,18 +288,37 @@ impl Endpoint {
     }
 
     /// The level says nothing: all are errors but two (RFC 8446 §6).
-    fn on_alert13(&mut self, contents: &[u8]) -> Result<(), DropReason> {
+    fn on_alert13(&mut self, contents: &[u8], number: RecordNumber) -> Result<(), DropReason> {
         let &[_, description] = contents else {
             self.finish(ParseError::Invalid("alert").into());
             return Err(DropReason::Warning);
         };
         match AlertDescription(description) {
-            AlertDescription::CLOSE_NOTIFY => self.finish(CloseReason::PeerClosed),
+            AlertDescription::CLOSE_NOTIFY => self.on_close_notify13(number),
             // A close_notify follows (RFC 8446 §6.1).
             AlertDescription::USER_CANCELED => return Err(DropReason::Warning),
             description => self.finish(CloseReason::PeerAlert(description)),
         }
         Ok(())
+    }
+
+    /// It ends what the peer sends, and says nothing of what we do (RFC 8446 §6.1).
+    fn on_close_notify13(&mut self, number: RecordNumber) {
+        match &mut self.state {
+            State::Connected(connected)
+                if self.cx.config.closing == Closing::Half
+                    && connected.writing == Writing::Open
+                    && connected.verification != Verification::Nobody =>
+            {
+                if connected.peer_closed.is_none() {
+                    connected.peer_closed = Some(number);
+                    self.cx.events.push_back(Event::ReadClosed);
+                }
+            }
+            State::Connected(_) | State::Handshake(_) | State::Closed => {
+                self.finish(CloseReason::PeerClosed);
+            }
+        }
     }
 
     fn on_protected_data(&mut self, contents: &[u8]) -> Result<(), DropReason> {

@@ -32,12 +32,18 @@ impl Endpoint {
         }
         let outbound = &mut cx.outbound;
         let epoch = outbound.epoch();
-        if let Some(data) = self.outgoing.front() {
-            outbound.record(epoch, ContentType::APPLICATION_DATA, buf, |out| {
-                out.extend_from_slice(data);
-            })?;
+        let room = (mtu - outbound.overhead(epoch)).min(outbound.limit(epoch));
+        while let Some(data) = self.outgoing.front() {
+            let fits = data.len() <= room;
+            if fits {
+                outbound.record(epoch, ContentType::APPLICATION_DATA, buf, |out| {
+                    out.extend_from_slice(data);
+                })?;
+            }
             self.outgoing.pop();
-            return Ok(true);
+            if fits {
+                return Ok(true);
+            }
         }
         if let Some(alert) = self.alert.take() {
             outbound.record(epoch, ContentType::ALERT, buf, |out| {

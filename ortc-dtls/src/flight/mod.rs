@@ -19,13 +19,13 @@ use crate::wire::{HandshakeType, RecordNumber, writer};
 /// Records whose contents are remembered for acknowledgements: several times the longest flight.
 const MAX_SENT: usize = 256;
 
-/// No round trip is so short that a repetition comes before this, unless the configuration says so:
-/// the peer has signatures to make.
-const MIN_INTERVAL: Duration = Duration::from_millis(50);
-
 /// How often a flight may be sent until the first records of it are forgotten: an acknowledgement
 /// that comes later than that says nothing new.
 const REMEMBERED: usize = 4;
+
+/// No round trip is so short that a repetition comes before this, unless the configuration says so:
+/// the peer has signatures to make.
+const MIN_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Record numbers of one acknowledgement that are looked at: as many as are remembered.
 pub(crate) const MAX_ACKED: usize = MAX_SENT;
@@ -222,7 +222,7 @@ impl Flight {
         if let Some(sent_at) = self.sent_at
             && self.timer.is_some()
             && !self.repeated
-            && !self.is_queued()
+            && !self.is_unsent()
         {
             let measured = interval_for(now.saturating_duration_since(sent_at));
             self.interval = measured.max(self.shortest).min(self.first_interval);
@@ -332,6 +332,11 @@ impl Flight {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let timer = self.timer.filter(|_| self.is_own());
         timer.map(|timer| timer.at)
+    }
+
+    /// Whether it would be sent again now.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        !self.is_queued() && self.deadline().is_some_and(|at| at <= now)
     }
 
     /// Sends the flight again if its time has come; says whether it did.

@@ -1,6 +1,7 @@
 //! ClientHello out; HelloVerifyRequest, HelloRetryRequest or ServerHello in (RFC 6347 §4.2.1,
 //! RFC 9147 §5.1, RFC 8446 §4.1).
 
+use super::verify::Verify;
 use super::{Answers, DOWNGRADE, connection_id, extension};
 use crate::config::Config;
 use crate::context::Context;
@@ -8,6 +9,7 @@ use crate::crypto::{KeyExchange, NamedGroup};
 use crate::event::{CloseReason, ProtocolError};
 use crate::flight::{Acknowledgements, Await};
 use crate::reassembly::Message;
+use crate::wire::handshake::Fragment;
 use crate::wire::hello::{ServerHello, parse_hello_verify_request};
 use crate::wire::key_share::encode_entry;
 use crate::wire::{ExtensionType, HandshakeType, ParseError, ProtocolVersion, writer};
@@ -20,12 +22,15 @@ pub(crate) struct Share {
     pub(crate) exchange: Box<dyn KeyExchange>,
 }
 
-/// What the server has asked for; it may ask once.
+/// The number of a hello with a cookie.
+const SECOND: u16 = 1;
+
+/// What the server has asked for; it may ask once, and for a cookie of DTLS 1.2 again.
 #[derive(Debug)]
 enum Asked {
     Nothing,
     /// A cookie of DTLS 1.2.
-    Verify,
+    Verify(Verify),
     /// A cookie or another share of DTLS 1.3.
     Retry(v13::client::Retried),
 }
@@ -101,6 +106,34 @@ impl AwaitServerHello {
         cx.flight.launch(Await::Answer, cx.now);
     }
 
+    /// Whether a cookie may be asked for by a message in its turn.
+    pub(crate) const fn is_first(&self) -> bool {
+        matches!(self.asked, Asked::Nothing)
+    }
+
+    /// A HelloVerifyRequest after the first, whole: remembered, and not obeyed at once. Says whether
+    /// it is a repetition.
+    pub(crate) fn on_verify_again(&mut self, request: &Fragment<'_>, cx: &Context) -> bool {
+        match &mut self.asked {
+            Asked::Verify(verify) => verify.on_request(request, cx.flight.octets()),
+            Asked::Nothing | Asked::Retry(_) => false,
+        }
+    }
+
+    /// The hello is to be repeated: with another cookie, where the server insists. It has the
+    /// number of the one before, which a server that keeps something has seen and one that keeps
+    /// nothing takes as it is.
+    pub(crate) fn before_repetition(&mut self, cx: &mut Context) {
+        let Asked::Verify(verify) = &mut self.asked else {
+            return;
+        };
+        if let Some(cookie) = verify.take_other(cx.now) {
+            self.asked = Asked::Verify(Verify::new(cx.now));
+            cx.flight.number_from(SECOND);
+            self.send(cx, &cookie, &[], cx.flight.answers());
+        }
+    }
+
     pub(crate) fn on_message(
         mut self,
         message: &Message,
@@ -109,7 +142,7 @@ impl AwaitServerHello {
         match (message.kind, &self.asked) {
             (HandshakeType::HELLO_VERIFY_REQUEST, Asked::Nothing) if cx.config.has_dtls12() => {
                 let cookie = parse_hello_verify_request(&message.body)?;
-                self.asked = Asked::Verify;
+                self.asked = Asked::Verify(Verify::new(cx.now));
                 // The same hello again but for the cookie; neither it nor the request count.
                 self.send(cx, cookie, &[], Some(message.message_seq));
                 Ok(Outcome::Again(self))
@@ -152,7 +185,7 @@ impl AwaitServerHello {
             _ => {
                 let retried = match self.asked {
                     Asked::Retry(retried) => Some(retried),
-                    Asked::Nothing | Asked::Verify => None,
+                    Asked::Nothing | Asked::Verify(_) => None,
                 };
                 let (random, shares) = (self.random, self.shares);
                 v13::client::on_server_hello(&hello, message, random, shares, retried, cx)
@@ -193,7 +226,8 @@ fn version(
     match (asked, version) {
         // A server of DTLS 1.3 does not send a HelloVerifyRequest (RFC 9147 §5.2), one of DTLS 1.2
         // no HelloRetryRequest.
-        (Asked::Verify, ProtocolVersion::DTLS13) | (Asked::Retry(_), ProtocolVersion::DTLS12) => {
+        (Asked::Verify(_), ProtocolVersion::DTLS13)
+        | (Asked::Retry(_), ProtocolVersion::DTLS12) => {
             Err(ProtocolError::IllegalChoice("version").into())
         }
         _ => Ok(version),

@@ -3,6 +3,7 @@
 mod answers;
 mod client;
 mod server;
+mod verify;
 
 pub(crate) use self::answers::Answers;
 pub(crate) use self::client::{AwaitServerHello, Outcome as ClientOutcome, Shares, is_offered};

@@ -36,13 +36,14 @@ pub(super) fn on_new(message: &Message, cx: &mut Context) -> Result<(), CloseRea
         let next = usable.next();
         let next = next.ok_or(ParseError::Invalid("ConnectionId"))?;
         ids.forget_spare();
-        cx.outbound.set_id(next);
+        ids.add_spare(usable);
+        cx.write_id(next);
     } else if usage != Usage::Spare as u8 {
         return Err(ParseError::Invalid("ConnectionIdUsage").into());
     } else {
         ids.fulfilled();
+        ids.add_spare(usable);
     }
-    ids.add_spare(usable);
     Ok(())
 }
 

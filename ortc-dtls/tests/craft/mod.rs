@@ -108,13 +108,23 @@ impl Forger {
         };
         let client = random(HandshakeType::CLIENT_HELLO);
         let server = random(HandshakeType::SERVER_HELLO);
+        Self::from_secrets(provider, &master, [&client, &server], role)
+    }
+
+    /// With the randoms of client and server.
+    pub(crate) fn from_secrets(
+        provider: &Arc<dyn Provider>,
+        master: &[u8],
+        [client, server]: [&[u8]; 2],
+        role: Role,
+    ) -> Self {
         let mut block = [0; 40];
         prf(
             &**provider,
             Hash::Sha256,
-            &master,
+            master,
             b"key expansion",
-            &[&server, &client],
+            &[server, client],
             &mut block,
         );
         let (key, salt) = match role {

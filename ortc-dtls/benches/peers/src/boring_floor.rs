@@ -67,7 +67,6 @@ impl BoringFloor {
     }
 
     /// A record of 1200 octets through the AEAD, there and back.
-    #[must_use]
     pub fn records() -> impl FnMut() {
         let mut key = AeadCtx::new_default_tag(&Algorithm::aes_128_gcm(), &[1; 16]).unwrap();
         let mut contents = [7; MTU - 13 - 8 - 16];
