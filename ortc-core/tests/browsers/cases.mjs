@@ -260,8 +260,11 @@ export const CASES = [
     run: withPage(wholeCall) },
   { name: "media overtakes its description", query: "late=1500", run: async ({ open, program, browser }) => {
     const page = await open();
-    // The page names its section in the packets: the SSRC alone says nothing before the description.
     await wholeCall(page, browser);
+    // The packets name the page's section, since the SSRC alone said nothing yet (RFC 9143 §15).
+    const mids = [...program.said().matchAll(/nobody described \d+, its MID is (\S+)/g)].map(([, mid]) => mid);
+    const sections = await page.evaluate(() => globalThis.ortc.connection.peerConnection.getTransceivers().map(({ mid }) => mid));
+    if (mids.length === 0 || !mids.every((mid) => sections.includes(mid))) throw new Error(`MIDs: ${mids}`);
   } },
   { name: "a page that finds no place disturbs nobody", options: ["--calls", "1"], run: async ({ open }) => {
     const first = await open();
@@ -300,6 +303,7 @@ export const CASES = [
   } },
   { name: "every member of the draft is there", run: withPage(async (page) => {
     await connected(page);
+    await browserDecodes(page);
     const missing = await page.evaluate(membersOf, MEMBERS);
     if (missing.length > 0) throw new Error(`missing: ${missing.join(", ")}`);
   }) },

@@ -206,7 +206,7 @@ function hear(evt) {
   if (message.disconnected) {
     log(`Rust says: ${message.disconnected}`);
     stop();
-    notice(message.disconnected === "closed" ? "Rust has hung up." : `The call has ended: ${message.disconnected}.`);
+    notice(message.disconnected === "closed by this side" ? "Rust has hung up." : `The call has ended: ${message.disconnected}.`);
   }
 }
 // So far the draft's example.
