@@ -3,7 +3,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
-import { until } from "../browsers/checks.mjs";
+import { sleep, until } from "../browsers/checks.mjs";
 import { decodeFile } from "./media.mjs";
 
 /** Pieces of sound of 20 ms, and pictures. */
@@ -12,6 +12,8 @@ const TONES = "159#";
 /** Red, yellow, blue and cyan: the bars of the test film. */
 const BARS = [[255, 0, 0], [255, 255, 0], [0, 0, 255], [0, 255, 255]];
 
+/** Seconds: consent that nobody renews is over after 30 (RFC 7675 §5.1). */
+export const BEYOND_CONSENT = 33;
 const ENDED = ["closed", "failed", "disconnected"];
 
 const near = (colour, wanted) => colour.every((value, index) => Math.abs(value - wanted[index]) < 90);
@@ -22,7 +24,7 @@ export const CALLS = [
   { name: "Rust is the DTLS client", options: ["--dtls", "client"], end: rustHangsUp },
   { name: "Rust offers", answers: true, options: ["--ice", "controlling"], end: peerHangsUp },
   { name: "both begin as ICE-controlling", options: ["--ice", "controlling"], end: peerHangsUp },
-  { name: "Rust is ICE lite", options: ["--ice", "lite"], end: peerHangsUp },
+  { name: "Rust is ICE lite", options: ["--ice", "lite"], lasts: BEYOND_CONSENT, end: peerHangsUp },
   { name: "5 % loss", options: ["--loss", "5"], loses: true, end: signallingHangsUp },
 ];
 
@@ -35,6 +37,7 @@ export async function makeCall(call, { rust, peer, program, traits }) {
   if (!traits.echoes) await peerDecodes(peer);
   await rustReceives(rust);
   const tones = await dial(rust, peer, traits);
+  if (call.lasts) await last(call.lasts, rust, peer);
   if (call.loses) await repairs(rust, traits);
   await call.end({ rust, peer, program, traits });
   await recordingsPlay(program, traits);
@@ -71,6 +74,18 @@ async function rustReceives(rust) {
   // More than the recordings must have: some is silence, and pictures begin with a key frame.
   const enough = (list) => of(list, "opus") >= 2 * SOUNDS && of(list, "vp8") >= 2 * PICTURES;
   await until("Rust puts frames together", tracks, enough, 25);
+}
+
+/** Goes on for so many seconds, and pictures go on coming, both ways. */
+async function last(seconds, rust, peer) {
+  await sleep(seconds * 1000);
+  const toRust = () => rust.figures.receiving.find((track) => track.codec === "vp8").frames;
+  const toPeer = () => peer.seen.video.count;
+  for (const pictures of [toRust, toPeer]) {
+    const before = pictures();
+    const goOn = (now) => now > before || before === 0; // who only echoes sees nothing
+    await until("pictures go on coming", pictures, goOn, 5);
+  }
 }
 
 /** What is lost comes again, where the peer asks for it and where it answers. */
