@@ -130,6 +130,8 @@ impl Drops {
 pub struct ConnectionStats {
     /// The ICE agent: pairs, round-trip times, counters.
     pub ice: ortc_ice::Stats,
+    /// The ICE role of this side, as it is now.
+    pub ice_role: ortc_ice::Role,
     /// DTLS, once a handshake has begun.
     pub dtls: Option<DtlsStats>,
     /// SRTP profile, once there are keys.

@@ -35,6 +35,11 @@ proptest! {
     }
 
     #[test]
+    fn what_is_lost_is_repaired_and_nothing_comes_twice(data in vec(any::<u8>(), 0..150)) {
+        props::repair::repair(&data);
+    }
+
+    #[test]
     fn a_connected_call_stays_sane(setup in 0_u8..16, data in vec(any::<u8>(), 0..1_500)) {
         let script: Vec<u8> = core::iter::once(0x0F | (setup << 4)).chain(data).collect();
         props::core::connection_script(&script);
@@ -61,6 +66,7 @@ fn seeds_hold() {
     replay("connection", props::core::connection_script);
     replay("descriptions", props::core::descriptions);
     replay("socket", props::socket::routing);
+    replay("repair", props::repair::repair);
     replay("network", props::network::servers_and_streams);
 }
 

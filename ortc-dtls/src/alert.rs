@@ -42,6 +42,7 @@ alerts! {
     ACCESS_DENIED = 49, "access_denied";
     DECODE_ERROR = 50, "decode_error";
     DECRYPT_ERROR = 51, "decrypt_error";
+    TOO_MANY_CIDS_REQUESTED = 52, "too_many_cids_requested";
     PROTOCOL_VERSION = 70, "protocol_version";
     INSUFFICIENT_SECURITY = 71, "insufficient_security";
     INTERNAL_ERROR = 80, "internal_error";
@@ -98,7 +99,9 @@ impl Alert {
                     description: AlertDescription::CLOSE_NOTIFY,
                 });
             }
-            CloseReason::PeerAlert(_) | CloseReason::Timeout { .. } => return None,
+            CloseReason::PeerAlert(_)
+            | CloseReason::Timeout { .. }
+            | CloseReason::Unacknowledged => return None,
             CloseReason::Protocol(error) => error.alert(),
             CloseReason::FingerprintMismatch => AlertDescription::BAD_CERTIFICATE,
             CloseReason::KeyLimit | CloseReason::Internal => AlertDescription::INTERNAL_ERROR,
@@ -138,6 +141,7 @@ impl ProtocolError {
             Self::UnexpectedMessage(_) | Self::ContentType(_) | Self::KeyUpdates => {
                 AlertDescription::UNEXPECTED_MESSAGE
             }
+            Self::ConnectionIdRequests => AlertDescription::TOO_MANY_CIDS_REQUESTED,
             Self::MissingExtension(_) => AlertDescription::MISSING_EXTENSION,
             Self::CertificateRequired => AlertDescription::CERTIFICATE_REQUIRED,
             Self::ApplicationProtocol => AlertDescription::NO_APPLICATION_PROTOCOL,

@@ -8,7 +8,7 @@ use crate::certificate::Certificate;
 use crate::crypto::Provider;
 use crate::fingerprint::Fingerprint;
 use crate::keying::srtp_lengths;
-use crate::wire::{CipherSuite, NamedGroup, ProtocolVersion};
+use crate::wire::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme};
 use crate::{v12, v13};
 
 /// Which side begins (RFC 5763 §5 calls the client active).
@@ -31,6 +31,14 @@ pub enum PeerVerification {
     TrustFirst,
 }
 
+/// What the peer's close_notify ends in DTLS 1.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closing {
+    Both,
+    /// What it sends.
+    Half,
+}
+
 /// No limit: the longest record of DTLS 1.3, with its type (RFC 8449 §4).
 const MAX_RECORD_SIZE_LIMIT: u16 = (1 << 14) + 1;
 
@@ -50,6 +58,9 @@ pub enum ConfigError {
     /// Empty, a version that is not implemented, or none that has a cipher suite.
     #[error("versions are empty, unknown or without a cipher suite")]
     Versions,
+    /// Empty, an algorithm that is not implemented, or none of a version that is switched on.
+    #[error("signature schemes are empty, unknown or of another version")]
+    SignatureSchemes,
     /// Empty, or a group that is not implemented.
     #[error("groups are empty or unknown")]
     Groups,
@@ -84,6 +95,10 @@ pub struct Config {
     pub(crate) update_keys_after: u64,
     pub(crate) cookie: bool,
     pub(crate) groups: Vec<NamedGroup>,
+    /// Of DTLS 1.2.
+    pub(crate) schemes: Vec<SignatureScheme>,
+    /// Those of them that DTLS 1.3 has as well.
+    pub(crate) schemes13: Vec<SignatureScheme>,
     pub(crate) first_retransmission: Duration,
     pub(crate) max_retransmission: Duration,
     pub(crate) handshake_timeout: Option<Duration>,
@@ -92,6 +107,8 @@ pub struct Config {
     pub(crate) verification: PeerVerification,
     pub(crate) expected: Vec<Fingerprint>,
     pub(crate) key_log: bool,
+    pub(crate) connection_id_length: Option<u8>,
+    pub(crate) closing: Closing,
 }
 
 impl fmt::Debug for Config {
@@ -131,6 +148,8 @@ impl Config {
                 NamedGroup::SECP256R1,
                 NamedGroup::SECP384R1,
             ],
+            schemes: v12::SCHEMES.to_vec(),
+            schemes13: v13::SCHEMES.to_vec(),
             first_retransmission: Duration::from_millis(50),
             max_retransmission: Duration::from_secs(60),
             handshake_timeout: Some(Duration::from_secs(180)),
@@ -139,6 +158,8 @@ impl Config {
             verification: PeerVerification::default(),
             expected: Vec::new(),
             key_log: false,
+            connection_id_length: None,
+            closing: Closing::Both,
         }
     }
 
@@ -226,12 +247,14 @@ impl Config {
     /// Whether DTLS 1.2 is switched on and has a cipher suite.
     pub(crate) fn has_dtls12(&self) -> bool {
         self.versions.contains(&ProtocolVersion::DTLS12)
+            && !self.schemes.is_empty()
             && (self.cipher_suites.iter()).any(|&suite| v12::Suite::find(suite).is_some())
     }
 
     /// Whether DTLS 1.3 is switched on and has a cipher suite.
     pub(crate) fn has_dtls13(&self) -> bool {
         self.versions.contains(&ProtocolVersion::DTLS13)
+            && !self.schemes13.is_empty()
             && (self.cipher_suites.iter()).any(|&suite| v13::Suite::find(suite).is_some())
     }
 
@@ -298,10 +321,18 @@ impl Config {
     /// A server of DTLS 1.2 with an ECDSA certificate may insist that its curve is in the client's
     /// list (RFC 8422 §5.1), so that a client does well to have P-256 there.
     ///
-    /// X25519MLKEM768 belongs to DTLS 1.3. It makes the ClientHello longer than a datagram, and
-    /// recorded handshakes safe from quantum computers to come. A client sends a share of the
-    /// first group, and where that is X25519MLKEM768 of the first other one as well; a server
-    /// takes the first group that it has a share of, and else asks for one.
+    /// X25519MLKEM768 belongs to DTLS 1.3 and makes recorded handshakes safe from quantum
+    /// computers to come. It is not in the default because it is not free: 2.3 KiB more in the
+    /// first two flights, a ClientHello of two datagrams instead of one, both of which have to
+    /// arrive and a [`CookieGate`](crate::CookieGate) has to be told to put together, and about
+    /// 60 µs of computing for both sides together (X25519 alone: about 210 µs; `cargo bench` in
+    /// `benches/peers`). In front of the others it is used wherever the peer has it: Chromium and
+    /// Firefox do, and as clients send shares of both, so that a server of ours that prefers it
+    /// costs no round trip.
+    ///
+    /// A client sends a share of the first group, and where that is X25519MLKEM768 of the first
+    /// other one as well; a server takes the first group that it has a share of, and else asks
+    /// for one.
     ///
     /// # Errors
     ///
@@ -320,6 +351,26 @@ impl Config {
             return Err(ConfigError::Groups);
         }
         self.groups = groups;
+        Ok(self)
+    }
+
+    /// Signature algorithms, most preferred first: the peer may prove its key with these, and we
+    /// prove ours with nothing else. Default ECDSA with SHA-256 and SHA-384, Ed25519, RSA-PSS and
+    /// RSA PKCS #1 with SHA-256, SHA-384 and SHA-512; the last three belong to DTLS 1.2. A version
+    /// that has none of them is not offered.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::SignatureSchemes`] when empty, not implemented, or of no version that is
+    /// switched on.
+    pub fn signature_schemes(mut self, schemes: Vec<SignatureScheme>) -> Result<Self, ConfigError> {
+        let in_dtls13 = |scheme: &SignatureScheme| v13::SCHEMES.contains(scheme);
+        self.schemes13 = schemes.iter().copied().filter(in_dtls13).collect();
+        let all_known = schemes.iter().all(|scheme| v12::SCHEMES.contains(scheme));
+        self.schemes = schemes;
+        if !all_known || !self.has_version() {
+            return Err(ConfigError::SignatureSchemes);
+        }
         Ok(self)
     }
 
@@ -344,7 +395,9 @@ impl Config {
         Ok(self)
     }
 
-    /// How long a handshake may take from its first message on; `None` has no end. Default 180 s.
+    /// How long a handshake may take from its first message on, and how long after it a message
+    /// of DTLS 1.3 is repeated that the peer does not acknowledge; `None` has no end. Default
+    /// 180 s.
     #[must_use]
     pub const fn handshake_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.handshake_timeout = timeout;
@@ -387,6 +440,37 @@ impl Config {
     #[must_use]
     pub fn expected_fingerprints(mut self, fingerprints: Vec<Fingerprint>) -> Self {
         self.expected = fingerprints;
+        self
+    }
+
+    /// Whether connection ids are negotiated (RFC 9146, RFC 9147 §9), and how many random octets
+    /// each endpoint chooses as its own, which the peer is to put into every protected record.
+    ///
+    /// Default `None`: nothing is offered or answered, which is what WebRTC does, since ICE moves a
+    /// connection from path to path. `Some(0)` writes what the peer wants and wants none itself.
+    /// With 8 octets, thousands of endpoints behind one socket will not choose the same twice.
+    ///
+    /// An id makes a connection recognisable to whoever sees its records, on whichever path; in
+    /// DTLS 1.2 it never changes (RFC 9146 §8).
+    ///
+    /// A server does not answer a client whose id would leave less than 64 octets of a datagram,
+    /// and a client refuses such a server.
+    #[must_use]
+    pub const fn connection_id_length(mut self, octets: Option<u8>) -> Self {
+        self.connection_id_length = octets;
+        self
+    }
+
+    /// Whether a connection of DTLS 1.3 whose peer says that it sends no more stays open for what we
+    /// send (RFC 8446 §6.1): [`Event::ReadClosed`](crate::Event::ReadClosed) tells of it, and the
+    /// connection ends with [`Endpoint::close`](crate::Endpoint::close).
+    ///
+    /// Default off: it is closed at once, what was sent before leaves, and close_notify is
+    /// answered. So do WebRTC endpoints, to which a close_notify says that the other has gone, and
+    /// so does DTLS 1.2 in any case (RFC 5246 §7.2.1).
+    #[must_use]
+    pub const fn half_close(mut self, on: bool) -> Self {
+        self.closing = if on { Closing::Half } else { Closing::Both };
         self
     }
 

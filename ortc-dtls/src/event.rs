@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::alert::AlertDescription;
+use crate::connection_id::ConnectionId;
 use crate::crypto::CryptoError;
 use crate::wire::{ContentType, ExtensionType, HandshakeType, ParseError};
 
@@ -25,6 +26,12 @@ pub enum Event {
     Verified,
     /// The peer sent application data: one record.
     ApplicationData(Bytes),
+    /// The peer sends no more application data and still reads ours; only in DTLS 1.3 with
+    /// [`Config::half_close`](crate::Config::half_close), and once. What was sent before may still
+    /// arrive.
+    ReadClosed,
+    /// The peer was given a further connection id of ours, which its datagrams may have from now on.
+    ConnectionId(ConnectionId),
     /// A line for a key log file; only when [`Config::key_log`](crate::Config::key_log) is on.
     KeyLog(KeyLogLine),
     /// The end; no event follows.
@@ -98,6 +105,10 @@ pub enum CloseReason {
         /// The last alert in plaintext.
         alert: Option<AlertDescription>,
     },
+    /// The peer did not acknowledge a KeyUpdate or a change of connection ids within
+    /// [`Config::handshake_timeout`](crate::Config::handshake_timeout) (RFC 9147 §5.8.4).
+    #[error("the peer acknowledged nothing")]
+    Unacknowledged,
     /// A key reached the number of records that it may protect (RFC 9147 §4.5.3).
     #[error("a key reached its limit")]
     KeyLimit,
@@ -165,6 +176,9 @@ pub enum ProtocolError {
     /// More KeyUpdates in a row than anybody needs.
     #[error("too many KeyUpdates")]
     KeyUpdates,
+    /// The peer asks for connection ids again before it was answered (RFC 9147 §9).
+    #[error("too many requests for connection ids")]
+    ConnectionIdRequests,
     /// The peer does not support the extended master secret (RFC 7627).
     #[error("no extended master secret")]
     NoExtendedMasterSecret,

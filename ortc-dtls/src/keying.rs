@@ -43,41 +43,59 @@ pub fn prf(
     seed: &[&[u8]],
     out: &mut [u8],
 ) {
-    let key = provider.hmac(hash, secret);
     let joined;
-    let seed = if seed.len() > MAX_MIDDLE {
+    let seed = if seed.len() > MAX_SEED {
         joined = Zeroizing::new(seed.concat());
         &[joined.as_slice()]
     } else {
         seed
     };
-    // A(i) before label and seed (RFC 5246 §5, P_hash).
-    let mut a = key.sign(&parts(&[], label, seed, &[]));
-    for chunk in out.chunks_mut(hash.output_len()) {
-        let block = key.sign(&parts(a.as_ref(), label, seed, &[]));
-        for (to, &from) in chunk.iter_mut().zip(block.as_ref()) {
-            *to = from;
+    with_hmac(provider, hash, secret, |key| {
+        // A(i) before label and seed (RFC 5246 §5, P_hash).
+        let mut a: Option<Output> = None;
+        for chunk in out.chunks_mut(hash.output_len()) {
+            let next = match &a {
+                None => key.sign(&parts(&[], label, seed)),
+                Some(a) => key.sign(&[a.as_ref()]),
+            };
+            let block = key.sign(&parts(next.as_ref(), label, seed));
+            copy(chunk, &block);
+            a = Some(next);
         }
-        a = key.sign(&[a.as_ref()]);
-    }
+    });
 }
 
-/// Parts in the middle of the input of an HMAC: the longest are those of an HKDF label.
-const MAX_MIDDLE: usize = 6;
+/// Parts of a seed that are not joined before: those of an exporter with context.
+const MAX_SEED: usize = 4;
 
 /// The input of an HMAC, put together without an allocation.
-fn parts<'a>(
-    first: &'a [u8],
-    second: &'a [u8],
-    middle: &[&'a [u8]],
-    last: &'a [u8],
-) -> [&'a [u8]; MAX_MIDDLE + 3] {
+fn parts<'a>(a: &'a [u8], label: &'a [u8], seed: &[&'a [u8]]) -> [&'a [u8]; MAX_SEED + 2] {
     let mut parts: [&[u8]; _] = [&[]; _];
-    let all = [first, second].into_iter().chain(middle.iter().copied());
-    for (part, from) in parts.iter_mut().zip(all.chain([last])) {
+    let all = [a, label].into_iter().chain(seed.iter().copied());
+    for (part, from) in parts.iter_mut().zip(all) {
         *part = from;
     }
     parts
+}
+
+/// Runs with an expanded HMAC key, which the provider need not allocate.
+pub(crate) fn with_hmac<T>(
+    provider: &dyn Provider,
+    hash: Hash,
+    key: &[u8],
+    mut run: impl FnMut(&dyn HmacKey) -> T,
+) -> T {
+    let mut result = None;
+    provider.lend_hmac(hash, key, &mut |key| result = Some(run(key)));
+    // A provider that lends nothing still has keys to give.
+    result.unwrap_or_else(|| run(&*provider.hmac(hash, key)))
+}
+
+fn copy(chunk: &mut [u8], block: &Output) {
+    // The last chunk may be shorter.
+    if let Some(block) = block.as_ref().get(..chunk.len()) {
+        chunk.copy_from_slice(block);
+    }
 }
 
 /// The secrets of one TLS 1.2 session, as far as an exporter needs them.
@@ -155,7 +173,7 @@ impl Tls12Secrets {
 /// `HKDF-Extract` (RFC 5869 §2.2).
 #[must_use]
 pub fn hkdf_extract(provider: &dyn Provider, hash: Hash, salt: &[u8], input: &[u8]) -> Output {
-    provider.hmac(hash, salt).sign(&[input])
+    with_hmac(provider, hash, salt, |key| key.sign(&[input]))
 }
 
 /// `HKDF-Expand` (RFC 5869 §2.3).
@@ -170,7 +188,8 @@ pub fn hkdf_expand(
     info: &[&[u8]],
     out: &mut [u8],
 ) -> Result<(), KeyingError> {
-    Prk::new(provider, hash, prk).expand(info, out)
+    let info = info.concat();
+    with_prk(provider, hash, prk, |prk| prk.expand(&info, out))
 }
 
 /// `HKDF-Expand-Label` with the prefix of DTLS 1.3: "dtls13", without the space that TLS 1.3 has
@@ -188,42 +207,38 @@ pub fn hkdf_expand_label(
     context: &[u8],
     out: &mut [u8],
 ) -> Result<(), KeyingError> {
-    Prk::new(provider, hash, secret).expand_label(label, context, out)
+    with_prk(provider, hash, secret, |prk| {
+        prk.expand_label(label, context, out)
+    })
 }
 
-/// A pseudorandom key that is expanded more than once (RFC 5869 §2.3).
-#[derive(Debug)]
-pub(crate) struct Prk {
-    key: Box<dyn HmacKey>,
+/// Runs with a pseudorandom key that may be expanded more than once (RFC 5869 §2.3).
+pub(crate) fn with_prk<T>(
+    provider: &dyn Provider,
+    hash: Hash,
+    prk: &[u8],
+    mut run: impl FnMut(Prk<'_>) -> T,
+) -> T {
+    with_hmac(provider, hash, prk, |key| run(Prk { key, hash }))
+}
+
+/// A pseudorandom key, expanded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Prk<'a> {
+    key: &'a dyn HmacKey,
     hash: Hash,
 }
 
-impl Prk {
-    pub(crate) fn new(provider: &dyn Provider, hash: Hash, prk: &[u8]) -> Self {
-        Self {
-            key: provider.hmac(hash, prk),
-            hash,
-        }
-    }
-
-    fn expand(&self, info: &[&[u8]], out: &mut [u8]) -> Result<(), KeyingError> {
+impl Prk<'_> {
+    fn expand(&self, info: &[u8], out: &mut [u8]) -> Result<(), KeyingError> {
         if out.len() > 255 * self.hash.output_len() {
             return Err(KeyingError::Length);
         }
-        let joined;
-        let info = if info.len() > MAX_MIDDLE {
-            joined = info.concat();
-            &[joined.as_slice()]
-        } else {
-            info
-        };
         let mut previous: Option<Output> = None;
         for (counter, chunk) in (1_u8..=255).zip(out.chunks_mut(self.hash.output_len())) {
             let before = previous.as_ref().map_or(&[][..], AsRef::as_ref);
-            let block = self.key.sign(&parts(before, &[], info, &[counter]));
-            for (to, &from) in chunk.iter_mut().zip(block.as_ref()) {
-                *to = from;
-            }
+            let block = self.key.sign(&[before, info, &[counter]]);
+            copy(chunk, &block);
             previous = Some(block);
         }
         Ok(())
@@ -236,12 +251,30 @@ impl Prk {
         context: &[u8],
         out: &mut [u8],
     ) -> Result<(), KeyingError> {
+        self.with_label(label, context, out.len(), |info| self.expand(info, out))?
+    }
+
+    /// As [`hkdf_expand_label`] for as many octets as the hash has.
+    pub(crate) fn derive(&self, label: &str, context: &[u8]) -> Result<Output, KeyingError> {
+        self.with_label(label, context, self.hash.output_len(), |info| {
+            self.key.sign(&[info, &[1]])
+        })
+    }
+
+    /// Runs with an `HkdfLabel` in one piece, which is hashed faster than many.
+    fn with_label<T>(
+        &self,
+        label: &str,
+        context: &[u8],
+        len: usize,
+        run: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T, KeyingError> {
         const PREFIX: &[u8] = b"dtls13";
-        let len = u16::try_from(out.len()).map_err(|_| KeyingError::Length)?;
+        let len = u16::try_from(len).map_err(|_| KeyingError::Length)?;
         let label_len =
             u8::try_from(PREFIX.len() + label.len()).map_err(|_| KeyingError::Length)?;
         let context_len = u8::try_from(context.len()).map_err(|_| KeyingError::Length)?;
-        let info: [&[u8]; 6] = [
+        let parts: [&[u8]; 6] = [
             &len.to_be_bytes(),
             &[label_len],
             PREFIX,
@@ -249,9 +282,21 @@ impl Prk {
             &[context_len],
             context,
         ];
-        self.expand(&info, out)
+        let mut info = [0; USUAL_INFO];
+        let mut used = 0;
+        for part in parts {
+            let Some(to) = info.get_mut(used..used + part.len()) else {
+                return Ok(run(&parts.concat()));
+            };
+            to.copy_from_slice(part);
+            used += part.len();
+        }
+        Ok(run(info.get(..used).unwrap_or_default()))
     }
 }
+
+/// Octets that every label of the key schedule fits into, with the longest hash.
+const USUAL_INFO: usize = 80;
 
 /// Exports key material of DTLS 1.3 (RFC 8446 §7.5 with the label prefix of RFC 9147 §5.9) from
 /// the `exporter_master_secret`, which key logs call `EXPORTER_SECRET`. No context and an empty

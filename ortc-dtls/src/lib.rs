@@ -77,6 +77,19 @@
 //! last flight is repeated until the server acknowledges it, and when it does not within
 //! [`Config::handshake_timeout`], the connection ends.
 //!
+//! # Which connection, and from where
+//!
+//! An endpoint knows no addresses. Who has many behind one socket finds the one that a datagram is
+//! for by the address that it came from, or by a connection id that both sides agreed on in the
+//! handshake, so that the peer may move: [`Config::connection_id_length`],
+//! [`Endpoint::connection_ids`], [`ConnectionId::of_datagram`]. Records without the id that they
+//! should have are dropped ([`DropReason::ConnectionId`]).
+//!
+//! What is sent goes on to the address where it went before, until a datagram from another one
+//! brings [`Receipt::Newest`] and the owner has seen that the peer receives there what is sent:
+//! somebody on the path can give a genuine datagram another source address (RFC 9146 §6, §9). Under
+//! ICE a connectivity check does both, and connection ids are not needed.
+//!
 //! # How long a handshake takes
 //!
 //! Milliseconds until both sides are connected, over a path of 25 ms each way that delivers what
@@ -89,20 +102,23 @@
 //! | 1 % lost | 100 | 100 | 75 | 75 |
 //! | 5 % lost | 100 | 150 | 75 | 125 |
 //! | 20 % lost | 150 | 450 | 75 | 275 |
+//! | 20 % lost, intervals of the RFC | 175 | 4825 | 75 | 4075 |
 //! | 50 % lost | 450 | 51250 | 225 | 2437 |
 //! | 50 % lost, intervals of 1 s at most | 450 | 6650 | 225 | 2437 |
 //! | reordered | 100 | 118 | 74 | 90 |
 //! | reordered, datagrams of 300 octets | 107 | 124 | 83 | 96 |
 //!
 //! Intervals between repetitions double from 50 ms on, which is what half of everything lost costs:
-//! [`Config::retransmission`] bounds them. Where datagrams are reordered each of them takes 15 to
+//! [`Config::retransmission`] bounds them; those of the RFC begin at 1 s ([`Config::rfc6347`]). An
+//! answer that comes sooner shortens the interval of the flights after it to one and a half of the
+//! round trip, and [`Endpoint::set_round_trip`] says what a connectivity check has measured. Where datagrams are reordered each of them takes 15 to
 //! 35 ms. `cargo test -p ortc-dtls --test loss_table -- --nocapture` prints the table.
 //!
 //! # Standards
 //!
 //! | RFC | what | deviation |
 //! |---|---|---|
-//! | 6347 | DTLS 1.2 | first retransmission at 50 ms unless [`Config::rfc6347`]; a server sends a HelloVerifyRequest only by a [`CookieGate`], since ICE has validated the path (a client answers one); ChangeCipherSpec is sent and not awaited: the epoch says the same |
+//! | 6347 | DTLS 1.2 | first retransmission at 50 ms unless [`Config::rfc6347`]; a server sends a HelloVerifyRequest only by a [`CookieGate`], since ICE has validated the path (a client answers one, and another a second later if nothing else has come); ChangeCipherSpec is sent and not awaited: the epoch says the same |
 //! | 5246 | TLS 1.2 | no resumption, no renegotiation: requests for it are ignored |
 //! | 5288, 5289, 7905, 8422 | ECDHE with ECDSA or RSA, AES-GCM, ChaCha20-Poly1305; X25519, P-256, P-384; Ed25519 | |
 //! | 5705 | exporter of DTLS 1.2 | |
@@ -110,8 +126,9 @@
 //! | 5764 | use_srtp | no MKI |
 //! | 7627 | extended master secret | required in DTLS 1.2 |
 //! | 8122 | fingerprints: sha-1, sha-224, sha-256, sha-384, sha-512 | MD5 and MD2 are unknown |
-//! | 9147 | DTLS 1.3 | first retransmission at 50 ms unless [`Config::rfc6347`]; cookies only by a [`CookieGate`] or with [`Config::cookie_exchange`], since ICE has validated the path; the gate drops a ClientHello in several fragments unless [`CookieGate::reassemble`] says how many clients may have one; no empty ACK where nothing can be read yet: the ClientHello is repeated; a flight leaves at once, however many records it has; no connection IDs |
-//! | 8446 | TLS 1.3 | no pre-shared keys, no early data, no authentication after the handshake; tickets are acknowledged and not used |
+//! | 9147 | DTLS 1.3 | first retransmission at 50 ms unless [`Config::rfc6347`]; cookies only by a [`CookieGate`] or with [`Config::cookie_exchange`], since ICE has validated the path; the gate drops a ClientHello in several fragments unless [`CookieGate::reassemble`] says how many clients may have one; no empty ACK where nothing can be read yet: the ClientHello is repeated; a flight leaves at once, however many records it has |
+//! | 9146 | connection ids, both versions, and in DTLS 1.3 their change (RFC 9147 §9) | off unless [`Config::connection_id_length`] |
+//! | 8446 | TLS 1.3 | a close_notify closes both directions unless [`Config::half_close`]; no pre-shared keys, no early data, no authentication after the handshake; tickets are acknowledged and not used |
 //! | 7301 | application protocols, both versions | |
 //! | 8449 | record size limit, both versions | |
 //!
@@ -124,6 +141,7 @@
 mod alert;
 mod certificate;
 mod config;
+mod connection_id;
 mod context;
 pub mod crypto;
 mod endpoint;
@@ -145,10 +163,15 @@ pub mod wire;
 pub use alert::AlertDescription;
 pub use certificate::{Certificate, CertificateConfig, CertificateError, subject_public_key};
 pub use config::{Config, ConfigError, PeerVerification, Role};
-pub use endpoint::{Endpoint, KeyUpdate, KeyUpdateError, SendError, VerificationError};
+pub use connection_id::ConnectionId;
+pub use endpoint::{
+    ConnectionIdError, Endpoint, Flight, KeyUpdate, KeyUpdateError, Receipt, SendError,
+    VerificationError,
+};
 pub use event::{CloseReason, Event, KeyLogLine, ProtocolError};
 pub use fingerprint::{Fingerprint, FingerprintError, HashAlgorithm};
-pub use gate::{Admission, CookieGate, GateDrop, Verdict};
+pub use flight::Carrier;
+pub use gate::{Admission, CookieGate, GateDrop, GateStats, Verdict};
 pub use keying::{KeyingError, SrtpKeying};
 pub use stats::{DropReason, Stats};
 pub use wire::record::{is_client_hello, is_dtls};

@@ -12,6 +12,9 @@ pub enum DropReason {
     EarlyFull,
     /// The record's number was accepted before or is too old (RFC 6347 §4.1.2.6).
     Replayed,
+    /// A protected record without the connection id that was agreed on, or with another
+    /// (RFC 9146 §3).
+    ConnectionId,
     /// The record failed authentication.
     BadRecord,
     /// An alert in plaintext: anyone can send it.
@@ -22,8 +25,8 @@ pub enum DropReason {
     ChangeCipherSpec,
     /// An unknown content type.
     ContentType,
-    /// A handshake message that a peer in its role does not send: HelloRequest, or a ClientHello
-    /// to a client.
+    /// A handshake message that a peer in its role does not send, or not now: HelloRequest, a
+    /// ClientHello to a client, a hello in plaintext where none is due.
     Role,
     /// A handshake fragment that is malformed, empty, or contradicts earlier ones.
     Fragment,
@@ -47,7 +50,7 @@ pub enum DropReason {
     Warning,
     /// The queue of received application data is full.
     QueueFull,
-    /// The endpoint is closed.
+    /// The endpoint is closed, or the peer had said that no application data follows.
     Closed,
 }
 

@@ -11,27 +11,31 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use allocation_counter::{AllocationInfo, measure};
-use ortc_dtls::crypto::{Provider, ring_provider};
-use ortc_dtls::{Certificate, Config, Endpoint, Event, HashAlgorithm, Role, Version};
+use ortc_dtls::crypto::{NamedGroup, ring_provider};
+use ortc_dtls::{Certificate, CipherSuite, Config, Endpoint, Event, HashAlgorithm, Role, Version};
 use pair::origin;
 
 const DATAGRAM: usize = 1200;
 const VERSIONS: [Version; 2] = [Version::DTLS12, Version::DTLS13];
 
-/// Two configurations, each of which expects the other's certificate.
-fn configs(provider: &Arc<dyn Provider>, version: Version) -> [Arc<Config>; 2] {
+/// Two configurations, each of which expects the other's certificate, and is changed in no other
+/// way but this.
+fn configs(change: impl Fn(Config) -> Config) -> [Arc<Config>; 2] {
+    let provider = &ring_provider();
     let certificates = [(); 2].map(|()| Certificate::generate(provider).unwrap());
     [0, 1].map(|me: usize| {
         let peer = certificates[1 - me].fingerprint(HashAlgorithm::Sha256);
         let config = Config::new(certificates[me].clone(), provider.clone());
-        let config = config.versions(&[version]).unwrap();
-        Arc::new(config.expected_fingerprints(vec![peer]))
+        Arc::new(change(config.expected_fingerprints(vec![peer])))
     })
 }
 
+fn only(version: Version) -> [Arc<Config>; 2] {
+    configs(|config| config.versions(&[version]).unwrap())
+}
+
 /// Connects; what each side took on the way, its construction included.
-fn connect(version: Version, now: Instant) -> ([Endpoint; 2], [AllocationInfo; 2]) {
-    let configs = configs(&ring_provider(), version);
+fn connect(configs: &[Arc<Config>; 2], now: Instant) -> ([Endpoint; 2], [AllocationInfo; 2]) {
     let mut taken = [AllocationInfo::default(); 2];
     let mut sides = [Role::Client, Role::Server].map(|role| {
         let config = configs[role as usize].clone();
@@ -50,7 +54,9 @@ fn connect(version: Version, now: Instant) -> ([Endpoint; 2], [AllocationInfo; 2
                 if sent.is_none() {
                     break;
                 }
-                taken[to] += measure(|| sides[to].handle_datagram(&mut datagram, now));
+                taken[to] += measure(|| {
+                    sides[to].handle_datagram(&mut datagram, now);
+                });
             }
             taken[from] += measure(|| {
                 while let Some(event) = sides[from].poll_event() {
@@ -64,35 +70,116 @@ fn connect(version: Version, now: Instant) -> ([Endpoint; 2], [AllocationInfo; 2
 }
 
 /// What happens once per process is not counted.
-fn connect_again(version: Version) -> ([Endpoint; 2], [AllocationInfo; 2]) {
+fn connect_again(configs: &[Arc<Config>; 2]) -> ([Endpoint; 2], [AllocationInfo; 2]) {
     let now = origin();
-    connect(version, now);
-    connect(version, now)
+    connect(configs, now);
+    connect(configs, now)
 }
 
-#[test]
-fn a_handshake_of_dtls_1_2_takes_at_most_40_allocations_on_each_side() {
-    let (_, taken) = connect_again(Version::DTLS12);
-    println!("client {:?}\nserver {:?}", taken[0], taken[1]);
+fn assert_few(name: &str, configs: &[Arc<Config>; 2]) {
+    let (_, taken) = connect_again(configs);
+    println!("{name}\nclient {:?}\nserver {:?}", taken[0], taken[1]);
     for side in taken {
-        assert!(side.count_total <= 40, "{side:?}");
+        assert!(side.count_total <= 40, "{name}: {side:?}");
     }
 }
 
-/// Two more secrets, three more key schedules, and a share before the version is known.
 #[test]
-fn a_handshake_of_dtls_1_3_takes_at_most_80_allocations_on_each_side() {
-    let (_, taken) = connect_again(Version::DTLS13);
-    println!("client {:?}\nserver {:?}", taken[0], taken[1]);
-    for side in taken {
-        assert!(side.count_total <= 80, "{side:?}");
+fn a_handshake_takes_at_most_40_allocations_on_each_side() {
+    assert_few("default", &configs(|config| config));
+    for version in VERSIONS {
+        assert_few(&version.to_string(), &only(version));
     }
+}
+
+#[test]
+fn whatever_the_group_or_the_cipher_suite() {
+    for group in [
+        NamedGroup::X25519MLKEM768,
+        NamedGroup::X25519,
+        NamedGroup::SECP256R1,
+        NamedGroup::SECP384R1,
+    ] {
+        // In DTLS 1.3 the first has two shares.
+        let groups = [group, NamedGroup::SECP256R1];
+        let groups = &groups[..if group == NamedGroup::SECP256R1 { 1 } else { 2 }];
+        assert_few(
+            &group.to_string(),
+            &configs(|config| config.groups(groups.to_vec()).unwrap()),
+        );
+    }
+    for suite in [
+        CipherSuite::AES_256_GCM_SHA384,
+        CipherSuite::CHACHA20_POLY1305_SHA256,
+        CipherSuite::ECDHE_ECDSA_AES_256_GCM,
+        CipherSuite::ECDHE_ECDSA_CHACHA20_POLY1305,
+    ] {
+        let version = match suite.0 >> 8 {
+            0x13 => Version::DTLS13,
+            _ => Version::DTLS12,
+        };
+        let suites = configs(|config| {
+            let config = config.versions(&[version]).unwrap();
+            config.cipher_suites(vec![suite]).unwrap()
+        });
+        assert_few(&suite.to_string(), &suites);
+    }
+}
+
+/// Every flight that has a timer, repeated again and again into the void.
+#[test]
+fn a_repetition_of_a_flight_takes_nothing_from_the_heap() {
+    for version in VERSIONS {
+        let configs = configs(|config| {
+            let config = config.versions(&[version]).unwrap();
+            config.handshake_timeout(None)
+        });
+        for flights in 0..3 {
+            let now = origin();
+            let mut sides = [Role::Client, Role::Server]
+                .map(|role| Endpoint::new(configs[role as usize].clone(), role, now));
+            let mut datagram = Vec::with_capacity(2 * DATAGRAM);
+            for flight in 0..flights {
+                let (from, to) = (flight % 2, 1 - flight % 2);
+                datagram.clear();
+                while sides[from].poll_transmit(&mut datagram, now).is_some() {
+                    sides[to].handle_datagram(&mut datagram, now);
+                    datagram.clear();
+                }
+            }
+            let side = &mut sides[flights % 2];
+            drain(side, &mut datagram, now);
+            for _ in 0..12 {
+                let now = side.poll_timeout().unwrap();
+                let mut repeated = 0;
+                let taken = measure(|| {
+                    side.handle_timeout(now);
+                    repeated = drain(side, &mut datagram, now);
+                });
+                assert!(repeated > 0, "{version}, flight {flights}");
+                let none = (taken.count_total, taken.bytes_current) == (0, 0);
+                assert!(none, "{version}, flight {flights}: {taken:?}");
+            }
+            assert_eq!(side.stats().retransmissions, 12);
+        }
+    }
+}
+
+/// Takes out what there is; how many datagrams.
+fn drain(side: &mut Endpoint, datagram: &mut Vec<u8>, now: Instant) -> u32 {
+    let mut count = 0;
+    datagram.clear();
+    while side.poll_transmit(datagram, now).is_some() {
+        count += 1;
+        datagram.clear();
+    }
+    count
 }
 
 #[test]
 fn an_established_endpoint_holds_less_than_4_kib_on_the_heap() {
     for version in VERSIONS {
-        let (sides, taken) = connect_again(version);
+        let (sides, taken) = connect_again(&only(version));
         for (side, taken) in sides.iter().zip(taken) {
             let (role, inline) = (side.role(), size_of_val(side));
             let heap = taken.bytes_current;
@@ -105,7 +192,7 @@ fn an_established_endpoint_holds_less_than_4_kib_on_the_heap() {
 #[test]
 fn records_are_sealed_and_opened_without_allocation() {
     for version in VERSIONS {
-        let ([mut client, mut server], _) = connect_again(version);
+        let ([mut client, mut server], _) = connect_again(&only(version));
         let now = origin();
         let payload = [7; DATAGRAM - 13 - 8 - 16];
         let mut datagram = Vec::with_capacity(DATAGRAM);

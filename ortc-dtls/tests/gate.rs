@@ -127,7 +127,9 @@ fn enter(pair: &mut Pair, server: &Arc<Config>, lost: Option<usize>) {
                     pair.server = Endpoint::accept(server.clone(), admission, now);
                     return;
                 }
-                Verdict::Ask(_) if arrives() => pair.client.handle_datagram(&mut answer, now),
+                Verdict::Ask(_) if arrives() => {
+                    pair.client.handle_datagram(&mut answer, now);
+                }
                 Verdict::Ask(_) => {}
                 other @ (Verdict::Refuse(..) | Verdict::Wait | Verdict::Drop(_)) => {
                     panic!("{other:?}")

@@ -147,6 +147,60 @@ fn keys_change_by_themselves_after_so_many_records() {
     }
 }
 
+/// With doubling intervals, and not without end.
+#[test]
+fn an_update_that_nobody_acknowledges_ends_the_connection() {
+    let limit = Duration::from_secs(20);
+    let (mut pair, _) = connected(|config| config.handshake_timeout(Some(limit)));
+    // An hour of silence is nothing to give up for.
+    pair.now += Duration::from_secs(3600);
+    let now = pair.now;
+    pair.client.handle_timeout(now);
+    pair.client.update_keys(KeyUpdate::Own, now).unwrap();
+    let before = pair.client.stats();
+    let to_server = |_, role, _: &[u8]| match role {
+        Role::Client => vec![DELAY],
+        Role::Server => vec![],
+    };
+    pair.run(2 * limit, to_server, |pair| {
+        pair.closed(Role::Client).is_some()
+    });
+    assert_eq!(pair.now - now, limit);
+    assert_eq!(pair.closed(Role::Client), Some(CloseReason::Unacknowledged));
+    assert_eq!(pair.client.poll_timeout(), None);
+    // After 50 ms, 150, 350 ... 12750.
+    let stats = pair.client.stats();
+    assert_eq!(stats.retransmissions - before.retransmissions, 8);
+    // Nobody says that the connection is over; the server lives until its owner ends it.
+    assert_eq!(pair.closed(Role::Server), None);
+}
+
+/// One that is acknowledged stops the clock.
+#[test]
+fn an_update_that_is_acknowledged_late_ends_nothing() {
+    let limit = Duration::from_secs(20);
+    let (mut pair, _) = connected(|config| config.handshake_timeout(Some(limit)));
+    let now = pair.now;
+    pair.client.update_keys(KeyUpdate::Both, now).unwrap();
+    pair.run(Duration::from_secs(15), |_, _, _| vec![], |_| false);
+    assert!(pair.client.poll_timeout().is_some());
+    // The path is back: nobody waits for the next time-out.
+    let now = pair.now;
+    pair.client.restart_timer(now);
+    pair.settle();
+    assert_eq!(pair.client.poll_timeout(), None);
+    assert_eq!(pair.server.poll_timeout(), None);
+    pair.run(2 * limit, |_, _, _| vec![DELAY], |_| false);
+    pair.assert_works();
+    assert_eq!(
+        [
+            epoch_bits(&pair, Role::Client),
+            epoch_bits(&pair, Role::Server)
+        ],
+        [0, 0]
+    );
+}
+
 #[test]
 fn records_of_the_epoch_before_are_read_until_the_new_one_is_used_and_for_a_while_after() {
     let (mut pair, provider) = connected(|config| config);

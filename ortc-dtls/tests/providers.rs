@@ -150,6 +150,21 @@ fn endpoints_on_different_providers_connect() {
     }
 }
 
+#[test]
+fn a_lent_hmac_key_is_the_one_that_would_be_given() {
+    for provider in providers() {
+        for hash in [Hash::Sha256, Hash::Sha384] {
+            for key in [&[7; 32][..], &[7; 200], &[]] {
+                let given = provider.hmac(hash, key).sign(&[b"a", b"b"]);
+                let mut lent = Vec::new();
+                provider.lend_hmac(hash, key, &mut |key| lent.push(key.sign(&[b"ab"])));
+                assert_eq!(lent.len(), 1, "{provider:?}");
+                assert_eq!(lent[0].as_ref(), given.as_ref());
+            }
+        }
+    }
+}
+
 /// Keys, secrets and what is derived from them stay out of logs.
 #[test]
 fn nothing_secret_is_printed() {

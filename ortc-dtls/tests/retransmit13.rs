@@ -160,8 +160,9 @@ fn only_what_is_missing_of_a_flight_is_sent_again() {
         if lost { vec![] } else { vec![DELAY] }
     };
     assert!(pair.run(LIMIT, path, Pair::connected));
-    // An ACK after a quarter of the interval, then one datagram; no time-out was needed.
-    assert_eq!(pair.elapsed(), 5 * DELAY + Duration::from_millis(100));
+    // An ACK after a quarter of one and a half round trips, then one datagram; no time-out was
+    // needed.
+    assert_eq!(pair.elapsed(), 5 * DELAY + Duration::from_micros(18_750));
     assert_eq!(flight(&pair, Role::Server), usual + 1);
     assert_eq!(pair.server.stats().retransmissions, 1);
     pair.assert_works();
@@ -228,6 +229,29 @@ fn an_acknowledgement_that_is_lost_is_sent_again_when_the_client_repeats_itself(
     assert_eq!(lost, 4);
     assert_eq!(pair.client.stats().retransmissions, 4);
     assert_eq!(pair.server.stats().datagrams_sent, 6);
+    pair.assert_works();
+}
+
+/// What was acknowledged in vain is named again, so that one datagram of a repeated flight brings
+/// an acknowledgement of all of it, and not each of them one of its own.
+#[test]
+fn the_first_datagram_of_a_repeated_flight_confirms_all_of_it() {
+    let provider = provider();
+    let mut pair = pair13(&provider, |config| config.mtu(256).unwrap());
+    let mut confirmed = 0;
+    let path = |_, role, contents: &[u8]| {
+        // Epoch 3: nothing but the acknowledgement.
+        let first = role == Role::Server && contents[0] & 0xe3 == 0x23 && confirmed == 0;
+        confirmed += usize::from(first);
+        if first { vec![] } else { vec![DELAY] }
+    };
+    let is_quiet = |pair: &Pair| pair.connected() && pair.client.poll_timeout().is_none();
+    assert!(pair.run(LIMIT, path, is_quiet));
+    assert_eq!(pair.client.stats().retransmissions, 1);
+    // The server's flight, the acknowledgement that was lost, and one for all that came again.
+    let of_server = pair.sent.iter().filter(|(from, _)| *from == Role::Server);
+    let of_epoch_3 = of_server.filter(|(_, contents)| contents[0] & 0xe3 == 0x23);
+    assert!(of_epoch_3.count() <= 3);
     pair.assert_works();
 }
 

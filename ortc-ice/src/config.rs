@@ -124,8 +124,9 @@ impl Config {
     /// A lite agent (RFC 8445 §2.5), for a host that everybody can reach: it has host candidates
     /// only, answers checks and sends none. Against a full peer it is controlled whatever the role
     /// policy says, and a pair is valid when the peer nominates it, for as long as the peer's
-    /// checks keep coming: [`consent_timeout`](Self::consent_timeout) after the last one it is not
-    /// used any more. Signal `ice-lite`, and tell the agent when the peer does
+    /// checks or [authenticated traffic](crate::Agent::authenticated_traffic) keep coming:
+    /// [`consent_timeout`](Self::consent_timeout) after the last of them it is not used any more.
+    /// Signal `ice-lite`, and tell the agent when the peer does
     /// ([`Agent::set_remote_lite`](crate::Agent::set_remote_lite)).
     #[must_use]
     pub fn lite() -> Self {

@@ -175,6 +175,37 @@ fn a_pair_is_valid_from_its_nomination_for_as_long_as_checks_come() {
     assert_eq!(agent.data_path(), Some(path));
 }
 
+/// Some full peers send no check once they have nominated, only indications and media.
+#[test]
+fn a_lite_agent_keeps_its_pair_while_authenticated_traffic_comes() {
+    let (mut agent, start) = lite();
+    let path = Path::udp(host(0, 0), host(1, 0));
+    check(&mut agent, 1, true, start);
+    let mut now = start;
+    for _ in 0..100 {
+        now += SECOND;
+        agent.authenticated_traffic(path, now);
+        while let Some(timeout) = agent.poll_timeout().filter(|timeout| timeout.at <= now) {
+            agent.handle_timeout(timeout.at);
+        }
+        assert_eq!(agent.data_path(), Some(path));
+        assert!(sent(&mut agent, now).is_empty());
+    }
+    // Traffic over another path says nothing of this one, and nothing revives a pair that is over.
+    let elsewhere = Path::udp(host(0, 0), host(1, 1));
+    let mut expired = None;
+    while let Some(timeout) = agent.poll_timeout() {
+        agent.authenticated_traffic(elsewhere, timeout.at);
+        agent.handle_timeout(timeout.at);
+        if core::iter::from_fn(|| agent.poll_event()).any(|event| event == Event::ConsentExpired) {
+            expired = Some(timeout.at - now);
+        }
+    }
+    assert_eq!(expired, Some(30 * SECOND));
+    agent.authenticated_traffic(path, now + 31 * SECOND);
+    assert_eq!(agent.data_path(), None);
+}
+
 #[test]
 fn a_full_peer_that_calls_itself_controlled_is_corrected() {
     let (mut agent, now) = lite();
@@ -193,6 +224,35 @@ fn a_full_peer_that_calls_itself_controlled_is_corrected() {
             "whatever the tie-breaker says"
         );
     }
+}
+
+/// A full agent that calls itself controlled nominates nothing, and one success keeps it from asking
+/// again: the answer is its only chance to learn better, even before its credentials have come.
+#[test]
+fn a_full_peer_that_calls_itself_controlled_early_is_corrected_at_once() {
+    let now = Net::<Node>::new(0).now();
+    let mut agent = Agent::new(Config::lite(), [1; 32], now);
+    agent
+        .add_local_candidate(Candidate::host(host(0, 0)).unwrap(), now)
+        .unwrap();
+    let credentials = agent.local_credentials().clone();
+    let mut request = Check::new(&credentials, puppet().ufrag(), 1);
+    request.role = (Role::Controlled, 0);
+    request.use_candidate = true;
+    deliver(&mut agent, host(0, 0), host(1, 0), &request.encode(), now).unwrap();
+    let out = sent(&mut agent, now);
+    let message = Message::parse(&out[0].1).unwrap();
+    let code = message.error_code().map(|error| error.code);
+    assert_eq!(code, Some(ErrorCode::ROLE_CONFLICT.code));
+    agent.set_remote_credentials(puppet(), now).unwrap();
+    agent.connect(now).unwrap();
+    assert_eq!(
+        agent.data_path(),
+        None,
+        "who does not control nominates nothing"
+    );
+    check(&mut agent, 2, true, now);
+    assert_eq!(agent.data_path(), Some(Path::udp(host(0, 0), host(1, 0))));
 }
 
 #[test]

@@ -9,8 +9,8 @@ use std::time::Instant;
 use ortc_core::dtls::Version;
 use ortc_core::{
     Autostart, Datagram, DescriptionForm, DisconnectReason, DtlsRole, DtmfContainer, Ecn, Event,
-    Frame, LocalCandidates, MediaKind, MediaStream, MediaStreamTrack, Path, RTCCodec,
-    RTCConnection, RTCConnectionOptions, RTCDTMFHandler, RTCTrack, RTCTrackDescription,
+    Frame, LocalCandidates, MediaKind, MediaStream, MediaStreamTrack, Path, PeerVerification,
+    RTCCodec, RTCConnection, RTCConnectionOptions, RTCDTMFHandler, RTCTrack, RTCTrackDescription,
     RTCTrackFilter, ReceiveMode, ReceivedFrame, ReceivedRtp, SharedSocket,
 };
 use serde_json::{Value, json};
@@ -30,6 +30,7 @@ pub(crate) struct Settings {
     ice: ortc_core::ice::Config,
     lite: bool,
     versions: Vec<Version>,
+    verification: PeerVerification,
 }
 
 impl From<&Arguments> for Settings {
@@ -39,6 +40,10 @@ impl From<&Arguments> for Settings {
             dtls: arguments.dtls.into(),
             ice: arguments.ice.into(),
             lite: arguments.ice == Ice::Lite,
+            verification: match arguments.trust_first {
+                true => PeerVerification::TrustFirst,
+                false => PeerVerification::default(),
+            },
             versions: match arguments.dtls_version {
                 Some(only) => vec![only.into()],
                 None => vec![Version::DTLS13, Version::DTLS12],
@@ -52,6 +57,13 @@ const TONE: Duration = Duration::from_millis(200);
 
 /// Packets of a page leave for others as large as they came, with header extensions of this side.
 const MTU: usize = 1_300;
+
+/// A page that has not said within this that it is ready for a track will not say so: the draft's
+/// example does not.
+const READY: Duration = Duration::from_secs(2);
+
+/// The header extension that names a section of the page's own offer (RFC 9143 §15).
+const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 
 /// Whether a page hears itself or others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +86,8 @@ pub(crate) struct Call {
     /// Sources that the page cannot receive, as far as it has said.
     refused: BTreeSet<(u64, u32)>,
     tones: Option<RTCDTMFHandler>,
+    /// Tracks that the page was told of and is not known to be ready for, and since when.
+    unready: Vec<(Instant, RTCTrack)>,
     /// The speech waits while tones are sent: nobody can hear both.
     silent_until: Instant,
     lite: bool,
@@ -112,6 +126,7 @@ impl Call {
             .ice(settings.ice.clone())
             .dtls_versions(settings.versions.clone())
             .dtls_role(settings.dtls)
+            .peer_verification(settings.verification)
             .mtu(MTU)
             .descriptions(DescriptionForm::Extended);
         Ok(Self {
@@ -125,6 +140,7 @@ impl Call {
             copies: BTreeMap::new(),
             refused: BTreeSet::new(),
             tones: None,
+            unready: Vec::new(),
             silent_until: now,
             lite: settings.lite,
             recorders: BTreeMap::new(),
@@ -161,8 +177,10 @@ impl Call {
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let connection = self.connection.poll_timeout().map(|timeout| timeout.at);
         let films = self.films.iter().map(|(_, film)| film.due());
-        let films = films.filter(|_| self.connection.is_connected());
-        connection.into_iter().chain(films).min()
+        let unready = self.unready.iter().map(|(told, _)| *told + READY);
+        let media = films.chain(unready);
+        let media = media.filter(|_| self.connection.is_connected());
+        connection.into_iter().chain(media).min()
     }
 
     pub(crate) fn handle_datagram(&mut self, path: Path, contents: &mut [u8], now: Instant) {
@@ -181,6 +199,7 @@ impl Call {
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.connection.handle_timeout(now);
+        self.start_late(now);
         for (track, film) in &mut self.films {
             while let Some(frame) = film.next(now) {
                 if now < self.silent_until && film.is_sound() {
@@ -252,18 +271,25 @@ impl Call {
         self.say(&format!("the page sends {} {ssrc}", track.kind));
         let known = self.described.values();
         let first = known.filter(|known| known.kind == track.kind).count() == 1;
-        let clip = track
-            .codecs
-            .iter()
-            .find_map(|codec| Format::of(&codec.name));
-        if let Some(format) = clip.filter(|_| first)
-            && let Some(film) = films.start(format, now)
-        {
-            let codec = named(&track.codecs, format).ok_or("no such codec")?;
-            let sent = self.add_track("film", &track, &codec)?;
+        if first && let Some((codec, film)) = films.start(&track.codecs, now) {
+            let sent = self.add_track("film", &track, &codec, now)?;
             self.films.push((sent, film));
         }
         Ok(())
+    }
+
+    /// Starts the tracks that the page says nothing of.
+    fn start_late(&mut self, now: Instant) {
+        if !self.connection.is_connected() {
+            // Nobody can be ready yet.
+            self.unready.iter_mut().for_each(|(told, _)| *told = now);
+        }
+        let late = |(told, _): &mut (Instant, RTCTrack)| now >= *told + READY;
+        let late: Vec<_> = self.unready.extract_if(.., late).collect();
+        for (_, track) in late {
+            // One that was removed again needs no start.
+            let _ = track.start(&mut self.connection);
+        }
     }
 
     /// The page is ready for one of our tracks.
@@ -271,6 +297,7 @@ impl Call {
         let tracks = self.connection.tracks(&RTCTrackFilter::default());
         let named = tracks.iter().find(|track| track.ssrc().to_string() == ssrc);
         let track = *named.ok_or("no such track")?;
+        self.unready.retain(|(_, unready)| *unready != track);
         let copy = self.copies.values_mut().find(|copy| copy.track == track);
         if let Some(copy) = copy {
             // What came before went nowhere.
@@ -285,6 +312,7 @@ impl Call {
         name: &str,
         like: &RTCTrackDescription,
         codec: &RTCCodec,
+        now: Instant,
     ) -> Result<RTCTrack, Box<dyn Error>> {
         let connection = &mut self.connection;
         let id = format!("{name}-{}", like.kind);
@@ -293,7 +321,12 @@ impl Call {
         // It starts when the page is ready for it.
         connection.add_stream(&stream, Autostart::No)?;
         let track = connection.track(&source).ok_or("the track was not added")?;
-        track.set_codecs(connection, codec_first(&like.codecs, codec))?;
+        let dials = like.kind == MediaKind::Audio && self.tones.is_none();
+        let mut codecs = codec_first(&like.codecs, codec);
+        if dials {
+            codecs.extend(like.codecs.iter().filter(|codec| codec.is_dtmf()).cloned());
+        }
+        track.set_codecs(connection, codecs)?;
         track.set_msid(connection, vec![name.to_owned()])?;
         if let Some(ids) = &like.rtp_ext_header_ids {
             track.set_rtp_ext_header_ids(connection, ids.clone())?;
@@ -301,11 +334,12 @@ impl Call {
         if let Some(rtx) = &like.rtx {
             track.set_rtx(connection, rtx.payload_ids.clone())?;
         }
-        if like.kind == MediaKind::Audio && self.tones.is_none() {
+        if dials {
             self.tones = Some(connection.add_dtmf_handler(DtmfContainer::First)?);
         }
         let description = track.get_description(connection)?;
         self.tell(&json!({ "track": description }));
+        self.unready.push((now, track));
         Ok(track)
     }
 
@@ -349,6 +383,16 @@ impl Call {
             Event::Dtmf { tone, .. } => {
                 self.say(&format!("the page dials {tone}"));
                 self.tell(&json!({ "heard": tone }));
+            }
+            Event::UnknownTrack(track) => {
+                let mid = track
+                    .rtp_ext_headers
+                    .get(MID)
+                    .map_or("none", String::as_str);
+                self.say(&format!(
+                    "nobody described {}, its MID is {mid}",
+                    track.ssrc
+                ));
             }
             Event::KeyFrameRequested(track) => self.key_frame_requested(track, now),
             Event::TrackConnected(track) => self.say(&format!("{} arrives", track.label())),
@@ -414,8 +458,8 @@ impl Call {
     }
 
     /// Makes a track that forwards a source of another call.
-    pub(crate) fn add_copy(&mut self, from: u64, source: &RTCTrackDescription) {
-        if let Err(error) = self.try_add_copy(from, source) {
+    pub(crate) fn add_copy(&mut self, from: u64, source: &RTCTrackDescription, now: Instant) {
+        if let Err(error) = self.try_add_copy(from, source, now) {
             self.say(&error.to_string());
             self.refused.extend(source.ssrc().map(|ssrc| (from, ssrc)));
         }
@@ -425,6 +469,7 @@ impl Call {
         &mut self,
         from: u64,
         source: &RTCTrackDescription,
+        now: Instant,
     ) -> Result<(), Box<dyn Error>> {
         let mut own = self.described.values();
         let like = own.find(|track| track.kind == source.kind).cloned();
@@ -434,7 +479,7 @@ impl Call {
         let codec = codec.ok_or("the page cannot receive what another sends")?;
         let own = like.codecs.iter().find(|own| own.is_same_codec(codec));
         let codec = own.unwrap_or(codec).clone();
-        let track = self.add_track(&format!("page-{from}"), &like, &codec)?;
+        let track = self.add_track(&format!("page-{from}"), &like, &codec, now)?;
         track.forward_from(&mut self.connection, source)?;
         let copy = Copy {
             track,
@@ -461,7 +506,7 @@ impl Call {
             return;
         }
         let key = (self.number, received.frame.ssrc);
-        if let Err(error) = self.ready_copy(key, received) {
+        if let Err(error) = self.ready_copy(key, received, now) {
             return self.say(&error.to_string());
         }
         let Some(copy) = self.copies.get(&key) else {
@@ -477,7 +522,12 @@ impl Call {
     }
 
     /// Makes the track for what comes back, or changes its codec to that of the page.
-    fn ready_copy(&mut self, key: (u64, u32), received: &Received) -> Result<(), Box<dyn Error>> {
+    fn ready_copy(
+        &mut self,
+        key: (u64, u32),
+        received: &Received,
+        now: Instant,
+    ) -> Result<(), Box<dyn Error>> {
         let same = |copy: &Copy| copy.codec.is_same_codec(&received.codec);
         if self.copies.get(&key).is_some_and(same) {
             return Ok(());
@@ -499,7 +549,7 @@ impl Call {
             copy.codec = codec;
             return Ok(());
         }
-        let track = self.add_track("echo", &like, &codec)?;
+        let track = self.add_track("echo", &like, &codec, now)?;
         let copy = Copy {
             track,
             codec,
@@ -576,13 +626,7 @@ impl Call {
     }
 }
 
-/// The codec of a list that carries a format.
-fn named(codecs: &[RTCCodec], format: Format) -> Option<RTCCodec> {
-    let fits = |codec: &&RTCCodec| Format::of(&codec.name) == Some(format);
-    codecs.iter().find(fits).cloned()
-}
-
-/// The codecs of the page, this one first and the tones left to their handler.
+/// The codecs of the page, this one first and without tones.
 fn codec_first(codecs: &[RTCCodec], first: &RTCCodec) -> Vec<RTCCodec> {
     let media = codecs.iter().filter(|codec| !codec.is_dtmf());
     let mut sorted: Vec<_> = media.cloned().collect();

@@ -60,6 +60,7 @@ impl Figures {
             })
             .collect();
         json!({
+            "ice": format!("{:?}", stats.ice_role).to_lowercase(),
             "rtt": rtt(pair.and_then(|pair| pair.rtt)),
             "dtls": stats.dtls.as_ref().map(|dtls| json!({
                 "version": dtls.version.map(|version| version.to_string()),

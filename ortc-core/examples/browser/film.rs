@@ -5,16 +5,27 @@ use core::time::Duration;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ortc_core::Frame;
+use bytes::Bytes;
+use ortc_core::{Frame, MediaKind, RTCCodec};
 
 use crate::source::{Format, TimedFrame, load};
 
+/// Speech for those who have no Opus: raw G.711, six seconds (RFC 3551 §4.5.14).
+const G711: [(&str, &[u8]); 2] = [
+    ("ulaw", include_bytes!("data/speech.ulaw")),
+    ("alaw", include_bytes!("data/speech.alaw")),
+];
+/// Octets, and units of the clock, of 20 ms of G.711.
+const G711_FRAME: usize = 160;
+
 /// The clips, read once and shared by all calls.
 pub(crate) struct Films {
-    clips: Vec<(Format, Arc<Clip>)>,
+    /// Each with the codec that carries it.
+    clips: Vec<(RTCCodec, Arc<Clip>)>,
 }
 
 struct Clip {
+    kind: MediaKind,
     frames: Vec<TimedFrame>,
     /// From the first frame to where the first would follow the last.
     length: Duration,
@@ -24,7 +35,6 @@ struct Clip {
 
 /// One clip as it plays in one call.
 pub(crate) struct Projector {
-    format: Format,
     clip: Arc<Clip>,
     next: usize,
     /// When the first frame of this showing was due, and its media time.
@@ -36,39 +46,64 @@ impl Films {
     pub(crate) fn load() -> Result<Self, Box<dyn Error>> {
         let mut clips = Vec::new();
         for format in [Format::Opus, Format::Vp8, Format::H264] {
-            let frames = load(format, None)?.frames;
-            let (Some(first), Some(second), Some(last)) =
-                (frames.first(), frames.get(1), frames.last())
-            else {
-                return Err("a clip has fewer than two frames".into());
-            };
-            let clip = Clip {
-                length: last.due + (second.due - first.due),
-                units: last.time + (second.time - first.time),
-                frames,
-            };
-            clips.push((format, Arc::new(clip)));
+            let clip = Clip::new(format.kind(), load(format, None)?.frames)?;
+            clips.push((RTCCodec::new(0, format.codec()), Arc::new(clip)));
+        }
+        for (name, speech) in G711 {
+            let clip = Clip::new(MediaKind::Audio, g711(speech))?;
+            clips.push((RTCCodec::new(0, name), Arc::new(clip)));
         }
         Ok(Self { clips })
     }
 
-    /// Begins to show a clip.
-    pub(crate) fn start(&self, format: Format, now: Instant) -> Option<Projector> {
-        let found = self.clips.iter().find(|(known, _)| *known == format)?;
-        Some(Projector {
-            format,
-            clip: Arc::clone(&found.1),
+    /// Begins to show the clip of the first of these codecs that has one.
+    pub(crate) fn start(&self, codecs: &[RTCCodec], now: Instant) -> Option<(RTCCodec, Projector)> {
+        let (codec, clip) = codecs.iter().find_map(|codec| {
+            let mut clips = self.clips.iter();
+            let (_, clip) = clips.find(|(known, _)| known.is_same_codec(codec))?;
+            Some((codec.clone(), Arc::clone(clip)))
+        })?;
+        let projector = Projector {
+            clip,
             next: 0,
             began: now,
             base: 0,
+        };
+        Some((codec, projector))
+    }
+}
+
+impl Clip {
+    fn new(kind: MediaKind, frames: Vec<TimedFrame>) -> Result<Self, Box<dyn Error>> {
+        let (Some(first), Some(second), Some(last)) =
+            (frames.first(), frames.get(1), frames.last())
+        else {
+            return Err("a clip has fewer than two frames".into());
+        };
+        Ok(Self {
+            kind,
+            length: last.due + (second.due - first.due),
+            units: last.time + (second.time - first.time),
+            frames,
         })
     }
+}
+
+/// Raw G.711 in frames of 20 ms.
+fn g711(speech: &'static [u8]) -> Vec<TimedFrame> {
+    let frames = (0_u32..).zip(speech.chunks_exact(G711_FRAME));
+    let timed = frames.map(|(index, payload)| TimedFrame {
+        due: Duration::from_millis(20) * index,
+        time: u64::from(index) * G711_FRAME as u64,
+        payload: Bytes::from_static(payload),
+    });
+    timed.collect()
 }
 
 impl Projector {
     /// Whether it is heard and not seen.
     pub(crate) fn is_sound(&self) -> bool {
-        self.format == Format::Opus
+        self.clip.kind == MediaKind::Audio
     }
 
     /// When the next frame is due.

@@ -9,6 +9,7 @@ use std::time::Instant;
 use ortc_core::{ConnectionId, Path, RTCSocket, Route, SocketOptions};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
+use serde_json::json;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
@@ -39,6 +40,7 @@ pub(crate) struct Hub {
     out: Vec<u8>,
     figures_at: Instant,
     loss: Loss,
+    places: usize,
     settings: crate::call::Settings,
 }
 
@@ -90,6 +92,7 @@ impl Hub {
                 percent: u32::from(arguments.loss),
                 dice: ChaCha20Rng::from_seed(system::seed()?),
             },
+            places: arguments.calls,
             settings: crate::call::Settings::from(arguments),
         })
     }
@@ -136,8 +139,12 @@ impl Hub {
                 texts,
                 number,
             } => {
-                // A page that finds no place is told by the end of its signalling; the others go on.
-                let Ok(place) = self.shared.admit() else {
+                // A page that finds no place is told so, and its signalling ends; the others go on.
+                let free = self.calls.len() < self.places;
+                let Some(place) = free.then(|| self.shared.admit().ok()).flatten() else {
+                    // A page that has left already needs not be told.
+                    let _ =
+                        texts.try_send(json!({ "refused": "all places are taken" }).to_string());
                     return Ok(());
                 };
                 let call = self.next_call;

@@ -47,7 +47,7 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     println!("Media on UDP {}", hub.addresses());
     println!("Recordings go to {}", arguments.out.display());
     tokio::select! {
-        served = web::serve(listener, orders) => served?,
+        served = web::serve(listener, orders, arguments.page) => served?,
         ran = hub.run() => ran?,
     }
     Ok(())

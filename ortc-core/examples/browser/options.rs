@@ -24,10 +24,18 @@ pub(crate) struct Arguments {
     /// Folder for the recordings.
     #[arg(long, default_value = "target/browser")]
     pub(crate) out: PathBuf,
-    /// DTLS role of this side. It is said, because a browser that sends a ClientHello and gets one
-    /// gives up.
-    #[arg(long, value_enum, default_value_t = Dtls::Server)]
+    /// DTLS role of this side.
+    #[arg(long, value_enum, default_value_t = Dtls::Auto)]
     pub(crate) dtls: Dtls,
+    /// Calls at a time; a page beyond them is told so.
+    #[arg(long, default_value_t = 256)]
+    pub(crate) calls: usize,
+    /// Takes a page that does not say its fingerprint for who it shows itself to be.
+    #[arg(long)]
+    pub(crate) trust_first: bool,
+    /// Serves the page from this folder and not the one in the program, to work on it.
+    #[arg(long)]
+    pub(crate) page: Option<PathBuf>,
     /// The only version of DTLS to speak; by default 1.3 or 1.2, as the page likes.
     #[arg(long, value_enum)]
     pub(crate) dtls_version: Option<DtlsVersion>,
@@ -41,6 +49,8 @@ pub(crate) struct Arguments {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Dtls {
+    /// Left open by both sides: their credentials decide.
+    Auto,
     Client,
     Server,
 }
@@ -65,6 +75,7 @@ impl From<DtlsVersion> for Version {
 impl From<Dtls> for DtlsRole {
     fn from(role: Dtls) -> Self {
         match role {
+            Dtls::Auto => Self::Auto,
             Dtls::Client => Self::Client,
             Dtls::Server => Self::Server,
         }

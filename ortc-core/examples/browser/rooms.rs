@@ -85,7 +85,7 @@ fn hand_on(
             return;
         };
         if let Some(source) = missing {
-            other.add_copy(from, &source);
+            other.add_copy(from, &source, now);
         }
         other.forward(from, packet, now);
     }

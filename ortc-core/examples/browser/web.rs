@@ -1,5 +1,8 @@
 //! The web server: the page with its files, and a WebSocket for each call's signalling.
 
+use std::borrow::Cow;
+use std::path::PathBuf;
+
 use axum::Router;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
@@ -37,7 +40,7 @@ pub(crate) enum Order {
 type Orders = mpsc::Sender<Order>;
 
 /// The files of the page; they are part of the program.
-const FILES: [(&str, &str, &str); 9] = [
+const FILES: [(&str, &str, &str); 11] = [
     (
         "/",
         "text/html; charset=utf-8",
@@ -45,6 +48,8 @@ const FILES: [(&str, &str, &str); 9] = [
     ),
     ("/page.css", "text/css", include_str!("page/page.css")),
     ("/page.js", SCRIPT, include_str!("page/page.js")),
+    ("/figures.js", SCRIPT, include_str!("page/figures.js")),
+    ("/sentences.js", SCRIPT, include_str!("page/sentences.js")),
     ("/graph.js", SCRIPT, include_str!("page/graph.js")),
     ("/ortc.js", SCRIPT, include_str!("page/ortc.js")),
     ("/sdp.js", SCRIPT, include_str!("page/sdp.js")),
@@ -58,10 +63,24 @@ const FILES: [(&str, &str, &str); 9] = [
 ];
 const SCRIPT: &str = "text/javascript";
 
-pub(crate) async fn serve(listener: TcpListener, orders: Orders) -> std::io::Result<()> {
+/// Serves the page, from a folder if there is one, until the listener fails.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    orders: Orders,
+    folder: Option<PathBuf>,
+) -> std::io::Result<()> {
     let mut router = Router::new().route("/signalling", get(signalling));
     for (path, kind, text) in FILES {
-        let file = move || async move { ([(header::CONTENT_TYPE, kind)], text) };
+        let folder = folder.clone();
+        let file = move || async move {
+            let name = match path {
+                "/" => "index.html",
+                path => path.trim_start_matches('/'),
+            };
+            let edited = folder.and_then(|folder| std::fs::read_to_string(folder.join(name)).ok());
+            let text = edited.map_or(Cow::Borrowed(text), Cow::Owned);
+            ([(header::CONTENT_TYPE, kind)], text)
+        };
         router = router.route(path, get(file));
     }
     axum::serve(listener, router.with_state(orders)).await
@@ -85,7 +104,7 @@ async fn signalling(
         .into_response()
 }
 
-async fn converse(socket: WebSocket, room: String, orders: Orders) {
+async fn converse(mut socket: WebSocket, room: String, orders: Orders) {
     let (texts, mut outgoing) = mpsc::channel(MAX_TEXTS);
     let (number, told) = tokio::sync::oneshot::channel();
     let open = Order::Open {
@@ -96,7 +115,14 @@ async fn converse(socket: WebSocket, room: String, orders: Orders) {
     if orders.send(open).await.is_err() {
         return;
     }
-    let Ok(call) = told.await else { return };
+    let Ok(call) = told.await else {
+        // The reason, if the page is still there to hear it.
+        while let Ok(text) = outgoing.try_recv() {
+            let _ = socket.send(Message::Text(text.into())).await;
+        }
+        let _ = socket.close().await;
+        return;
+    };
     let (mut to_page, mut from_page) = socket.split();
     loop {
         tokio::select! {

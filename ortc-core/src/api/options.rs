@@ -21,7 +21,11 @@ use super::socket::SharedSocket;
 #[serde(rename_all = "lowercase")]
 pub enum DtlsRole {
     /// The ICE-controlled side is the client, as the later ORTC drafts say; a side that gets a
-    /// ClientHello before it has sent one becomes the server.
+    /// ClientHello before it has sent one becomes the server. Where both sides use
+    /// [`DescriptionForm::Extended`], an explicit role of the other decides; if both leave it open,
+    /// the side whose `ufrag:password` compares smaller as octets is the client, so that a browser,
+    /// which gives up when two clients meet, and which is controlling whatever the credentials say,
+    /// comes to the same.
     #[default]
     Auto,
     /// Always the client.

@@ -11,7 +11,7 @@ use ortc_rtp::wire::rtcp::{
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
 
-use crate::api::RtcpForm;
+use crate::api::{MediaKind, RtcpForm};
 use crate::timer::{Armed, TimerKey, Timers};
 
 use super::{Control, Media};
@@ -148,7 +148,8 @@ impl Media {
             }
             Control::Nack { slot } => self.write_nack(slot, buf, now),
             Control::Pli { ssrc } => {
-                let sender_ssrc = self.begin_feedback(buf);
+                let kind = self.kind_received(ssrc);
+                let sender_ssrc = self.begin_feedback(kind, buf);
                 Pli {
                     sender_ssrc,
                     media_ssrc: ssrc,
@@ -157,7 +158,8 @@ impl Media {
                 true
             }
             Control::Fir { ssrc, sequence } => {
-                let sender_ssrc = self.begin_feedback(buf);
+                let kind = self.kind_received(ssrc);
+                let sender_ssrc = self.begin_feedback(kind, buf);
                 Fir {
                     sender_ssrc,
                     entries: &[FirEntry { ssrc, sequence }],
@@ -171,8 +173,8 @@ impl Media {
 
     /// What stands before feedback: nothing, or an empty report and the name where the peer needs
     /// compound packets.
-    fn begin_feedback(&self, buf: &mut Vec<u8>) -> u32 {
-        let ssrc = self.speaker();
+    fn begin_feedback(&self, about: Option<MediaKind>, buf: &mut Vec<u8>) -> u32 {
+        let ssrc = self.speaker(about);
         if self.settings.rtcp == RtcpForm::Compound {
             ReceiverReport { ssrc, blocks: &[] }.encode(buf);
             if let Ok(cname) = Text::new(&self.reports.cname) {
@@ -182,12 +184,26 @@ impl Media {
         ssrc
     }
 
-    /// The SSRC that feedback comes from: a source that sends, if there is one.
-    fn speaker(&self) -> u32 {
-        self.senders
-            .iter()
-            .find_map(|(_, track)| track.stream.has_sent().then_some(track.ssrc))
-            .unwrap_or(self.reports.ssrc)
+    /// The SSRC that feedback comes from: a source that sends, if there is one, and best one of the
+    /// kind of media that it is about. Some servers take every word of a source for one about the
+    /// stream that goes with it, and hand a request for pictures to whoever sends the sound.
+    fn speaker(&self, about: Option<MediaKind>) -> u32 {
+        let mut speaker = None;
+        for (_, track) in self.senders.iter() {
+            if !track.stream.has_sent() {
+                continue;
+            }
+            if Some(track.kind()) == about {
+                return track.ssrc;
+            }
+            speaker = speaker.or(Some(track.ssrc));
+        }
+        speaker.unwrap_or(self.reports.ssrc)
+    }
+
+    fn kind_received(&mut self, ssrc: u32) -> Option<MediaKind> {
+        let slot = self.receive_routes.get(ssrc)?;
+        self.receivers.get(slot).map(|track| track.track.kind())
     }
 
     fn write_nack(&mut self, slot: u32, buf: &mut Vec<u8>, now: Instant) -> bool {
@@ -196,13 +212,14 @@ impl Media {
         };
         track.nack_queued = false;
         let media_ssrc = track.wire_ssrc;
+        let kind = track.track.kind();
         let mut lost = core::mem::take(&mut self.lost);
         lost.clear();
         track.nack.take(now, self.rtt, &mut lost);
         track.counters.nacks += u64::try_from(lost.len()).unwrap_or_default();
         let something = !lost.is_empty();
         if something {
-            let sender_ssrc = self.begin_feedback(buf);
+            let sender_ssrc = self.begin_feedback(Some(kind), buf);
             Nack {
                 sender_ssrc,
                 media_ssrc,
@@ -269,7 +286,7 @@ impl Media {
             if self.reports.blocks.is_empty() {
                 return false;
             }
-            let ssrc = self.speaker();
+            let ssrc = self.speaker(None);
             ReceiverReport {
                 ssrc,
                 blocks: &self.reports.blocks,

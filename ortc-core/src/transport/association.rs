@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ortc_dtls::{Config, Endpoint, Role, is_client_hello};
+use ortc_dtls::{Config, Endpoint, Fingerprint, Receipt, Role, is_client_hello};
 
 use crate::api::DtlsRole;
 
@@ -16,14 +16,18 @@ const MAX_HELD_OCTETS: usize = 12 << 10;
 /// A side that left the first hello to the other sends its own after this, if none came: the other
 /// may have been told to be the server.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// A client that leaves it to the controlling side to give way does so itself after this: the
-/// other may have been told to be the client.
+/// A client that leaves it to the other side to give way does so itself after this: the other may
+/// have been told to be the client.
 const YIELD: Duration = Duration::from_millis(1_500);
 /// Two sides that were both told the same role see no progress for this long.
 const CONFLICT: Duration = Duration::from_secs(10);
 
 /// Content type of handshake records (RFC 5246 §6.2.1).
 const HANDSHAKE: u8 = 22;
+/// Where a record says which message it carries: after its header (RFC 6347 §4.1).
+const MESSAGE_TYPE: usize = 13;
+/// What a server sends first: ServerHello or HelloVerifyRequest (RFC 6347 §4.3.2).
+const SERVER_FIRST: [u8; 2] = [2, 3];
 
 /// The association, before and after it began.
 #[derive(Debug)]
@@ -46,16 +50,40 @@ pub(crate) struct Running {
     pub(crate) role: Role,
     config: Arc<Config>,
     policy: DtlsRole,
+    lot: Lot,
     progress: Progress,
+    /// Our own handshake as client, given up for the other's. Where the other has given up its own
+    /// as well, this one goes on.
+    parked: Option<Box<Endpoint>>,
+}
+
+/// What falls to a side that was not told its role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lot {
+    pub(crate) place: Place,
+    /// Who stays client where two ClientHellos cross. It must not be the same for both sides at any
+    /// time, as the ICE roles can be while they are repaired: each would finish a handshake of its own.
+    pub(crate) crossed: Role,
+}
+
+/// The role to begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Both sides know that they know the same.
+    Settled(Role),
+    /// By the ICE role: the other may have been told something else.
+    Guess(Role),
+    /// The other's description is still to come and may say.
+    Undecided,
 }
 
 /// Whether the two sides agree on who is the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Progress {
     /// Nothing has come; since when.
     Alone(Instant),
-    /// We are client and so says the other; since when.
-    Collision(Instant),
+    /// We are client and so says the other; since when, and with which hello.
+    Collision(Instant, Held),
     /// The other answers.
     Agreed,
 }
@@ -84,52 +112,45 @@ impl Held {
 }
 
 impl Running {
-    /// Begins: a pair is valid. `controlled` is the ICE role, which decides unless the application
-    /// did or the other side was first.
+    /// Begins: a pair is valid. The lot decides unless the application did or the other side was
+    /// first.
     pub(crate) fn start(
         config: &Arc<Config>,
         policy: DtlsRole,
-        controlled: bool,
+        lot: Lot,
         held: Held,
         now: Instant,
     ) -> Self {
-        let role = match policy {
-            DtlsRole::Client => Role::Client,
-            DtlsRole::Server => Role::Server,
-            DtlsRole::Auto if held.has_client_hello() || !controlled => Role::Server,
-            DtlsRole::Auto => Role::Client,
+        let role = match (policy, lot.place) {
+            (DtlsRole::Client, _) => Role::Client,
+            (DtlsRole::Server, _) => Role::Server,
+            (DtlsRole::Auto, _) if held.has_client_hello() => Role::Server,
+            (DtlsRole::Auto, Place::Settled(role) | Place::Guess(role)) => role,
+            (DtlsRole::Auto, Place::Undecided) => Role::Server,
         };
         let mut running = Self {
             endpoint: Endpoint::new(Arc::clone(config), role, now),
             role,
             config: Arc::clone(config),
             policy,
+            lot,
             progress: Progress::Alone(now),
+            parked: None,
         };
         for mut datagram in held.datagrams {
-            running.handle_datagram(&mut datagram, controlled, now);
+            running.handle_datagram(&mut datagram, now);
         }
         running
     }
 
-    pub(crate) fn handle_datagram(&mut self, contents: &mut [u8], controlled: bool, now: Instant) {
+    pub(crate) fn handle_datagram(&mut self, contents: &mut [u8], now: Instant) -> Receipt {
         let hello = is_client_hello(contents);
-        if hello && self.role == Role::Client && self.progress != Progress::Agreed {
-            // Both have sent a ClientHello. The controlled side stays client; the controlling one
-            // drops its own and answers, unless it was told to be the client.
-            let since = match self.progress {
-                Progress::Collision(since) => since,
-                Progress::Alone(_) | Progress::Agreed => now,
-            };
-            self.progress = Progress::Collision(since);
-            let gives_way = match self.policy {
-                DtlsRole::Auto => !controlled || now >= since + YIELD,
-                DtlsRole::Client | DtlsRole::Server => false,
-            };
-            if !gives_way {
-                return;
-            }
-            self.become_role(Role::Server, now);
+        if hello && self.role == Role::Client && !matches!(self.progress, Progress::Agreed) {
+            self.handle_collision(contents, now);
+            return Receipt::Nothing;
+        }
+        if self.role == Role::Server && is_servers(contents) {
+            self.take_up();
         }
         // A server has a partner once a ClientHello came, a client once a handshake message did that
         // is none; nothing else that arrives here says anything about roles.
@@ -140,34 +161,103 @@ impl Running {
         if agrees {
             self.progress = Progress::Agreed;
         }
-        self.endpoint.handle_datagram(contents, now);
+        let receipt = self.endpoint.handle_datagram(contents, now);
+        if self.parked.is_some() && self.endpoint.version().is_some() {
+            self.parked = None;
+        }
+        receipt
+    }
+
+    /// Both have sent a ClientHello. The one whose lot it is stays client; the other drops its own
+    /// and answers, unless it was told to be the client.
+    fn handle_collision(&mut self, hello: &[u8], now: Instant) {
+        if let Progress::Alone(_) = self.progress {
+            self.progress = Progress::Collision(now, Held::default());
+        }
+        if let Progress::Collision(_, held) = &mut self.progress {
+            // Beyond the bound it is a repetition.
+            let _ = held.push(hello);
+        }
+        if self.policy == DtlsRole::Auto && self.lot.crossed == Role::Server {
+            self.give_way(now);
+        }
+    }
+
+    /// Answers the hello that came, and keeps what was begun.
+    fn give_way(&mut self, now: Instant) {
+        let progress = core::mem::replace(&mut self.progress, Progress::Alone(now));
+        let client = core::mem::replace(
+            &mut self.endpoint,
+            Endpoint::new(Arc::clone(&self.config), Role::Server, now),
+        );
+        self.role = Role::Server;
+        self.parked = Some(Box::new(client));
+        if let Progress::Collision(_, held) = progress {
+            for mut datagram in held.datagrams {
+                self.handle_datagram(&mut datagram, now);
+            }
+        }
+    }
+
+    /// The other side answers as a server: each has given way to the other. The one whose lot it is
+    /// goes on as client where it had begun, with the hello that was answered.
+    fn take_up(&mut self) {
+        if self.lot.crossed == Role::Client
+            && self.endpoint.version().is_none()
+            && let Some(client) = self.parked.take()
+        {
+            self.endpoint = *client;
+            self.role = Role::Client;
+        }
+    }
+
+    /// The peer's description has come and says more.
+    pub(crate) fn settle(&mut self, place: Place, now: Instant) {
+        if self.policy != DtlsRole::Auto || matches!(self.lot.place, Place::Settled(_)) {
+            return;
+        }
+        self.lot.place = place;
+        let (Place::Settled(role) | Place::Guess(role)) = place else {
+            return;
+        };
+        match (&self.progress, self.role, role) {
+            (Progress::Alone(_), Role::Server, Role::Client) => self.begin_as_client(now),
+            (Progress::Collision(..), Role::Client, Role::Server) => self.give_way(now),
+            // What was begun goes on, or is answered.
+            (Progress::Alone(_) | Progress::Collision(..) | Progress::Agreed, _, _) => {}
+        }
     }
 
     /// The configuration changed while the handshake runs: an endpoint that takes this one's place
     /// must hold the peer to the same.
-    pub(crate) fn reconfigure(&mut self, config: &Arc<Config>) {
+    pub(crate) fn reconfigure(&mut self, config: &Arc<Config>, fingerprint: Fingerprint) {
         self.config = Arc::clone(config);
+        if let Some(client) = &mut self.parked {
+            // It has seen no certificate, so that nothing can contradict.
+            let _ = client.set_expected_fingerprint(fingerprint);
+        }
     }
 
-    fn become_role(&mut self, role: Role, now: Instant) {
-        self.role = role;
-        self.progress = Progress::Agreed;
-        self.endpoint = Endpoint::new(Arc::clone(&self.config), role, now);
+    fn begin_as_client(&mut self, now: Instant) {
+        self.role = Role::Client;
+        self.progress = Progress::Alone(now);
+        self.endpoint = Endpoint::new(Arc::clone(&self.config), Role::Client, now);
     }
 
     /// The deadline of the role rules.
     pub(crate) fn role_timeout(&self) -> Option<Instant> {
-        match (self.progress, self.policy, self.role) {
+        match (&self.progress, self.policy, self.role) {
             (Progress::Agreed, ..) => None,
-            (Progress::Alone(since), DtlsRole::Auto, Role::Server) => Some(since + PATIENCE),
+            // The other does what it said.
+            (_, DtlsRole::Auto, _) if matches!(self.lot.place, Place::Settled(_)) => None,
+            (Progress::Alone(since), DtlsRole::Auto, Role::Server) => Some(*since + PATIENCE),
+            (Progress::Collision(since, _), DtlsRole::Auto, _) => Some(*since + YIELD),
             // Without an answer an unanswered client simply keeps trying.
             (Progress::Alone(_), _, Role::Client) => None,
             (Progress::Alone(since), DtlsRole::Client | DtlsRole::Server, Role::Server)
-            | (Progress::Collision(since), DtlsRole::Client | DtlsRole::Server, _) => {
-                Some(since + CONFLICT)
+            | (Progress::Collision(since, _), DtlsRole::Client | DtlsRole::Server, _) => {
+                Some(*since + CONFLICT)
             }
-            // Gives way at the next hello.
-            (Progress::Collision(_), DtlsRole::Auto, _) => None,
         }
     }
 
@@ -176,15 +266,21 @@ impl Running {
         if self.role_timeout().is_none_or(|at| now < at) {
             return Ok(());
         }
-        match self.policy {
-            DtlsRole::Auto => {
-                self.become_role(Role::Client, now);
-                self.progress = Progress::Alone(now);
-                Ok(())
-            }
-            DtlsRole::Client | DtlsRole::Server => Err(RoleConflict),
+        match (self.policy, self.role) {
+            (DtlsRole::Auto, Role::Server) => self.begin_as_client(now),
+            (DtlsRole::Auto, Role::Client) => self.give_way(now),
+            (DtlsRole::Client | DtlsRole::Server, _) => return Err(RoleConflict),
         }
+        Ok(())
     }
+}
+
+/// Whether a datagram begins with what only a server sends, in the clear.
+fn is_servers(datagram: &[u8]) -> bool {
+    let message = datagram.get(MESSAGE_TYPE);
+    datagram.first() == Some(&HANDSHAKE)
+        && datagram.get(3..5) == Some(&[0, 0])
+        && message.is_some_and(|message| SERVER_FIRST.contains(message))
 }
 
 #[cfg(test)]

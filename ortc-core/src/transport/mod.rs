@@ -8,13 +8,13 @@ mod uplink;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ortc_dtls::{Config, Fingerprint};
+use ortc_dtls::{Config, Fingerprint, Receipt};
 use ortc_ice::{Agent, Path, PathState};
 
 use crate::api::DtlsRole;
 use crate::stats::DropReason;
 
-pub(crate) use association::{Association, Held, RoleConflict, Running};
+pub(crate) use association::{Association, Held, Lot, Place, RoleConflict, Running};
 pub(crate) use early_media::EarlyMedia;
 pub(crate) use keys::SrtpContexts;
 pub(crate) use uplink::{Asker, Uplink, frame_run};
@@ -67,7 +67,6 @@ impl Transport {
         if self.ice.path_state(path) == PathState::Unknown {
             return Err(DropReason::DtlsUnvalidatedPath);
         }
-        let controlled = !self.ice.is_controlling();
         match &mut self.association {
             Association::Waiting(held) => {
                 if held.push(contents) {
@@ -77,20 +76,21 @@ impl Transport {
                 }
             }
             Association::Running(running) => {
-                running.handle_datagram(contents, controlled, now);
+                if running.handle_datagram(contents, now) > Receipt::Nothing {
+                    // The path carries what the peer sends, whatever becomes of the checks.
+                    self.ice.authenticated_traffic(*path, now);
+                }
                 Ok(())
             }
         }
     }
 
     /// A pair is valid: the handshake begins, or goes on without waiting for its timer.
-    pub(crate) fn pair_is_valid(&mut self, now: Instant) {
-        let controlled = !self.ice.is_controlling();
+    pub(crate) fn pair_is_valid(&mut self, lot: Lot, now: Instant) {
         match &mut self.association {
             Association::Waiting(held) => {
                 let held = core::mem::take(held);
-                let running =
-                    Running::start(&self.dtls_config, self.dtls_role, controlled, held, now);
+                let running = Running::start(&self.dtls_config, self.dtls_role, lot, held, now);
                 self.association = Association::Running(Box::new(running));
             }
             Association::Running(running) => running.endpoint.restart_timer(now),
@@ -107,7 +107,7 @@ impl Transport {
         *config = config.clone().expected_fingerprints(vec![fingerprint]);
         let config = Arc::clone(&self.dtls_config);
         if let Some(running) = self.running_mut() {
-            running.reconfigure(&config);
+            running.reconfigure(&config, fingerprint);
         }
         Ok(())
     }

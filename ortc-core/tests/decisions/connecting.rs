@@ -13,7 +13,7 @@ use ortc_testkit::net::Machine;
 
 use super::{at_once, call, call_with, connected, frames, ms, talk};
 
-fn disconnects(call: &mut Call) -> [Vec<DisconnectReason>; 2] {
+pub(super) fn disconnects(call: &mut Call) -> [Vec<DisconnectReason>; 2] {
     let reasons = |events: &[Event]| {
         let reason = |event: &Event| match event {
             Event::Disconnected(reason) => Some(*reason),

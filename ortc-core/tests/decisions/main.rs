@@ -8,6 +8,7 @@
 
 mod claims;
 mod connecting;
+mod crossed;
 mod debugging;
 mod expired;
 mod extended;

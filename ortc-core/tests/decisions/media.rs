@@ -1,10 +1,10 @@
 //! Frames, key frames, RTCP, application data and counters.
 
-use ortc_core::{DropReason, Event, Frame, RTCTrackFilter, RtcpForm};
+use ortc_core::{Autostart, DropReason, Event, Frame, MediaKind, RTCTrackFilter, RtcpForm};
 use ortc_testkit::link::Link;
-use ortc_testkit::puppet::{Stage, rtp, vp8};
+use ortc_testkit::puppet::{Stage, opus, rtp, vp8};
 
-use super::{connected, connected_with, frames, ms, talk};
+use super::{connected, connected_with, frames, ms, stream, talk};
 
 #[test]
 fn media_asks_for_a_key_frame_by_command_and_tells_by_event() {
@@ -61,6 +61,34 @@ fn rtcp_is_multiplexed_and_reduced_in_size_where_the_options_allow() {
             feedback.windows(2).any(|pair| pair == [0x81, 206]),
             "a PLI is in it"
         );
+    }
+}
+
+/// Some servers take the SSRC that feedback comes from for the stream that it is about.
+#[test]
+fn rtcp_feedback_comes_from_a_source_of_the_kind_that_it_is_about() {
+    let mut stage = Stage::connected(607, |options| options);
+    let now = stage.now;
+    let sent = stream("s1");
+    stage.connection.add_stream(&sent, Autostart::Yes).unwrap();
+    let tracks = stage.connection.tracks(&RTCTrackFilter::default());
+    for track in &tracks {
+        let frame = Frame::new(vec![0x10, 0, 0], 0);
+        stage.connection.send_frame(*track, &frame, now).unwrap();
+    }
+    stage.settle();
+    stage.connection.receive_track(&opus(6, "m"), now).unwrap();
+    stage.connection.receive_track(&vp8(7, "m"), now).unwrap();
+    for (asked, kind) in [(7, MediaKind::Video), (6, MediaKind::Audio)] {
+        stage.connection.request_key_frame(asked, now).unwrap();
+        stage.settle();
+        let feedback = stage.puppet.received.last().unwrap();
+        let own = tracks
+            .iter()
+            .find(|track| track.kind(&stage.connection) == Ok(kind));
+        let speaker = own.unwrap().ssrc().to_be_bytes();
+        assert_eq!(feedback[..2], [0x81, 206]);
+        assert_eq!(feedback[4..8], speaker, "{kind:?}");
     }
 }
 
@@ -150,10 +178,10 @@ fn a_new_track_in_the_place_of_a_removed_one_sends_nothing_of_it() {
     let frame = Frame::new(vec![0xEE; 10], 5_000);
     call.a().connection.send_frame(mic, &frame, now).unwrap();
     mic.remove(&mut call.a().connection, now).unwrap();
-    let next = super::stream("s2");
+    let next = stream("s2");
     call.a()
         .connection
-        .add_stream(&next, ortc_core::Autostart::Yes)
+        .add_stream(&next, Autostart::Yes)
         .unwrap();
     call.net.run_for(ms(200));
     assert_eq!(frames(&mut call), 3);

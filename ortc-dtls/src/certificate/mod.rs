@@ -249,13 +249,18 @@ impl fmt::Debug for Certificate {
 #[derive(Debug)]
 pub(crate) struct PeerCertificate {
     der: Vec<u8>,
+    /// It has the fingerprint that was asked for.
+    pub(crate) is_expected: bool,
 }
 
 impl PeerCertificate {
     /// Keeps a certificate whose public key is usable.
     pub(crate) fn new(der: &[u8]) -> Result<Self, ParseError> {
         subject_public_key(der)?;
-        Ok(Self { der: der.to_vec() })
+        Ok(Self {
+            der: der.to_vec(),
+            is_expected: false,
+        })
     }
 
     pub(crate) fn der(&self) -> &[u8] {

@@ -123,11 +123,10 @@ impl Output {
     #[must_use]
     pub fn copy_of(value: &[u8]) -> Self {
         let mut octets = [0; 48];
-        let len = octets
-            .iter_mut()
-            .zip(value)
-            .map(|(to, &from)| *to = from)
-            .count();
+        let len = value.len().min(octets.len());
+        if let (Some(to), Some(from)) = (octets.get_mut(..len), value.get(..len)) {
+            to.copy_from_slice(from);
+        }
         Self { octets, len }
     }
 }
@@ -140,7 +139,8 @@ impl AsRef<[u8]> for Output {
 
 impl Drop for Output {
     fn drop(&mut self) {
-        self.octets.zeroize();
+        // As a slice: octet by octet would take longer than the hash.
+        self.octets.as_mut_slice().zeroize();
     }
 }
 
@@ -266,6 +266,13 @@ pub trait Provider: fmt::Debug + Send + Sync {
 
     /// Expands an HMAC key of any length.
     fn hmac(&self, algorithm: Hash, key: &[u8]) -> Box<dyn HmacKey>;
+
+    /// Lends an expanded HMAC key to `run`, which is called once before this returns. A handshake
+    /// needs many of them for a moment each: a provider that can keep one on the stack overrides
+    /// this.
+    fn lend_hmac(&self, algorithm: Hash, key: &[u8], run: &mut dyn FnMut(&dyn HmacKey)) {
+        run(&*self.hmac(algorithm, key));
+    }
 }
 
 /// One side's ephemeral key pair.

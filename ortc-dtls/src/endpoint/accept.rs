@@ -21,8 +21,12 @@ impl Endpoint {
             message,
             sequence,
             asked,
+            connection_id,
         } = admission;
-        let mut endpoint = Self::new(config, Role::Server, now);
+        let mut endpoint = match connection_id {
+            Some(own) => Self::with_connection_id(config, Role::Server, own, now),
+            None => Self::new(config, Role::Server, now),
+        };
         let config = endpoint.cx.config.clone();
         // The request and the hello before it have the numbers before these.
         let next = message.message_seq.saturating_add(1);

@@ -65,3 +65,24 @@ pub enum VerificationError {
     #[error("no fingerprint given")]
     Empty,
 }
+
+/// Why connection ids cannot be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectionIdError {
+    /// The handshake is not complete, or the endpoint is closed.
+    #[error("not connected")]
+    NotConnected,
+    /// In DTLS 1.2 they stay as they are (RFC 9146 §3).
+    #[error("the version has no messages for it")]
+    Version,
+    /// The peers did not agree on any in this direction.
+    #[error("no connection id was negotiated")]
+    NotNegotiated,
+    /// All of one side have the same length.
+    #[error("the length is another one")]
+    Length,
+    /// The same was wanted before, and has not come to anything yet.
+    #[error("the peer has not answered yet")]
+    Outstanding,
+}

@@ -55,6 +55,16 @@ impl Handshake {
     }
 }
 
+/// Whether the message belongs to the beginning, before anything is agreed on.
+pub(super) const fn is_hello(kind: HandshakeType) -> bool {
+    matches!(
+        kind,
+        HandshakeType::CLIENT_HELLO
+            | HandshakeType::SERVER_HELLO
+            | HandshakeType::HELLO_VERIFY_REQUEST
+    )
+}
+
 /// Whether a peer of this role's ever sends such a message unprotected, or protected in DTLS 1.2.
 /// In DTLS 1.3 only the hellos are (RFC 9147 §6.1).
 pub(super) fn accepts(

@@ -2,7 +2,8 @@
 
 use core::mem;
 
-use super::{Connected, Endpoint, State, handshake};
+use super::handshake::{self, Handshake};
+use super::{Connected, Endpoint, State};
 use crate::established::{Secrets, Step};
 use crate::event::{CloseReason, ProtocolError};
 use crate::flight::{Acked, Voucher};
@@ -10,7 +11,7 @@ use crate::reassembly::{Message, Stored};
 use crate::stats::DropReason;
 use crate::v13;
 use crate::wire::handshake::Fragment;
-use crate::wire::{ProtocolVersion, RecordNumber, ack};
+use crate::wire::{HandshakeType, ProtocolVersion, RecordNumber, ack};
 
 /// What became of a fragment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +32,13 @@ impl Endpoint {
         let mut rest = contents;
         let mut first_error = None;
         let mut received = !contents.is_empty();
+        let mut new = false;
         while !rest.is_empty() {
             let Ok((fragment, tail)) = Fragment::split(rest) else {
                 return Err(DropReason::Fragment);
             };
             match self.on_fragment(&fragment, number.epoch) {
-                Ok(Outcome::New) => {}
+                Ok(Outcome::New) => new = true,
                 Ok(Outcome::Known) => {
                     first_error.get_or_insert(DropReason::Duplicate);
                 }
@@ -49,6 +51,9 @@ impl Endpoint {
         }
         // Only what was kept may be acknowledged (RFC 9147 §7).
         if received && self.acknowledges(number.epoch) {
+            if new && self.connected().is_some() {
+                self.cx.acks.renew();
+            }
             self.cx.acks.note(number);
         } else {
             received = false;
@@ -57,7 +62,7 @@ impl Endpoint {
         if received && self.cx.is_dtls13() {
             match self.state {
                 State::Handshake(_) => {
-                    let interval = self.cx.flight.first_interval();
+                    let interval = self.cx.flight.interval();
                     self.cx.acks.schedule(interval, self.cx.now);
                 }
                 // No flight answers what comes now: the client's last one, and what is after it.
@@ -86,7 +91,12 @@ impl Endpoint {
         if !protected13 && !handshake::accepts(role, fragment.kind, cx.version, &cx.config) {
             return Err(DropReason::Role);
         }
-        if fragment.message_seq < self.reassembly.next_seq() {
+        let past = fragment.message_seq < self.reassembly.next_seq();
+        let verify = !protected13 && fragment.kind == HandshakeType::HELLO_VERIFY_REQUEST;
+        if verify && !self.is_first_verify() {
+            return self.on_verify_again(fragment, past, epoch);
+        }
+        if past {
             return self.on_past(fragment, epoch);
         }
         if self.connected().is_some() && !protected13 {
@@ -95,6 +105,9 @@ impl Endpoint {
             } else {
                 DropReason::PlaintextHandshake
             });
+        }
+        if !protected13 {
+            self.check_turn(fragment)?;
         }
         let outcome = match self.reassembly.insert(fragment, epoch) {
             Stored::New => Ok(Outcome::New),
@@ -110,11 +123,59 @@ impl Endpoint {
         outcome
     }
 
+    /// Whether a HelloVerifyRequest is the first.
+    fn is_first_verify(&self) -> bool {
+        match &self.state {
+            State::Handshake(Handshake::ServerHello(state)) => state.is_first(),
+            State::Handshake(_) | State::Connected(_) | State::Closed => false,
+        }
+    }
+
+    /// A further one, which takes no part in the order of messages: servers that keep nothing give
+    /// each the same number, or that of the hello.
+    fn on_verify_again(
+        &mut self,
+        fragment: &Fragment<'_>,
+        past: bool,
+        epoch: u64,
+    ) -> Result<Outcome, DropReason> {
+        let whole = fragment.body.len() as u64 == u64::from(fragment.length);
+        if let State::Handshake(Handshake::ServerHello(state)) = &mut self.state
+            && whole
+            && state.on_verify_again(fragment, &self.cx)
+            && past
+        {
+            // The hello that answers it was lost.
+            return self.on_past(fragment, epoch);
+        }
+        Err(DropReason::Duplicate)
+    }
+
+    /// A hello in plaintext has one place in the handshake, and nothing else comes before the
+    /// first: kept for later, it would take the place of a message that counts.
+    fn check_turn(&self, fragment: &Fragment<'_>) -> Result<(), DropReason> {
+        let State::Handshake(handshake) = &self.state else {
+            return Ok(());
+        };
+        let is_next = fragment.message_seq == self.reassembly.next_seq();
+        match handshake {
+            Handshake::ClientHello(_) if !is_next => Err(DropReason::Ahead),
+            Handshake::ClientHello(_) => Ok(()),
+            _ if !handshake::is_hello(fragment.kind) => Ok(()),
+            Handshake::ServerHello(_) if is_next => Ok(()),
+            Handshake::ServerHello(_)
+            | Handshake::Client12(_)
+            | Handshake::Server12(_)
+            | Handshake::Client13(_)
+            | Handshake::Server13(_) => Err(DropReason::Role),
+        }
+    }
+
     /// A message of the peer's next flight, authenticated: it has all of ours
     /// (RFC 9147 §7.1, §7.2).
     fn on_next_flight(&mut self) {
         match self.state {
-            State::Handshake(_) => self.cx.flight.settle(),
+            State::Handshake(_) => self.cx.flight.settle(self.cx.now),
             // Messages after the handshake answer nothing.
             State::Connected(_) | State::Closed => {}
         }
@@ -175,7 +236,7 @@ impl Endpoint {
                 match handshake.on_message(message, cx)? {
                     Step::Next(handshake) => {
                         self.state = State::Handshake(handshake);
-                        if self.handshake_deadline.is_none() {
+                        if self.deadline.is_none() {
                             self.start_deadline();
                         }
                         Ok(())
@@ -212,12 +273,12 @@ impl Endpoint {
         } else {
             // The peer cannot read what it got (RFC 9147 §7.1). Without a timer it is for the
             // peer to ask again by repeating its own.
-            flight.deadline().is_some() && flight.hurry(now)
+            flight.awaits_answer() && flight.hurry(now)
         };
         if !again {
             return Err(DropReason::Ack);
         }
-        self.cx.stats.retransmissions += 1;
+        self.cx.stats.retransmissions += u64::from(self.cx.flight.is_queued());
         Ok(())
     }
 
@@ -233,7 +294,7 @@ impl Endpoint {
         match self.cx.flight.on_acknowledged(numbers, Voucher::Peer, now) {
             Acked::Nothing => Err(DropReason::Ack),
             Acked::Part => {
-                self.cx.stats.retransmissions += 1;
+                self.cx.stats.retransmissions += u64::from(self.cx.flight.is_queued());
                 Ok(())
             }
             Acked::All => {
@@ -247,10 +308,10 @@ impl Endpoint {
 
     fn on_all_acknowledged(&mut self) -> Result<(), CloseReason> {
         let State::Connected(Connected { established, .. }) = &mut self.state else {
-            self.cx.flight.settle();
+            self.cx.flight.settle(self.cx.now);
             return Ok(());
         };
-        self.handshake_deadline = None;
+        self.deadline = None;
         match &mut established.secrets {
             Secrets::V13(traffic) => Ok(traffic.on_all_acknowledged(&mut self.cx)?),
             Secrets::V12(_) => Ok(()),
@@ -262,7 +323,12 @@ impl Endpoint {
         if let State::Connected(Connected { established, .. }) = &mut self.state
             && let Secrets::V13(traffic) = &mut established.secrets
         {
-            traffic.advance(&mut self.cx);
+            if let Err(error) = traffic.advance(&mut self.cx) {
+                self.finish(error.into());
+            } else if self.deadline.is_none() && self.cx.flight.deadline().is_some() {
+                // It is not repeated without end.
+                self.start_deadline();
+            }
         }
     }
 }

@@ -2,33 +2,41 @@
 //! comes, `transmit.rs` is what leaves, `outcome.rs` is what a handshake came to.
 
 mod accept;
+mod carrier;
+mod connection_id;
 mod error;
 mod handshake;
 mod messages;
 mod outcome;
 mod outgoing;
 mod receive;
+mod restart;
 mod transmit;
 
 use core::mem;
+use core::time::Duration;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::BytesMut;
 
-pub use self::error::{KeyUpdate, KeyUpdateError, SendError, VerificationError};
+pub use self::carrier::Flight;
+pub use self::error::{ConnectionIdError, KeyUpdate, KeyUpdateError, SendError, VerificationError};
 use self::handshake::Handshake;
 use self::outgoing::Outgoing;
+pub use self::receive::Receipt;
 use crate::alert::{Alert, AlertDescription};
 use crate::config::{Config, PeerVerification, Role};
+use crate::connection_id::{ConnectionId, Ids, Source};
 use crate::context::Context;
 use crate::established::{Established, Secrets};
 use crate::event::{CloseReason, Event};
-use crate::fingerprint::{self, Fingerprint};
+use crate::fingerprint::Fingerprint;
 use crate::hello::{AwaitClientHello, AwaitServerHello};
 use crate::reassembly::Reassembly;
 use crate::stats::{DropReason, Stats};
 use crate::v13::PeerUpdate;
+use crate::wire::RecordNumber;
 
 /// What a queued record counts besides its contents, so that empty ones have a bound too.
 const ENTRY: usize = 64;
@@ -43,7 +51,8 @@ pub struct Endpoint {
     cx: Context,
     state: State,
     reassembly: Reassembly,
-    handshake_deadline: Option<Instant>,
+    /// When the handshake, or a message after it, is given up.
+    deadline: Option<Instant>,
     alert: Option<Alert>,
     /// The last alert that came in plaintext; a hint, never obeyed.
     hint: Option<AlertDescription>,
@@ -51,6 +60,9 @@ pub struct Endpoint {
     slab: BytesMut,
     /// Octets of application data in events that were not taken out.
     incoming: usize,
+    /// The newest record that was authenticated; of epoch 0 while there is none.
+    newest: RecordNumber,
+    receipt: Receipt,
 }
 
 #[derive(Debug)]
@@ -65,6 +77,8 @@ struct Connected {
     established: Established,
     verification: Verification,
     writing: Writing,
+    /// The record in which the peer said that no application data follows.
+    peer_closed: Option<RecordNumber>,
 }
 
 /// Whether application data can be sent.
@@ -90,18 +104,55 @@ impl Endpoint {
     /// Begins: a client's ClientHello is queued at once.
     #[must_use]
     pub fn new(config: Arc<Config>, role: Role, now: Instant) -> Self {
+        let length = config.connection_id_length;
+        let own = length.map(|length| ConnectionId::random(&*config.provider, length));
+        match own.transpose() {
+            Ok(own) => {
+                let ids = own.map(|own| Ids::offer(own, Source::Provider));
+                Self::begin(config, role, ids, now)
+            }
+            Err(error) => {
+                let mut endpoint = Self::begin(config, Role::Server, None, now);
+                endpoint.role = role;
+                endpoint.enter_closed(error.into());
+                endpoint
+            }
+        }
+    }
+
+    /// As [`Endpoint::new`] with this connection id instead of one that
+    /// [`Config::connection_id_length`] describes: for owners that choose ids which say more than
+    /// random ones, or that no other connection has. Further ones, where DTLS 1.3 would use them,
+    /// are the owner's as well: a peer that asks for more gets none.
+    #[must_use]
+    pub fn with_connection_id(
+        config: Arc<Config>,
+        role: Role,
+        own: ConnectionId,
+        now: Instant,
+    ) -> Self {
+        let ids = Ids::offer(own, Source::Application);
+        Self::begin(config, role, Some(ids), now)
+    }
+
+    fn begin(config: Arc<Config>, role: Role, ids: Option<Ids>, now: Instant) -> Self {
         let reassembly = Reassembly::new(config.max_handshake_message);
         let mut endpoint = Self {
             role,
-            cx: Context::new(config, now),
+            cx: Context::new(config, ids, now),
             state: State::Handshake(Handshake::ClientHello(AwaitClientHello::default())),
             reassembly,
-            handshake_deadline: None,
+            deadline: None,
             alert: None,
             hint: None,
             outgoing: Outgoing::default(),
             slab: BytesMut::new(),
             incoming: 0,
+            newest: RecordNumber {
+                epoch: 0,
+                sequence: 0,
+            },
+            receipt: Receipt::Nothing,
         };
         if role == Role::Client {
             match AwaitServerHello::start(&mut endpoint.cx) {
@@ -113,30 +164,46 @@ impl Endpoint {
         endpoint
     }
 
-    /// A datagram arrived. Records are decrypted in place.
-    pub fn handle_datagram(&mut self, contents: &mut [u8], now: Instant) {
+    /// A datagram arrived. Records are decrypted in place. What it proved can be left aside; an
+    /// owner with several paths learns from it which of them the peer is on.
+    pub fn handle_datagram(&mut self, contents: &mut [u8], now: Instant) -> Receipt {
         self.observe(now);
         self.cx.stats.datagrams_received += 1;
         if matches!(self.state, State::Closed) {
             self.cx.stats.count(DropReason::Closed);
-            return;
+            return Receipt::Nothing;
         }
+        self.receipt = Receipt::Nothing;
         self.on_records(contents);
+        // What was held came in another datagram.
+        let receipt = self.receipt;
         while mem::take(&mut self.cx.early_due) {
             self.on_early();
         }
         self.advance_keys();
+        receipt
     }
 
     /// A deadline passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.observe(now);
-        if self.handshake_deadline.is_some_and(|at| at <= self.cx.now) {
-            let alert = self.hint;
-            self.finish(CloseReason::Timeout { alert });
+        if self.deadline.is_some_and(|at| at <= self.cx.now) {
+            // What answers nothing was sent after the handshake.
+            let reason = match (&self.state, self.cx.flight.answers()) {
+                (State::Connected(_), None) => CloseReason::Unacknowledged,
+                (State::Connected(_), Some(_)) | (State::Handshake(_) | State::Closed, _) => {
+                    CloseReason::Timeout { alert: self.hint }
+                }
+            };
+            self.finish(reason);
             return;
         }
         self.cx.acks.on_timeout(self.cx.now);
+        if self.cx.flight.is_due(self.cx.now)
+            && let State::Handshake(Handshake::ServerHello(state)) = &mut self.state
+        {
+            state.before_repetition(&mut self.cx);
+        }
         if self.cx.flight.on_timeout(self.cx.now) {
             tracing::debug!(role = ?self.role, "flight repeated after a time-out");
             self.cx.stats.retransmissions += 1;
@@ -182,7 +249,7 @@ impl Endpoint {
             return Some(self.cx.now);
         }
         let retransmission = self.cx.flight.deadline();
-        let others = [self.handshake_deadline, self.cx.acks.deadline()];
+        let others = [self.deadline, self.cx.acks.deadline()];
         retransmission
             .into_iter()
             .chain(others.into_iter().flatten())
@@ -195,12 +262,24 @@ impl Endpoint {
         if self.cx.flight.restart(self.cx.now) {
             self.cx.stats.retransmissions += 1;
         }
-        if self.handshake_deadline.is_some() {
+        if self.deadline.is_some() {
             self.start_deadline();
         }
     }
 
-    /// Queues one record of application data, which will fill one datagram.
+    /// How long a round trip over the path takes, as a connectivity check has shown: the next
+    /// flight, or the current one after [`Endpoint::restart_timer`], is repeated after one and a
+    /// half of it (RFC 9147 §5.8.2), at least 50 ms or the configured first interval, whichever is
+    /// shorter, and at most the longest.
+    ///
+    /// Without it, flights begin with the configured interval, or less once an answer has come
+    /// sooner. On a path whose round trip is longer than that, each is sent more than once.
+    pub fn set_round_trip(&mut self, round_trip: Duration) {
+        self.cx.flight.set_round_trip(round_trip);
+    }
+
+    /// Queues one record of application data, which will fill one datagram. If the peer asks for a
+    /// longer connection id before it leaves, and it does not fit any more, it is dropped.
     ///
     /// # Errors
     ///
@@ -288,15 +367,13 @@ impl Endpoint {
         if fingerprints.is_empty() {
             return Err(VerificationError::Empty);
         }
-        self.cx.expected = fingerprints.to_vec();
-        let Some(peer) = &self.cx.peer else {
-            return Ok(());
-        };
-        if !fingerprint::satisfied_by(fingerprints, peer.der()) {
-            self.finish(CloseReason::FingerprintMismatch);
+        if let Err(reason) = self.cx.expect(fingerprints) {
+            self.finish(reason);
             return Err(VerificationError::Mismatch);
         }
-        self.verified();
+        if self.cx.peer.is_some() {
+            self.verified();
+        }
         Ok(())
     }
 
@@ -333,11 +410,14 @@ impl Endpoint {
 
     /// Says that no application data follows what was sent before, and goes on reading until the
     /// peer says the same or [`Endpoint::close`] is called (RFC 8446 §6.1). DTLS 1.2 has no such
-    /// thing: there, and before the connection is up, it is [`Endpoint::close`].
+    /// thing: there, before the connection is up, and after [`Event::ReadClosed`], it is
+    /// [`Endpoint::close`].
     pub fn close_write(&mut self, now: Instant) {
         self.observe(now);
         match &mut self.state {
-            State::Connected(connected) if self.cx.is_dtls13() => {
+            State::Connected(connected)
+                if self.cx.is_dtls13() && connected.peer_closed.is_none() =>
+            {
                 if connected.writing == Writing::Open {
                     connected.writing = Writing::Closed;
                     self.alert = Alert::for_reason(&CloseReason::Local);
@@ -358,6 +438,14 @@ impl Endpoint {
     #[must_use]
     pub fn held_octets(&self) -> usize {
         self.reassembly.held() + self.cx.inbound.held() + self.incoming
+    }
+
+    /// The last alert that came in plaintext: anyone can have sent it, nothing is done about it, and
+    /// it often says what the peer disliked. An authenticated one is in
+    /// [`CloseReason::PeerAlert`], what the peer was told in [`CloseReason::alert`].
+    #[must_use]
+    pub const fn plaintext_alert(&self) -> Option<AlertDescription> {
+        self.hint
     }
 
     /// What was counted so far.
@@ -381,17 +469,16 @@ impl Endpoint {
         if !matches!(self.state, State::Closed) {
             let timeout = self.cx.config.handshake_timeout;
             // What lies beyond the clock's range never comes.
-            self.handshake_deadline = timeout.and_then(|timeout| self.cx.now.checked_add(timeout));
+            self.deadline = timeout.and_then(|timeout| self.cx.now.checked_add(timeout));
         }
     }
 
     fn connect(&mut self, established: Established) -> Result<(), CloseReason> {
         let peer = self.cx.peer.as_ref().ok_or(CloseReason::Internal)?;
-        let verification = if !self.cx.expected.is_empty() {
-            if !fingerprint::satisfied_by(&self.cx.expected, peer.der()) {
-                return Err(CloseReason::FingerprintMismatch);
-            }
+        let verification = if peer.is_expected {
             Verification::Verified
+        } else if self.cx.expects_someone() {
+            return Err(CloseReason::FingerprintMismatch);
         } else {
             match self.cx.config.verification {
                 PeerVerification::HoldUntilVerified => Verification::Nobody,
@@ -403,10 +490,11 @@ impl Endpoint {
             established,
             verification,
             writing: Writing::Open,
+            peer_closed: None,
         });
-        if self.cx.flight.deadline().is_none() {
+        if !self.cx.flight.awaits_answer() {
             // Else the peer has not confirmed our last flight, which it must do in time.
-            self.handshake_deadline = None;
+            self.deadline = None;
         }
         self.reassembly.release();
         match verification {
@@ -455,11 +543,12 @@ impl Endpoint {
             self.alert = Alert::for_reason(&reason);
         }
         self.state = State::Closed;
-        self.handshake_deadline = None;
+        self.deadline = None;
         self.cx.flight.clear();
         self.cx.acks.clear();
         self.cx.inbound = crate::record::Inbound::default();
         self.cx.early_due = false;
+        self.cx.carried = None;
         self.reassembly.release();
         self.cx.events.push_back(Event::Closed(reason));
     }

@@ -2,9 +2,9 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::{ENTRY, Endpoint, State};
+use super::{ENTRY, Endpoint, State, Verification, Writing};
 use crate::alert::{Alert, AlertDescription};
-use crate::config::Role;
+use crate::config::{Closing, Role};
 use crate::established::Secrets;
 use crate::event::{CloseReason, Event, ProtocolError};
 use crate::stats::DropReason;
@@ -16,13 +16,37 @@ use crate::wire::{ContentType, ParseError, ProtocolVersion, RecordNumber};
 /// Octets of a buffer that received application data is copied into.
 const SLAB: usize = 16 * 1024;
 
+/// What a datagram proved of where it came from; each is more than the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Receipt {
+    /// Nothing: anyone can have sent it. All of a handshake that is plaintext is so, and what came
+    /// before.
+    Nothing,
+    /// The peer made it: a record was authenticated, and came for the first time.
+    Authentic,
+    /// As [`Receipt::Authentic`], and no record that was made later came before: the peer is where
+    /// it came from, or somebody who passes on what it sends (RFC 9146 §6).
+    Newest,
+}
+
 impl Endpoint {
     pub(super) fn on_records(&mut self, datagram: &mut [u8]) {
         let mut rest = datagram;
         while let Some(&first) = rest.first() {
-            let split = if UnifiedHeader::is_unified(first) && self.may_be_dtls13() {
-                UnifiedHeader::split(rest, &[])
+            let id_len = self.cx.id_len();
+            let unified = UnifiedHeader::is_unified(first) && self.may_be_dtls13();
+            let has_id = if unified {
+                UnifiedHeader::has_id(first)
+            } else {
+                RecordHeader::has_id(first)
+            };
+            let split = if unified {
+                UnifiedHeader::split_with_id(rest, id_len)
                     .map(|(header, record, tail)| (self.on_unified(&header, record), tail))
+            } else if has_id {
+                RecordHeader::split_with_id(rest, id_len).map(|(header, record, tail)| {
+                    (self.on_protected_with_id(&header, record), tail)
+                })
             } else {
                 RecordHeader::split(rest).map(|(header, fragment, tail)| {
                     let outcome = match header.epoch {
@@ -34,7 +58,12 @@ impl Endpoint {
                 })
             };
             let Some((outcome, tail)) = split else {
-                self.cx.stats.count(DropReason::Malformed);
+                // Of an id that nobody asked for, not even the length is known.
+                self.cx.stats.count(if has_id && id_len == 0 {
+                    DropReason::ConnectionId
+                } else {
+                    DropReason::Malformed
+                });
                 return;
             };
             match outcome {
@@ -99,6 +128,9 @@ impl Endpoint {
         header: &RecordHeader,
         fragment: &mut [u8],
     ) -> Result<(), DropReason> {
+        if !self.cx.accepts_id(&[]) {
+            return Err(DropReason::ConnectionId);
+        }
         if !self.cx.inbound.has_keys() {
             let held = self.cx.config.has_dtls12() && self.cx.inbound.hold(header, fragment);
             return if held {
@@ -109,15 +141,56 @@ impl Endpoint {
         }
         let opened = self.cx.inbound.open(header, fragment);
         let contents = self.opened(opened)?;
+        self.authenticated(1, header.sequence);
         if contents.len() > self.cx.receive_limit {
             return Err(DropReason::RecordTooLong);
         }
-        match header.content_type {
+        self.on_contents(header.content_type, header.sequence, contents)
+    }
+
+    /// A protected record of DTLS 1.2 with a connection id (RFC 9146 §4).
+    fn on_protected_with_id(
+        &mut self,
+        header: &RecordHeader,
+        record: &mut [u8],
+    ) -> Result<(), DropReason> {
+        let id_len = self.cx.id_len();
+        let id = record.get(RecordHeader::ID_AT..RecordHeader::ID_AT + id_len);
+        if !self.cx.accepts_id(id.unwrap_or_default()) {
+            return Err(DropReason::ConnectionId);
+        }
+        // Plaintext has no id.
+        if header.epoch != 1 || self.cx.is_dtls13() {
+            return Err(DropReason::Epoch);
+        }
+        if !self.cx.inbound.has_keys() {
+            let held = self.cx.config.has_dtls12() && self.cx.inbound.hold_record(record);
+            return if held {
+                Ok(())
+            } else {
+                Err(DropReason::EarlyFull)
+            };
+        }
+        let opened = self.cx.inbound.open_with_id(header, id_len, record);
+        let opened = self.opened(opened)?;
+        self.authenticated(1, opened.sequence);
+        // The type counts as well (RFC 8449 §4, RFC 9146 §5).
+        if opened.padded_len + 1 > self.cx.receive_limit {
+            return Err(DropReason::RecordTooLong);
+        }
+        self.on_contents(opened.content_type, opened.sequence, opened.contents)
+    }
+
+    /// What an authentic record of DTLS 1.2 carries.
+    fn on_contents(
+        &mut self,
+        kind: ContentType,
+        sequence: u64,
+        contents: &[u8],
+    ) -> Result<(), DropReason> {
+        match kind {
             ContentType::HANDSHAKE => {
-                let number = RecordNumber {
-                    epoch: 1,
-                    sequence: header.sequence,
-                };
+                let number = RecordNumber { epoch: 1, sequence };
                 self.on_fragments(contents, number)
             }
             ContentType::APPLICATION_DATA => self.on_protected_data(contents),
@@ -129,6 +202,9 @@ impl Endpoint {
 
     /// A protected record of DTLS 1.3.
     fn on_unified(&mut self, header: &UnifiedHeader, record: &mut [u8]) -> Result<(), DropReason> {
+        if !self.cx.accepts_id(header.id(record)) {
+            return Err(DropReason::ConnectionId);
+        }
         if !self.cx.inbound.reads_epoch(header.epoch_bits) {
             // Epochs 2 and 3 come; 1 is early data, which nobody offered. A client sends nothing
             // protected before the server has its keys.
@@ -137,7 +213,7 @@ impl Endpoint {
                 && (self.role == Role::Client || self.cx.inbound.has_keys());
             return if !early {
                 Err(DropReason::Epoch)
-            } else if self.cx.inbound.hold_unified(record) {
+            } else if self.cx.inbound.hold_record(record) {
                 Ok(())
             } else {
                 Err(DropReason::EarlyFull)
@@ -145,6 +221,7 @@ impl Endpoint {
         }
         let opened = self.cx.inbound.open_unified(header, record, self.cx.now);
         let opened = self.opened(opened)?;
+        self.authenticated(opened.epoch, opened.sequence);
         if opened.padded_len > self.cx.receive_limit {
             return Err(DropReason::RecordTooLong);
         }
@@ -155,8 +232,14 @@ impl Endpoint {
         match opened.content_type {
             ContentType::HANDSHAKE => self.on_fragments(opened.contents, number),
             ContentType::ACK => self.on_ack(opened.contents),
-            ContentType::ALERT => self.on_alert13(opened.contents),
+            ContentType::ALERT => self.on_alert13(opened.contents, number),
             ContentType::APPLICATION_DATA if opened.epoch > v13::HANDSHAKE => {
+                if let State::Connected(connected) = &self.state
+                    && connected.peer_closed.is_some_and(|closed| number > closed)
+                {
+                    // RFC 9147 §5.10
+                    return Err(DropReason::Closed);
+                }
                 if let State::Connected(connected) = &mut self.state
                     && let Secrets::V13(traffic) = &mut connected.established.secrets
                 {
@@ -169,6 +252,18 @@ impl Endpoint {
                 Err(DropReason::ContentType)
             }
         }
+    }
+
+    /// A record was authenticated and had not come before.
+    fn authenticated(&mut self, epoch: u64, sequence: u64) {
+        let number = RecordNumber { epoch, sequence };
+        let receipt = if number > self.newest {
+            self.newest = number;
+            Receipt::Newest
+        } else {
+            Receipt::Authentic
+        };
+        self.receipt = self.receipt.max(receipt);
     }
 
     /// A key that too many records did not fit is given up.
@@ -193,18 +288,37 @@ impl Endpoint {
     }
 
     /// The level says nothing: all are errors but two (RFC 8446 §6).
-    fn on_alert13(&mut self, contents: &[u8]) -> Result<(), DropReason> {
+    fn on_alert13(&mut self, contents: &[u8], number: RecordNumber) -> Result<(), DropReason> {
         let &[_, description] = contents else {
             self.finish(ParseError::Invalid("alert").into());
             return Err(DropReason::Warning);
         };
         match AlertDescription(description) {
-            AlertDescription::CLOSE_NOTIFY => self.finish(CloseReason::PeerClosed),
+            AlertDescription::CLOSE_NOTIFY => self.on_close_notify13(number),
             // A close_notify follows (RFC 8446 §6.1).
             AlertDescription::USER_CANCELED => return Err(DropReason::Warning),
             description => self.finish(CloseReason::PeerAlert(description)),
         }
         Ok(())
+    }
+
+    /// It ends what the peer sends, and says nothing of what we do (RFC 8446 §6.1).
+    fn on_close_notify13(&mut self, number: RecordNumber) {
+        match &mut self.state {
+            State::Connected(connected)
+                if self.cx.config.closing == Closing::Half
+                    && connected.writing == Writing::Open
+                    && connected.verification != Verification::Nobody =>
+            {
+                if connected.peer_closed.is_none() {
+                    connected.peer_closed = Some(number);
+                    self.cx.events.push_back(Event::ReadClosed);
+                }
+            }
+            State::Connected(_) | State::Handshake(_) | State::Closed => {
+                self.finish(CloseReason::PeerClosed);
+            }
+        }
     }
 
     fn on_protected_data(&mut self, contents: &[u8]) -> Result<(), DropReason> {

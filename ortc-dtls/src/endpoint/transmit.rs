@@ -1,20 +1,25 @@
 //! What leaves: acknowledgements, the flight, application data, an alert; in this order.
 
-use super::{Endpoint, State};
+use super::Endpoint;
 use crate::crypto::CryptoError;
+use crate::flight::Carrier;
 use crate::wire::{ContentType, ack};
 
 impl Endpoint {
     pub(super) fn has_output(&self) -> bool {
-        self.cx.acks.is_queued()
+        self.has_own_acks()
             || self.cx.flight.is_queued()
             || !self.outgoing.is_empty()
             || self.alert.is_some()
     }
 
+    fn has_own_acks(&self) -> bool {
+        self.cx.acks.is_queued() && self.carrier() == Carrier::Datagrams
+    }
+
     pub(super) fn write_datagram(&mut self, buf: &mut Vec<u8>) -> Result<bool, CryptoError> {
-        if self.cx.acks.is_queued() {
-            self.write_ack(buf)?;
+        if self.has_own_acks() {
+            self.write_ack(buf, self.cx.config.mtu)?;
             return Ok(true);
         }
         let cx = &mut self.cx;
@@ -27,12 +32,18 @@ impl Endpoint {
         }
         let outbound = &mut cx.outbound;
         let epoch = outbound.epoch();
-        if let Some(data) = self.outgoing.front() {
-            outbound.record(epoch, ContentType::APPLICATION_DATA, buf, |out| {
-                out.extend_from_slice(data);
-            })?;
+        let room = (mtu - outbound.overhead(epoch)).min(outbound.limit(epoch));
+        while let Some(data) = self.outgoing.front() {
+            let fits = data.len() <= room;
+            if fits {
+                outbound.record(epoch, ContentType::APPLICATION_DATA, buf, |out| {
+                    out.extend_from_slice(data);
+                })?;
+            }
             self.outgoing.pop();
-            return Ok(true);
+            if fits {
+                return Ok(true);
+            }
         }
         if let Some(alert) = self.alert.take() {
             outbound.record(epoch, ContentType::ALERT, buf, |out| {
@@ -44,18 +55,14 @@ impl Endpoint {
     }
 
     /// Always in the newest epoch (RFC 9147 §7).
-    fn write_ack(&mut self, buf: &mut Vec<u8>) -> Result<(), CryptoError> {
+    pub(super) fn write_ack(&mut self, buf: &mut Vec<u8>, mtu: usize) -> Result<(), CryptoError> {
         let cx = &mut self.cx;
         let epoch = cx.outbound.epoch();
-        let room = cx.config.mtu - cx.outbound.overhead(epoch);
+        let room = mtu - cx.outbound.overhead(epoch);
         let numbers = cx.acks.take(room.min(cx.outbound.limit(epoch)));
         cx.outbound.record(epoch, ContentType::ACK, buf, |out| {
             ack::encode(out, numbers);
         })?;
-        if matches!(self.state, State::Connected(_)) {
-            // After the handshake every record is acknowledged by itself.
-            cx.acks.clear();
-        }
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! The flight that was sent last, and when it is sent again (RFC 6347 §4.2.4, RFC 9147 §5.8, §7).
 
+mod carrier;
 mod ranges;
 mod write;
 
@@ -9,6 +10,8 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::time::Instant;
 
+pub(crate) use self::carrier::Carried;
+pub use self::carrier::Carrier;
 use self::ranges::Ranges;
 use crate::wire::handshake::Fragment;
 use crate::wire::{HandshakeType, RecordNumber, writer};
@@ -16,8 +19,19 @@ use crate::wire::{HandshakeType, RecordNumber, writer};
 /// Records whose contents are remembered for acknowledgements: several times the longest flight.
 const MAX_SENT: usize = 256;
 
+/// How often a flight may be sent until the first records of it are forgotten: an acknowledgement
+/// that comes later than that says nothing new.
+const REMEMBERED: usize = 4;
+
+/// No round trip is so short that a repetition comes before this, unless the configuration says so:
+/// the peer has signatures to make.
+const MIN_INTERVAL: Duration = Duration::from_millis(50);
+
 /// Record numbers of one acknowledgement that are looked at: as many as are remembered.
 pub(crate) const MAX_ACKED: usize = MAX_SENT;
+
+/// Octets that the longest flight with one certificate of the usual length has.
+const USUAL: usize = 1024;
 
 #[derive(Clone, Debug)]
 enum Item {
@@ -73,6 +87,11 @@ pub(crate) enum Acked {
     All,
 }
 
+/// RFC 9147 §5.8.2.
+fn interval_for(round_trip: Duration) -> Duration {
+    round_trip.saturating_add(round_trip / 2)
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Timer {
     at: Instant,
@@ -89,35 +108,53 @@ pub(crate) struct Flight {
     item: usize,
     offset: usize,
     sent: VecDeque<Sent>,
+    /// How many of them belong to the latest time that the flight was sent.
+    sent_now: usize,
     acknowledgements: Acknowledgements,
     /// Somebody whom we cannot trust acknowledged a part.
     vouched_by_anyone: bool,
     /// The last message of the peer's flight that this one answers.
     answers: Option<u16>,
     timer: Option<Timer>,
+    /// As long as nothing is measured, and the most that is waited first.
     first_interval: Duration,
+    /// The least.
+    shortest: Duration,
     max_interval: Duration,
+    /// With which the timer of the next flight begins.
+    interval: Duration,
     timeouts: u32,
+    /// Something of it was sent twice, so that an answer may be one to either.
+    repeated: bool,
     sent_at: Option<Instant>,
+    carrier: Carrier,
+    /// Counts what changes of what the peer lacks.
+    generation: u32,
 }
 
 impl Flight {
-    pub(crate) const fn new(first_interval: Duration, max_interval: Duration) -> Self {
+    pub(crate) fn new(first_interval: Duration, max_interval: Duration) -> Self {
         Self {
+            shortest: MIN_INTERVAL.min(first_interval),
             octets: Vec::new(),
             items: Vec::new(),
             next_seq: 0,
             item: 0,
             offset: 0,
             sent: VecDeque::new(),
+            sent_now: 0,
             acknowledgements: Acknowledgements::Unknown,
             vouched_by_anyone: false,
             answers: None,
             timer: None,
             first_interval,
             max_interval,
+            interval: first_interval,
             timeouts: 0,
+            repeated: false,
             sent_at: None,
+            carrier: Carrier::Datagrams,
+            generation: 0,
         }
     }
 
@@ -131,41 +168,72 @@ impl Flight {
         self.acknowledgements = acknowledgements;
         if acknowledgements == Acknowledgements::Unknown {
             self.sent = VecDeque::new();
+            self.sent_now = 0;
         }
     }
 
-    /// Starts a new flight: the peer has seen the one before.
-    pub(crate) fn begin(&mut self, answers: Option<u16>) {
-        let (mut octets, mut items) = (mem::take(&mut self.octets), mem::take(&mut self.items));
-        let mut sent = mem::take(&mut self.sent);
-        octets.clear();
-        items.clear();
-        sent.clear();
-        self.clear();
-        self.octets = octets;
-        self.items = items;
-        self.sent = sent;
+    /// Starts a new flight: the peer has seen the one before, which is answered if this one
+    /// answers.
+    pub(crate) fn begin(&mut self, answers: Option<u16>, now: Instant) {
+        if answers.is_some() {
+            self.measure(now);
+        }
+        self.forget();
+        self.renew();
         self.answers = answers;
     }
 
     /// Forgets the flight, gives its memory back and stops the timer.
     pub(crate) fn clear(&mut self) {
+        self.forget();
         self.octets = Vec::new();
         self.items = Vec::new();
         self.sent = VecDeque::new();
+    }
+
+    fn forget(&mut self) {
+        if !self.items.is_empty() {
+            self.renew();
+        }
+        self.octets.clear();
+        self.items.clear();
+        self.sent.clear();
+        self.sent_now = 0;
         self.vouched_by_anyone = false;
         self.item = 0;
         self.offset = 0;
         self.answers = None;
         self.timer = None;
         self.timeouts = 0;
+        self.repeated = false;
     }
 
-    /// The peer has all of it: nothing is repeated any more.
-    pub(crate) fn settle(&mut self) {
+    /// The peer has all of it: nothing is repeated any more. Its memory serves the next one.
+    pub(crate) fn settle(&mut self, now: Instant) {
+        self.measure(now);
         let answers = self.answers;
-        self.clear();
+        self.forget();
         self.answers = answers;
+    }
+
+    /// An answer came: unless it may be one to a repetition, it says how long a round trip takes
+    /// at most. The next timer need not be longer than one and a half of it (RFC 9147 §5.8.2).
+    fn measure(&mut self, now: Instant) {
+        if let Some(sent_at) = self.sent_at
+            && self.timer.is_some()
+            && !self.repeated
+            && !self.is_unsent()
+        {
+            let measured = interval_for(now.saturating_duration_since(sent_at));
+            self.interval = measured.max(self.shortest).min(self.first_interval);
+        }
+    }
+
+    /// Somebody else has measured a round trip.
+    pub(crate) fn set_round_trip(&mut self, round_trip: Duration) {
+        let interval = interval_for(round_trip).max(self.shortest);
+        self.interval = interval.min(self.max_interval);
+        self.first_interval = self.interval;
     }
 
     /// The last message of the peer's flight that this one answers.
@@ -178,9 +246,9 @@ impl Flight {
         self.items.is_empty()
     }
 
-    /// The interval before the first repetition.
-    pub(crate) const fn first_interval(&self) -> Duration {
-        self.first_interval
+    /// The interval before the first repetition of a flight.
+    pub(crate) const fn interval(&self) -> Duration {
+        self.interval
     }
 
     /// Adds a message; returns it unfragmented, header included (RFC 6347 §4.2.6).
@@ -190,6 +258,9 @@ impl Flight {
         epoch: u64,
         body: impl FnOnce(&mut Vec<u8>),
     ) -> &[u8] {
+        if self.octets.capacity() == 0 {
+            self.octets.reserve(USUAL);
+        }
         let start = self.octets.len();
         let [seq_high, seq_low] = self.next_seq.to_be_bytes();
         // type, length, message_seq, fragment_offset = 0, fragment_length = length
@@ -209,6 +280,11 @@ impl Flight {
         self.octets.get(start..).unwrap_or_default()
     }
 
+    /// The messages of the flight, headers included.
+    pub(crate) fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+
     /// Whether message numbers are left (RFC 9147 §5.2); they do not wrap.
     pub(crate) const fn can_continue(&self) -> bool {
         self.next_seq < u16::MAX
@@ -223,8 +299,8 @@ impl Flight {
         self.sent_at = Some(now);
         self.timer = match awaiting {
             Await::Answer => Some(Timer {
-                at: now + self.first_interval,
-                interval: self.first_interval,
+                at: now + self.interval,
+                interval: self.interval,
             }),
             Await::Nothing => {
                 // It stays for as long as the connection does.
@@ -235,18 +311,39 @@ impl Flight {
         };
     }
 
+    /// Whether something of it is to be sent in a datagram.
     pub(crate) const fn is_queued(&self) -> bool {
+        self.is_unsent() && self.is_own()
+    }
+
+    const fn is_unsent(&self) -> bool {
         self.item < self.items.len()
     }
 
+    const fn is_own(&self) -> bool {
+        matches!(self.carrier, Carrier::Datagrams)
+    }
+
+    /// Whether the peer must answer or acknowledge it.
+    pub(crate) const fn awaits_answer(&self) -> bool {
+        self.timer.is_some()
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.timer.map(|timer| timer.at)
+        let timer = self.timer.filter(|_| self.is_own());
+        timer.map(|timer| timer.at)
+    }
+
+    /// Whether it would be sent again now.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        !self.is_queued() && self.deadline().is_some_and(|at| at <= now)
     }
 
     /// Sends the flight again if its time has come; says whether it did.
     pub(crate) fn on_timeout(&mut self, now: Instant) -> bool {
-        let queued = self.is_queued();
-        let Some(timer) = self.timer.as_mut().filter(|timer| timer.at <= now) else {
+        let queued = self.is_unsent();
+        let own = self.is_own();
+        let Some(timer) = (self.timer.as_mut()).filter(|timer| own && timer.at <= now) else {
             return false;
         };
         if queued {
@@ -288,17 +385,17 @@ impl Flight {
 
     /// Sends the flight again at once, unless that has just been done; without a timer always.
     pub(crate) fn hurry(&mut self, now: Instant) -> bool {
-        if self.is_queued() || self.items.is_empty() {
+        if self.is_unsent() || self.items.is_empty() || !self.is_own() {
             return false;
         }
         let spaced = self
             .sent_at
-            .is_none_or(|at| now.saturating_duration_since(at) >= self.first_interval);
+            .is_none_or(|at| now.saturating_duration_since(at) >= self.interval);
         if let Some(timer) = &mut self.timer {
             if !spaced {
                 return false;
             }
-            timer.at = timer.at.max(now + self.first_interval);
+            timer.at = timer.at.max(now + self.interval);
         }
         self.rewind(now);
         self.is_queued()
@@ -306,14 +403,17 @@ impl Flight {
 
     /// The path came up only now: forget the time-outs before, and send at once.
     pub(crate) fn restart(&mut self, now: Instant) -> bool {
-        let Some(timer) = self.timer.as_mut() else {
+        let own = self.is_own();
+        let Some(timer) = self.timer.as_mut().filter(|_| own) else {
             return false;
         };
-        timer.interval = self.first_interval;
+        timer.interval = self.interval;
         timer.at = now + timer.interval;
         self.timeouts = 0;
-        let unsent = self.is_queued() && self.item == 0 && self.offset == 0;
+        let unsent = self.is_unsent() && self.item == 0 && self.offset == 0;
+        let repeated = self.repeated || !unsent;
         self.rewind(now);
+        self.repeated = repeated;
         !unsent
     }
 
@@ -329,8 +429,10 @@ impl Flight {
         for record in records.take(MAX_ACKED) {
             for sent in self.sent.iter().filter(|sent| sent.record == record) {
                 match self.items.get_mut(sent.item) {
-                    Some(Item::Handshake { acknowledged, .. }) => {
-                        news |= acknowledged.insert(&sent.octets);
+                    Some(Item::Handshake {
+                        acknowledged, body, ..
+                    }) => {
+                        news |= acknowledged.insert(&sent.octets, body.len());
                     }
                     Some(Item::ChangeCipherSpec) | None => {}
                 }
@@ -339,12 +441,13 @@ impl Flight {
         if !news {
             return Acked::Nothing;
         }
+        self.renew();
         self.vouched_by_anyone |= voucher == Voucher::Anyone;
         if self.items.iter().all(|item| Self::rest(item, 0).is_none()) {
             self.skip();
             return Acked::All;
         }
-        if self.is_queued() {
+        if self.is_unsent() {
             self.skip();
         } else {
             if let Some(timer) = &mut self.timer {
@@ -356,9 +459,11 @@ impl Flight {
     }
 
     fn rewind(&mut self, now: Instant) {
+        self.sent_now = 0;
         self.item = 0;
         self.offset = 0;
         self.sent_at = Some(now);
+        self.repeated = true;
         self.skip();
     }
 

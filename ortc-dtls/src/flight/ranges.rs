@@ -2,17 +2,35 @@
 
 use core::ops::Range;
 
-/// Disjoint ranges in ascending order that do not touch each other.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Ranges(Vec<Range<usize>>);
+/// A message is mostly sent, and acknowledged, in one piece: nothing is allocated for that.
+#[derive(Clone, Debug)]
+pub(super) enum Ranges {
+    /// Disjoint ranges in ascending order that do not touch each other.
+    Some(Vec<Range<usize>>),
+    All,
+}
+
+impl Default for Ranges {
+    fn default() -> Self {
+        Self::Some(Vec::new())
+    }
+}
 
 impl Ranges {
-    /// Adds a range; says whether anything of it is new.
-    pub(super) fn insert(&mut self, range: &Range<usize>) -> bool {
+    /// Adds a range of a message of this length; says whether anything of it is new.
+    pub(super) fn insert(&mut self, range: &Range<usize>, len: usize) -> bool {
+        let Self::Some(ranges) = self else {
+            return false;
+        };
+        if range.start == 0 && range.end >= len {
+            let news = self.gap(0, len).is_some();
+            *self = Self::All;
+            return news;
+        }
         // All that overlap or touch it become one.
-        let first = self.0.partition_point(|known| known.end < range.start);
-        let last = self.0.partition_point(|known| known.start <= range.end);
-        let Some(touched) = self.0.get(first..last) else {
+        let first = ranges.partition_point(|known| known.end < range.start);
+        let last = ranges.partition_point(|known| known.start <= range.end);
+        let Some(touched) = ranges.get(first..last) else {
             return false;
         };
         let (start, end) = match (touched.first(), touched.last()) {
@@ -24,14 +42,17 @@ impl Ranges {
             }
             (None, _) | (_, None) => (range.start, range.end),
         };
-        self.0.splice(first..last, core::iter::once(start..end));
+        ranges.splice(first..last, core::iter::once(start..end));
         true
     }
 
     /// The first range from `from` on, below `end`, that is not in here.
     pub(super) fn gap(&self, from: usize, end: usize) -> Option<Range<usize>> {
+        let Self::Some(ranges) = self else {
+            return None;
+        };
         let mut start = from;
-        for known in &self.0 {
+        for known in ranges {
             if known.end <= start {
                 continue;
             }
@@ -44,7 +65,7 @@ impl Ranges {
     }
 
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        *self = Self::default();
     }
 }
 
@@ -68,7 +89,7 @@ mod tests {
                 let start = draw(64);
                 let end = start + 1 + draw(64 - start);
                 let new = octets[start..end].iter().any(|known| !known);
-                assert_eq!(ranges.insert(&(start..end)), new);
+                assert_eq!(ranges.insert(&(start..end), 64), new);
                 octets[start..end].fill(true);
                 for from in 0..64 {
                     let first = (from..64).find(|&at| !octets[at]);

@@ -3,7 +3,7 @@
 use core::ops::Range;
 use std::time::Instant;
 
-use super::{Acknowledgements, Flight, Item, MAX_SENT, Sent};
+use super::{Acknowledgements, Flight, Item, MAX_SENT, REMEMBERED, Sent};
 use crate::crypto::CryptoError;
 use crate::record::Outbound;
 use crate::wire::handshake::Fragment;
@@ -34,15 +34,11 @@ impl Flight {
         } else {
             mtu
         };
-        let start = buf.len();
-        while self.skip().is_some() {
-            let left = mtu.saturating_sub(buf.len() - start);
-            if !self.write_record(outbound, left, buf)? {
-                break;
+        let wrote = self.is_queued() && self.fill_datagram(outbound, mtu, buf)?;
+        if wrote && !self.is_unsent() {
+            if self.timeouts == 0 {
+                self.make_room();
             }
-        }
-        let wrote = buf.len() > start;
-        if wrote && !self.is_queued() {
             // It is on its way only now, however long it waited here.
             self.sent_at = Some(now);
             if let Some(timer) = &mut self.timer {
@@ -50,6 +46,23 @@ impl Flight {
             }
         }
         Ok(wrote)
+    }
+
+    /// Appends the next datagram; says whether there is one.
+    pub(super) fn fill_datagram(
+        &mut self,
+        outbound: &mut Outbound,
+        mtu: usize,
+        buf: &mut Vec<u8>,
+    ) -> Result<bool, CryptoError> {
+        let start = buf.len();
+        while self.skip().is_some() {
+            let left = mtu.saturating_sub(buf.len() - start);
+            if !self.write_record(outbound, left, buf)? {
+                break;
+            }
+        }
+        Ok(buf.len() > start)
     }
 
     /// Appends one record; says whether it fits into `left` octets.
@@ -147,14 +160,31 @@ impl Flight {
         };
         fragment.encode(out);
         if self.acknowledgements == Acknowledgements::Possible {
-            if self.sent.len() == MAX_SENT {
-                self.sent.pop_front();
-            }
-            self.sent.push_back(Sent {
+            self.remember(Sent {
                 record,
                 item,
                 octets,
             });
         }
+    }
+
+    /// Repetitions take the place of what was sent long before, so that they take no memory.
+    fn remember(&mut self, sent: Sent) {
+        if self.sent.capacity() == 0 {
+            self.sent.reserve(REMEMBERED * self.items.len());
+        }
+        let full = self.sent.len() == self.sent.capacity() && self.sent.len() > self.sent_now;
+        if full || self.sent.len() == MAX_SENT {
+            self.sent.pop_front();
+        }
+        self.sent.push_back(sent);
+        self.sent_now += 1;
+    }
+
+    /// All of the flight is on its way: makes room for what repetitions will add.
+    fn make_room(&mut self) {
+        let wanted = (REMEMBERED * self.sent_now).min(MAX_SENT);
+        let more = wanted.saturating_sub(self.sent.len());
+        self.sent.reserve_exact(more);
     }
 }

@@ -98,11 +98,17 @@ impl Cookies {
         if age.saturating_sub(self.since) < self.lifetime {
             return;
         }
-        // A generator that fails leaves the secret as it is, to be changed at the next call.
-        if let Ok(key) = draw(&*self.provider) {
-            self.previous = Some(core::mem::replace(&mut self.key, key));
-            self.since = age;
+        if self.rotate().is_err() {
+            tracing::warn!("the generator failed: the secret is to be changed at the next call");
         }
+    }
+
+    /// Changes the secret; a generator that fails leaves it as it is.
+    pub(super) fn rotate(&mut self) -> Result<(), CryptoError> {
+        let key = draw(&*self.provider)?;
+        self.previous = Some(core::mem::replace(&mut self.key, key));
+        self.since = self.age();
+        Ok(())
     }
 
     /// The latest instant seen.

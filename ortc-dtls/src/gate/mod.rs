@@ -3,6 +3,7 @@
 
 mod cookie;
 mod pieces;
+mod stats;
 
 use core::fmt;
 use core::time::Duration;
@@ -11,8 +12,10 @@ use std::time::Instant;
 
 use self::cookie::{Claim, Cookies, MAX_COOKIE, Request};
 use self::pieces::Pieces;
+pub use self::stats::GateStats;
 use crate::alert::{Alert, AlertDescription};
 use crate::config::Config;
+use crate::connection_id::ConnectionId;
 use crate::crypto::CryptoError;
 use crate::event::{CloseReason, ProtocolError};
 use crate::hello::choose_version;
@@ -126,6 +129,7 @@ pub struct CookieGate {
     config: Arc<Config>,
     cookies: Cookies,
     pieces: Pieces,
+    stats: GateStats,
 }
 
 /// What is to be done with a datagram.
@@ -170,6 +174,18 @@ pub struct Admission {
     /// The number of its record.
     pub(crate) sequence: u64,
     pub(crate) asked: Option<AskedRetry>,
+    pub(crate) connection_id: Option<ConnectionId>,
+}
+
+impl Admission {
+    /// The endpoint has this connection id, as with [`Endpoint::with_connection_id`].
+    ///
+    /// [`Endpoint::with_connection_id`]: crate::Endpoint::with_connection_id
+    #[must_use]
+    pub fn connection_id(mut self, own: ConnectionId) -> Self {
+        self.connection_id = Some(own);
+        self
+    }
 }
 
 /// What was asked for in DTLS 1.3, as the cookie says.
@@ -208,6 +224,7 @@ impl CookieGate {
             config,
             cookies,
             pieces: Pieces::default(),
+            stats: GateStats::default(),
         })
     }
 
@@ -243,6 +260,30 @@ impl CookieGate {
         now: Instant,
         out: &mut Vec<u8>,
     ) -> Verdict {
+        let verdict = self.look(peer, datagram, now, out);
+        self.stats.count(&verdict);
+        verdict
+    }
+
+    /// Draws another secret, as happens by itself once per [`CookieGate::lifetime`]. Cookies of the
+    /// secret before count until their time is over, those of the one before that do not: a second
+    /// call revokes all that were issued before the first.
+    ///
+    /// # Errors
+    ///
+    /// [`CryptoError`]: the provider's generator failed; nothing changes.
+    pub fn rotate(&mut self, now: Instant) -> Result<(), CryptoError> {
+        self.cookies.observe(now);
+        self.cookies.rotate()
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub const fn stats(&self) -> GateStats {
+        self.stats
+    }
+
+    fn look(&mut self, peer: &[u8], datagram: &[u8], now: Instant, out: &mut Vec<u8>) -> Verdict {
         self.cookies.observe(now);
         let (fragment, sequence) = match first_fragment(datagram, &self.config) {
             Ok(first) => first,
@@ -316,6 +357,7 @@ impl CookieGate {
         if self.cookies.verify12(&claim, received.hello.cookie) {
             return Some(received.admitted(None));
         }
+        self.stats.cookies_refused += u64::from(!received.hello.cookie.is_empty());
         let cookie = self.cookies.issue(&claim, None);
         received.answer(HandshakeType::HELLO_VERIFY_REQUEST, out, |out| {
             // Whatever version follows (RFC 6347 §4.2.1).
@@ -337,6 +379,7 @@ impl CookieGate {
             let cookie = parse_cookie(cookie)?;
             // RFC 9147 §5.1: the client may then begin again without one.
             let Some((request, first)) = self.cookies.verify13(&claim, cookie) else {
+                self.stats.cookies_refused += 1;
                 return Err(ProtocolError::SecondHello.into());
             };
             return Ok(Some(received.admitted(Some(AskedRetry {
@@ -397,6 +440,7 @@ impl Received<'_> {
             },
             sequence: self.sequence,
             asked,
+            connection_id: None,
         }
     }
 

@@ -1,13 +1,15 @@
 //! ClientHello out; HelloVerifyRequest, HelloRetryRequest or ServerHello in (RFC 6347 §4.2.1,
 //! RFC 9147 §5.1, RFC 8446 §4.1).
 
-use super::{Answers, DOWNGRADE, extension};
+use super::verify::Verify;
+use super::{Answers, DOWNGRADE, connection_id, extension};
 use crate::config::Config;
 use crate::context::Context;
 use crate::crypto::{KeyExchange, NamedGroup};
 use crate::event::{CloseReason, ProtocolError};
 use crate::flight::{Acknowledgements, Await};
 use crate::reassembly::Message;
+use crate::wire::handshake::Fragment;
 use crate::wire::hello::{ServerHello, parse_hello_verify_request};
 use crate::wire::key_share::encode_entry;
 use crate::wire::{ExtensionType, HandshakeType, ParseError, ProtocolVersion, writer};
@@ -20,12 +22,15 @@ pub(crate) struct Share {
     pub(crate) exchange: Box<dyn KeyExchange>,
 }
 
-/// What the server has asked for; it may ask once.
+/// The number of a hello with a cookie.
+const SECOND: u16 = 1;
+
+/// What the server has asked for; it may ask once, and for a cookie of DTLS 1.2 again.
 #[derive(Debug)]
 enum Asked {
     Nothing,
     /// A cookie of DTLS 1.2.
-    Verify,
+    Verify(Verify),
     /// A cookie or another share of DTLS 1.3.
     Retry(v13::client::Retried),
 }
@@ -41,18 +46,20 @@ pub(crate) enum Outcome {
 #[derive(Debug)]
 pub(crate) struct AwaitServerHello {
     random: [u8; 32],
-    shares: Vec<Share>,
-    /// The hello that counts, with its header.
-    sent: Vec<u8>,
+    shares: Shares,
     asked: Asked,
 }
+
+/// At most one of a hybrid and one of another group.
+pub(crate) type Shares = [Option<Share>; 2];
 
 /// The parts of a ClientHello that change.
 struct Hello<'a> {
     random: &'a [u8; 32],
-    shares: &'a [Share],
+    shares: &'a Shares,
     legacy_cookie: &'a [u8],
     cookie: &'a [u8],
+    connection_id: Option<&'a [u8]>,
 }
 
 impl AwaitServerHello {
@@ -60,17 +67,16 @@ impl AwaitServerHello {
     pub(crate) fn start(cx: &mut Context) -> Result<Self, CloseReason> {
         let mut random = [0; 32];
         cx.config.provider.random(&mut random)?;
-        let mut shares = Vec::new();
+        let mut shares = Shares::default();
         if cx.config.has_dtls13() {
             cx.flight.set_acknowledgements(Acknowledgements::Possible);
-            shares = initial_shares(&cx.config.groups)
-                .map(|group| share(cx, group))
-                .collect::<Result<_, _>>()?;
+            for (slot, group) in shares.iter_mut().zip(initial_shares(&cx.config.groups)) {
+                *slot = Some(share(cx, group)?);
+            }
         }
         let mut state = Self {
             random,
             shares,
-            sent: Vec::new(),
             asked: Asked::Nothing,
         };
         state.send(cx, &[], &[], None);
@@ -90,15 +96,42 @@ impl AwaitServerHello {
             shares: &self.shares,
             legacy_cookie,
             cookie,
+            connection_id: cx.ids.as_ref().map(|ids| ids.first()),
         };
         cx.acks.clear();
-        cx.flight.begin(answers);
-        let sent = cx.flight.message(HandshakeType::CLIENT_HELLO, 0, |out| {
+        cx.flight.begin(answers, cx.now);
+        cx.flight.message(HandshakeType::CLIENT_HELLO, 0, |out| {
             hello.encode(out, config);
         });
-        self.sent.clear();
-        self.sent.extend_from_slice(sent);
         cx.flight.launch(Await::Answer, cx.now);
+    }
+
+    /// Whether a cookie may be asked for by a message in its turn.
+    pub(crate) const fn is_first(&self) -> bool {
+        matches!(self.asked, Asked::Nothing)
+    }
+
+    /// A HelloVerifyRequest after the first, whole: remembered, and not obeyed at once. Says whether
+    /// it is a repetition.
+    pub(crate) fn on_verify_again(&mut self, request: &Fragment<'_>, cx: &Context) -> bool {
+        match &mut self.asked {
+            Asked::Verify(verify) => verify.on_request(request, cx.flight.octets()),
+            Asked::Nothing | Asked::Retry(_) => false,
+        }
+    }
+
+    /// The hello is to be repeated: with another cookie, where the server insists. It has the
+    /// number of the one before, which a server that keeps something has seen and one that keeps
+    /// nothing takes as it is.
+    pub(crate) fn before_repetition(&mut self, cx: &mut Context) {
+        let Asked::Verify(verify) = &mut self.asked else {
+            return;
+        };
+        if let Some(cookie) = verify.take_other(cx.now) {
+            self.asked = Asked::Verify(Verify::new(cx.now));
+            cx.flight.number_from(SECOND);
+            self.send(cx, &cookie, &[], cx.flight.answers());
+        }
     }
 
     pub(crate) fn on_message(
@@ -109,7 +142,7 @@ impl AwaitServerHello {
         match (message.kind, &self.asked) {
             (HandshakeType::HELLO_VERIFY_REQUEST, Asked::Nothing) if cx.config.has_dtls12() => {
                 let cookie = parse_hello_verify_request(&message.body)?;
-                self.asked = Asked::Verify;
+                self.asked = Asked::Verify(Verify::new(cx.now));
                 // The same hello again but for the cookie; neither it nor the request count.
                 self.send(cx, cookie, &[], Some(message.message_seq));
                 Ok(Outcome::Again(self))
@@ -133,18 +166,16 @@ impl AwaitServerHello {
                     return Err(ProtocolError::Downgrade.into());
                 }
                 cx.flight.set_acknowledgements(Acknowledgements::Unknown);
-                v12::client::on_server_hello(&hello, message, self.random, &self.sent, cx)
-                    .map(Outcome::V12)
+                v12::client::on_server_hello(&hello, message, self.random, cx).map(Outcome::V12)
             }
             _ if retry => {
                 if !matches!(self.asked, Asked::Nothing) {
                     // The second request in one handshake (RFC 8446 §4.1.4).
                     return Err(ProtocolError::UnexpectedMessage(message.kind).into());
                 }
-                let (sent, shares) = (&self.sent, &self.shares);
-                let again = v13::client::on_retry_request(&hello, message, sent, shares, cx)?;
+                let again = v13::client::on_retry_request(&hello, message, &self.shares, cx)?;
                 if let Some(group) = again.group {
-                    self.shares = vec![share(cx, group)?];
+                    self.shares = [Some(share(cx, group)?), None];
                 }
                 cx.outbound.set_version(ProtocolVersion::DTLS12);
                 self.asked = Asked::Retry(again.retried);
@@ -154,13 +185,11 @@ impl AwaitServerHello {
             _ => {
                 let retried = match self.asked {
                     Asked::Retry(retried) => Some(retried),
-                    Asked::Nothing | Asked::Verify => None,
+                    Asked::Nothing | Asked::Verify(_) => None,
                 };
                 let (random, shares) = (self.random, self.shares);
-                v13::client::on_server_hello(
-                    &hello, message, random, &self.sent, shares, retried, cx,
-                )
-                .map(Outcome::V13)
+                v13::client::on_server_hello(&hello, message, random, shares, retried, cx)
+                    .map(Outcome::V13)
             }
         }
     }
@@ -197,7 +226,8 @@ fn version(
     match (asked, version) {
         // A server of DTLS 1.3 does not send a HelloVerifyRequest (RFC 9147 §5.2), one of DTLS 1.2
         // no HelloRetryRequest.
-        (Asked::Verify, ProtocolVersion::DTLS13) | (Asked::Retry(_), ProtocolVersion::DTLS12) => {
+        (Asked::Verify(_), ProtocolVersion::DTLS13)
+        | (Asked::Retry(_), ProtocolVersion::DTLS12) => {
             Err(ProtocolError::IllegalChoice("version").into())
         }
         _ => Ok(version),
@@ -220,7 +250,8 @@ fn initial_shares(groups: &[NamedGroup]) -> impl Iterator<Item = NamedGroup> {
 }
 
 /// Whether a server may answer with this extension.
-pub(crate) fn is_offered(kind: ExtensionType, config: &Config) -> bool {
+pub(crate) fn is_offered(kind: ExtensionType, cx: &Context) -> bool {
+    let config = &cx.config;
     match kind {
         ExtensionType::SUPPORTED_GROUPS
         | ExtensionType::SIGNATURE_ALGORITHMS
@@ -231,6 +262,7 @@ pub(crate) fn is_offered(kind: ExtensionType, config: &Config) -> bool {
         ExtensionType::SUPPORTED_VERSIONS | ExtensionType::KEY_SHARE => config.has_dtls13(),
         ExtensionType::USE_SRTP => !config.srtp_profiles.is_empty(),
         ExtensionType::ALPN => !config.application_protocols.is_empty(),
+        ExtensionType::CONNECTION_ID => cx.ids.is_some(),
         _ => false,
     }
 }
@@ -269,9 +301,9 @@ impl Hello<'_> {
             });
         });
         let schemes: &[_] = if config.has_dtls12() {
-            &v12::SCHEMES
+            &config.schemes
         } else {
-            &v13::SCHEMES
+            &config.schemes13
         };
         extension(out, ExtensionType::SIGNATURE_ALGORITHMS, |out| {
             writer::vector16(out, |out| {
@@ -281,6 +313,9 @@ impl Hello<'_> {
             });
         });
         Answers::encode_offers(out, config);
+        if let Some(id) = self.connection_id {
+            connection_id(out, id);
+        }
         if config.has_dtls13() {
             extension(out, ExtensionType::SUPPORTED_VERSIONS, |out| {
                 writer::vector8(out, |out| {
@@ -297,7 +332,7 @@ impl Hello<'_> {
             }
             extension(out, ExtensionType::KEY_SHARE, |out| {
                 writer::vector16(out, |out| {
-                    for share in self.shares {
+                    for share in self.shares.iter().flatten() {
                         encode_entry(out, share.group, share.exchange.public_key());
                     }
                 });

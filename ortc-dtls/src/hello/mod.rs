@@ -3,9 +3,10 @@
 mod answers;
 mod client;
 mod server;
+mod verify;
 
 pub(crate) use self::answers::Answers;
-pub(crate) use self::client::{AwaitServerHello, Outcome as ClientOutcome, Share, is_offered};
+pub(crate) use self::client::{AwaitServerHello, Outcome as ClientOutcome, Shares, is_offered};
 pub(crate) use self::server::{
     AwaitClientHello, Outcome as ServerOutcome, choose as choose_version,
 };
@@ -19,4 +20,11 @@ pub(crate) const DOWNGRADE: [u8; 8] = *b"DOWNGRD\x01";
 pub(crate) fn extension(out: &mut Vec<u8>, kind: ExtensionType, body: impl FnOnce(&mut Vec<u8>)) {
     writer::u16(out, kind.0);
     writer::vector16(out, body);
+}
+
+/// Appends `connection_id` (RFC 9146 §3).
+pub(crate) fn connection_id(out: &mut Vec<u8>, id: &[u8]) {
+    extension(out, ExtensionType::CONNECTION_ID, |out| {
+        writer::vector8(out, |out| out.extend_from_slice(id));
+    });
 }

@@ -98,9 +98,11 @@ impl WriteEpoch {
         self.next >= after || self.blocks >= MAX_BLOCKS / 2
     }
 
-    /// Appends one protected record whose contents `body` appends.
+    /// Appends one protected record whose contents `body` appends; `id` is the connection id that
+    /// it has, empty for none.
     pub(super) fn seal(
         &mut self,
+        id: &[u8],
         content_type: ContentType,
         out: &mut Vec<u8>,
         body: impl FnOnce(&mut Vec<u8>),
@@ -109,18 +111,17 @@ impl WriteEpoch {
             return Err(CryptoError);
         }
         let start = out.len();
-        out.extend_from_slice(&[0; UnifiedHeader::LEN]);
+        let header_len = UnifiedHeader::LEN + id.len();
+        out.resize(start + header_len, 0);
         body(out);
         out.push(content_type.0);
         let sequence = self.next;
         // The number is used up whatever comes of it.
         self.next += 1;
         let record = out.get_mut(start..).ok_or(CryptoError)?;
-        let (header, inner) = record
-            .split_first_chunk_mut::<{ UnifiedHeader::LEN }>()
-            .ok_or(CryptoError)?;
+        let (header, inner) = record.split_at_mut_checked(header_len).ok_or(CryptoError)?;
         let ciphertext = u16::try_from(inner.len() + TAG_LEN).map_err(|_| CryptoError)?;
-        *header = UnifiedHeader::encode(self.epoch, sequence, ciphertext);
+        UnifiedHeader::fill(header, id, self.epoch, sequence, ciphertext).ok_or(CryptoError)?;
         self.blocks += blocks(inner.len());
         let tag = self
             .keys
@@ -128,14 +129,10 @@ impl WriteEpoch {
             .seal(self.keys.nonce(sequence), header, inner)?;
         out.extend_from_slice(&tag);
         let record = out.get_mut(start..).ok_or(CryptoError)?;
-        let (header, ciphertext) = record
-            .split_first_chunk_mut::<{ UnifiedHeader::LEN }>()
-            .ok_or(CryptoError)?;
-        let [_, high, low, ..] = header;
-        let mut number = [*high, *low];
-        self.keys.mask(&mut number, ciphertext)?;
-        [*high, *low] = number;
-        Ok(())
+        let (header, ciphertext) = record.split_at_mut_checked(header_len).ok_or(CryptoError)?;
+        let at = UnifiedHeader::ID_AT + id.len();
+        let number = header.get_mut(at..at + 2).ok_or(CryptoError)?;
+        self.keys.mask(number, ciphertext)
     }
 }
 
@@ -149,6 +146,29 @@ pub(crate) struct Opened<'a> {
     pub(crate) contents: &'a mut [u8],
     /// Octets of contents and padding.
     pub(crate) padded_len: usize,
+}
+
+impl<'a> Opened<'a> {
+    /// Takes apart what was decrypted: contents, type, padding (RFC 8446 §5.4, RFC 9146 §4).
+    pub(super) fn new(epoch: u64, sequence: u64, inner: &'a mut [u8]) -> Result<Self, DropReason> {
+        // The last octet that is not zero is the type, what follows it is padding.
+        let end = inner.iter().rposition(|&octet| octet != 0);
+        let end = end.unwrap_or_default();
+        let padded_len = inner.len().saturating_sub(1);
+        let (contents, rest) = inner
+            .split_at_mut_checked(end)
+            .ok_or(DropReason::Malformed)?;
+        if padded_len > MAX_CONTENTS {
+            return Err(DropReason::RecordTooLong);
+        }
+        Ok(Self {
+            content_type: ContentType(rest.first().copied().unwrap_or_default()),
+            epoch,
+            sequence,
+            contents,
+            padded_len,
+        })
+    }
 }
 
 /// An epoch that we read.
@@ -214,23 +234,7 @@ impl ReadEpoch {
         }
         self.replay.accept(sequence);
         self.next = self.next.max(sequence.saturating_add(1));
-        // The last octet that is not zero is the type, what follows it is padding.
-        let end = inner.iter().rposition(|&octet| octet != 0);
-        let end = end.unwrap_or_default();
-        let padded_len = inner.len().saturating_sub(1);
-        let (contents, rest) = inner
-            .split_at_mut_checked(end)
-            .ok_or(DropReason::Malformed)?;
-        if padded_len > MAX_CONTENTS {
-            return Err(DropReason::RecordTooLong);
-        }
-        Ok(Opened {
-            content_type: ContentType(rest.first().copied().unwrap_or_default()),
-            epoch: self.epoch,
-            sequence,
-            contents,
-            padded_len,
-        })
+        Opened::new(self.epoch, sequence, inner)
     }
 }
 
@@ -306,7 +310,7 @@ mod tests {
                 let mut out = Vec::new();
                 let kind = ContentType::APPLICATION_DATA;
                 writer
-                    .seal(kind, &mut out, |out| out.resize(out.len() + len, 5))
+                    .seal(&[], kind, &mut out, |out| out.resize(out.len() + len, 5))
                     .unwrap();
                 assert_eq!(out.len(), OVERHEAD + len);
                 assert_eq!(out[0], 0x2f);
@@ -337,7 +341,7 @@ mod tests {
         for _ in 0..100 {
             let mut out = Vec::new();
             writer
-                .seal(ContentType::ALERT, &mut out, |out| out.push(0))
+                .seal(&[], ContentType::ALERT, &mut out, |out| out.push(0))
                 .unwrap();
             seen.insert([out[1], out[2]]);
         }
@@ -353,7 +357,11 @@ mod tests {
         writer.next = MAX_SEQUENCE;
         assert!(!writer.can_seal(1));
         let mut out = Vec::new();
-        assert!(writer.seal(ContentType::ALERT, &mut out, |_| ()).is_err());
+        assert!(
+            writer
+                .seal(&[], ContentType::ALERT, &mut out, |_| ())
+                .is_err()
+        );
         writer.next = 0;
         writer.blocks = MAX_BLOCKS / 2;
         assert!(writer.is_worn(u64::MAX) && writer.can_seal(16));
@@ -380,7 +388,7 @@ mod tests {
         ] {
             let mut out = Vec::new();
             writer
-                .seal(ContentType(0), &mut out, |out| {
+                .seal(&[], ContentType(0), &mut out, |out| {
                     out.extend_from_slice(contents);
                 })
                 .unwrap();

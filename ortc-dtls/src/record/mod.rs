@@ -12,6 +12,7 @@ use std::time::Instant;
 pub(crate) use self::ciphertext::{MAX_CONTENTS, Opened, ReadEpoch, TrafficKeys, WriteEpoch};
 pub(crate) use self::protection::{Nonce, Protection};
 use self::replay::ReplayWindow;
+use crate::connection_id::ConnectionId;
 use crate::crypto::CryptoError;
 use crate::stats::DropReason;
 use crate::wire::record::RecordHeader;
@@ -105,8 +106,8 @@ impl Inbound {
         })
     }
 
-    /// As [`Inbound::hold`] for a record of DTLS 1.3.
-    pub(crate) fn hold_unified(&mut self, record: &[u8]) -> bool {
+    /// As [`Inbound::hold`] for a whole record.
+    pub(crate) fn hold_record(&mut self, record: &[u8]) -> bool {
         self.hold_parts(record.len(), |out| out.extend_from_slice(record))
     }
 
@@ -164,10 +165,34 @@ impl Inbound {
             return Err(DropReason::Replayed);
         }
         let contents = protection
-            .open(header, fragment)
+            .open(header, &[], fragment)
             .map_err(|_| DropReason::BadRecord)?;
         replay.accept(header.sequence);
         Ok(contents)
+    }
+
+    /// As [`Inbound::open`] for a whole record with a connection id of so many octets.
+    pub(crate) fn open_with_id<'a>(
+        &mut self,
+        header: &RecordHeader,
+        id_len: usize,
+        record: &'a mut [u8],
+    ) -> Result<Opened<'a>, DropReason> {
+        let Reading::V12(protection, replay) = &mut self.reading else {
+            return Err(DropReason::Epoch);
+        };
+        if !replay.is_fresh(header.sequence) {
+            return Err(DropReason::Replayed);
+        }
+        let (head, fragment) = record
+            .split_at_mut_checked(RecordHeader::LEN + id_len)
+            .ok_or(DropReason::Malformed)?;
+        let id = head.get(RecordHeader::ID_AT..RecordHeader::ID_AT + id_len);
+        let inner = protection
+            .open(header, id.unwrap_or_default(), fragment)
+            .map_err(|_| DropReason::BadRecord)?;
+        replay.accept(header.sequence);
+        Opened::new(header.epoch.into(), header.sequence, inner)
     }
 
     /// Whether DTLS 1.3 has keys for these low bits of an epoch.
@@ -223,16 +248,31 @@ pub(crate) struct Outbound {
     writing: Writing,
     /// Octets of contents that the peer takes in a protected record (RFC 8449 §4).
     limit: usize,
+    /// What the peer wants in protected records; empty for none.
+    id: ConnectionId,
 }
 
 impl Outbound {
-    pub(crate) const fn new() -> Self {
+    /// Octets of a protected record besides contents and connection id, at most.
+    pub(crate) const MAX_OVERHEAD: usize = RecordHeader::LEN + protection::MAX_OVERHEAD + 1;
+
+    pub(crate) fn new() -> Self {
         Self {
             version: ProtocolVersion::DTLS10,
             plaintext: 0,
             writing: Writing::Plaintext,
             limit: MAX_CONTENTS,
+            id: ConnectionId::default(),
         }
+    }
+
+    /// All that is protected from now on has this connection id.
+    pub(crate) fn set_id(&mut self, id: ConnectionId) {
+        self.id = id;
+    }
+
+    pub(crate) const fn id(&self) -> &ConnectionId {
+        &self.id
     }
 
     pub(crate) const fn set_version(&mut self, version: ProtocolVersion) {
@@ -296,15 +336,31 @@ impl Outbound {
     /// Octets of a record of this epoch besides its contents.
     pub(crate) const fn overhead(&self, epoch: u64) -> usize {
         match &self.writing {
-            Writing::V12(protection) if epoch > 0 => RecordHeader::LEN + protection.overhead(),
-            Writing::V13(_) if epoch > 0 => ciphertext::OVERHEAD,
+            Writing::V12(protection) if epoch > 0 => {
+                RecordHeader::LEN + protection.overhead() + self.id.octets().len() + self.inner()
+            }
+            Writing::V13(_) if epoch > 0 => ciphertext::OVERHEAD + self.id.octets().len(),
             Writing::Plaintext | Writing::V12(_) | Writing::V13(_) => RecordHeader::LEN,
+        }
+    }
+
+    /// Octets that DTLS 1.2 adds to the contents of a record before it is protected: the type,
+    /// where there is a connection id (RFC 9146 §4).
+    const fn inner(&self) -> usize {
+        match &self.writing {
+            Writing::V12(_) if !self.id.is_empty() => 1,
+            Writing::Plaintext | Writing::V12(_) | Writing::V13(_) => 0,
         }
     }
 
     /// Octets of contents that a record of this epoch may have.
     pub(crate) const fn limit(&self, epoch: u64) -> usize {
-        if epoch > 0 { self.limit } else { MAX_CONTENTS }
+        if epoch > 0 {
+            // What is protected counts, which the type is a part of (RFC 8449 §4).
+            self.limit - self.inner()
+        } else {
+            MAX_CONTENTS
+        }
     }
 
     pub(crate) fn can_seal(&self, len: usize) -> bool {
@@ -332,13 +388,14 @@ impl Outbound {
         out: &mut Vec<u8>,
         body: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), CryptoError> {
+        let id = self.id.octets();
         match &mut self.writing {
-            Writing::V12(protection) if epoch > 0 => protection.seal(content_type, out, body),
+            Writing::V12(protection) if epoch > 0 => protection.seal(id, content_type, out, body),
             Writing::V13(epochs) if epoch > 0 => epochs
                 .iter_mut()
                 .find(|known| known.epoch == epoch)
                 .ok_or(CryptoError)?
-                .seal(content_type, out, body),
+                .seal(id, content_type, out, body),
             Writing::Plaintext if epoch > 0 => Err(CryptoError),
             Writing::Plaintext | Writing::V12(_) | Writing::V13(_) => {
                 self.plaintext_record(content_type, out, body)

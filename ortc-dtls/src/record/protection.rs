@@ -4,12 +4,16 @@ use core::fmt;
 
 use zeroize::Zeroize;
 
+use crate::connection_id::ConnectionId;
 use crate::crypto::{AeadKey, CryptoError, NONCE_LEN, TAG_LEN};
 use crate::wire::record::RecordHeader;
 use crate::wire::{ContentType, ProtocolVersion};
 
 /// Octets of the explicit nonce of GCM.
 const EXPLICIT: usize = 8;
+
+/// Octets that protection adds to a record at most.
+pub(super) const MAX_OVERHEAD: usize = EXPLICIT + TAG_LEN;
 
 /// Blocks of 16 octets that one key may protect: 2^24.5 records of the greatest length
 /// (RFC 9147 §4.5.3 for AES-GCM; ChaCha20-Poly1305 has no limit and gets the same).
@@ -110,9 +114,11 @@ impl Protection {
         self.failures >= MAX_FAILURES
     }
 
-    /// Appends one protected record whose contents `body` appends.
+    /// Appends one protected record whose contents `body` appends; `id` is the connection id that
+    /// it has, empty for none.
     pub(crate) fn seal(
         &mut self,
+        id: &[u8],
         content_type: ContentType,
         out: &mut Vec<u8>,
         body: impl FnOnce(&mut Vec<u8>),
@@ -121,8 +127,13 @@ impl Protection {
             return Err(CryptoError);
         }
         let start = out.len();
+        let outer = if id.is_empty() {
+            content_type
+        } else {
+            ContentType::TLS12_CID
+        };
         let header = RecordHeader {
-            content_type,
+            content_type: outer,
             version: ProtocolVersion::DTLS12,
             epoch: self.epoch,
             sequence: self.next,
@@ -130,32 +141,50 @@ impl Protection {
         };
         let number = header.number().to_be_bytes();
         header.encode(out);
+        if !id.is_empty() {
+            out.truncate(start + RecordHeader::ID_AT);
+            out.extend_from_slice(id);
+            out.extend_from_slice(&[0; 2]);
+        }
         if let Nonce::Explicit(_) = self.nonce {
             out.extend_from_slice(&number);
         }
         let contents = out.len();
         body(out);
+        if !id.is_empty() {
+            // DTLSInnerPlaintext: the real type follows the contents (RFC 9146 §4).
+            out.push(content_type.0);
+        }
         let len = u16::try_from(out.len() - contents).map_err(|_| CryptoError)?;
         let nonce = self.nonce.of(number);
-        let aad = additional_data(&header, len);
+        let (without_id, with_id);
+        let aad: &[u8] = if id.is_empty() {
+            without_id = additional_data(&header, len);
+            &without_id
+        } else {
+            with_id = AdditionalData::new(&header, id, len);
+            with_id.octets()
+        };
         let plaintext = out.get_mut(contents..).ok_or(CryptoError)?;
         // The number is used up whatever comes of it.
         self.next += 1;
         self.blocks += blocks(plaintext.len());
-        let tag = self.key.seal(nonce, &aad, plaintext)?;
+        let tag = self.key.seal(nonce, aad, plaintext)?;
         out.extend_from_slice(&tag);
-        let length = out.len() - start - RecordHeader::LEN;
-        let length = u16::try_from(length).map_err(|_| CryptoError)?;
-        if let Some(field) = out.get_mut(start + 11..start + RecordHeader::LEN) {
+        let length_at = start + RecordHeader::ID_AT + id.len();
+        let length = u16::try_from(out.len() - length_at - 2).map_err(|_| CryptoError)?;
+        if let Some(field) = out.get_mut(length_at..length_at + 2) {
             field.copy_from_slice(&length.to_be_bytes());
         }
         Ok(())
     }
 
-    /// Decrypts a record in place.
+    /// Decrypts a record in place; `id` is the connection id that it has, empty for none. With one,
+    /// type and padding are a part of what comes out (RFC 9146 §4).
     pub(crate) fn open<'a>(
         &mut self,
         header: &RecordHeader,
+        id: &[u8],
         fragment: &'a mut [u8],
     ) -> Result<&'a mut [u8], CryptoError> {
         let (explicit, sealed) = fragment
@@ -170,8 +199,16 @@ impl Protection {
             .try_into()
             .unwrap_or_else(|_| header.number().to_be_bytes());
         let len = u16::try_from(contents.len()).map_err(|_| CryptoError)?;
-        let aad = additional_data(header, len);
-        match self.key.open(self.nonce.of(number), &aad, contents, tag) {
+        let (without_id, with_id);
+        let aad: &[u8] = if id.is_empty() {
+            without_id = additional_data(header, len);
+            &without_id
+        } else {
+            with_id = AdditionalData::new(header, id, len);
+            with_id.octets()
+        };
+        let nonce = self.nonce.of(number);
+        match self.key.open(nonce, aad, contents, tag) {
             Ok(()) => Ok(contents),
             Err(error) => {
                 self.failures += 1;
@@ -194,6 +231,46 @@ fn additional_data(header: &RecordHeader, len: u16) -> [u8; 13] {
     [n0, n1, n2, n3, n4, n5, n6, n7, kind, v0, v1, l0, l1]
 }
 
+/// The same of a record with a connection id (RFC 9146 §5.3).
+struct AdditionalData {
+    octets: [u8; Self::MAX_LEN],
+    len: usize,
+}
+
+impl AdditionalData {
+    /// Placeholder for the number, type, length of the id, type, version, epoch and number, the id,
+    /// length of the plaintext.
+    const MAX_LEN: usize = 8 + 1 + 1 + 1 + 2 + 8 + ConnectionId::MAX_LEN + 2;
+
+    fn new(header: &RecordHeader, id: &[u8], len: u16) -> Self {
+        let mut data = Self {
+            octets: [0; Self::MAX_LEN],
+            len: 0,
+        };
+        let kind = header.content_type.0;
+        let [.., id_len] = id.len().to_be_bytes();
+        data.push(&[0xff; 8]);
+        data.push(&[kind, id_len, kind]);
+        data.push(&header.version.0.to_be_bytes());
+        data.push(&header.number().to_be_bytes());
+        data.push(id);
+        data.push(&len.to_be_bytes());
+        data
+    }
+
+    fn push(&mut self, octets: &[u8]) {
+        // Everything fits, an id having at most 255 octets.
+        if let Some(to) = self.octets.get_mut(self.len..self.len + octets.len()) {
+            to.copy_from_slice(octets);
+            self.len += octets.len();
+        }
+    }
+
+    fn octets(&self) -> &[u8] {
+        self.octets.get(..self.len).unwrap_or_default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,11 +291,17 @@ mod tests {
             !protection.can_seal(1),
             "the last numbers are kept for alerts"
         );
-        protection.seal(kind, &mut out, |out| out.push(1)).unwrap();
+        protection
+            .seal(&[], kind, &mut out, |out| out.push(1))
+            .unwrap();
         let last = RecordHeader::parse(&out).unwrap();
         assert_eq!((last.epoch, last.sequence), (1, MAX_SEQUENCE - 1));
         let before = out.clone();
-        assert!(protection.seal(kind, &mut out, |out| out.push(1)).is_err());
+        assert!(
+            protection
+                .seal(&[], kind, &mut out, |out| out.push(1))
+                .is_err()
+        );
         assert_eq!(out, before, "and the epoch never wraps into the next");
     }
 
@@ -238,7 +321,7 @@ mod tests {
             sequence: 0,
             length: 40,
         };
-        assert!(protection.open(&header, &mut [0; 40]).is_err());
+        assert!(protection.open(&header, &[], &mut [0; 40]).is_err());
         assert!(protection.is_worn_out());
     }
 
@@ -249,7 +332,7 @@ mod tests {
             let mut out = Vec::new();
             let kind = ContentType::APPLICATION_DATA;
             sender
-                .seal(kind, &mut out, |out| out.resize(out.len() + len, 5))
+                .seal(&[], kind, &mut out, |out| out.resize(out.len() + len, 5))
                 .unwrap();
             assert_eq!(out.len(), RecordHeader::LEN + sender.overhead() + len);
             for at in 0..out.len() {
@@ -259,13 +342,13 @@ mod tests {
                     continue;
                 };
                 assert!(
-                    receiver.open(&header, fragment).is_err(),
+                    receiver.open(&header, &[], fragment).is_err(),
                     "octet {at} of {len}"
                 );
             }
             let (header, fragment, rest) = RecordHeader::split(&mut out).unwrap();
             assert!(rest.is_empty());
-            assert_eq!(receiver.open(&header, fragment).unwrap(), vec![5; len]);
+            assert_eq!(receiver.open(&header, &[], fragment).unwrap(), vec![5; len]);
         }
     }
 }

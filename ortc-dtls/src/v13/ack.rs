@@ -17,12 +17,31 @@ pub(crate) struct Acks {
     numbers: Vec<RecordNumber>,
     at: Option<Instant>,
     queued: bool,
+    /// Counts what changes of what there is to say.
+    generation: u32,
 }
 
 impl Acks {
     /// The peer's flight is complete and answered, which acknowledges it (RFC 9147 §7.1).
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        if !self.numbers.is_empty() {
+            self.generation = self.generation.wrapping_add(1);
+        }
+        self.numbers.clear();
+        self.at = None;
+        self.queued = false;
+    }
+
+    pub(crate) const fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// Something came that is of another flight, which acknowledges what was acknowledged before:
+    /// it is sent when all before it has arrived (RFC 9147 §5.8.4).
+    pub(crate) fn renew(&mut self) {
+        if !self.queued {
+            self.numbers.clear();
+        }
     }
 
     /// A record came whose messages are processed or kept.
@@ -50,7 +69,10 @@ impl Acks {
 
     /// An answer will not come: acknowledges at once what there is.
     pub(crate) const fn flush(&mut self) {
-        self.queued = !self.numbers.is_empty();
+        if !self.numbers.is_empty() {
+            self.generation = self.generation.wrapping_add(1);
+            self.queued = true;
+        }
         self.at = None;
     }
 

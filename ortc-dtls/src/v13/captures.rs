@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::schedule::Secret;
-use super::{APPLICATION, HANDSHAKE, SCHEMES, Suite, Transcript, signed_contents};
+use super::{APPLICATION, HANDSHAKE, SCHEMES, SignedContents, Suite, Transcript};
 use crate::certificate::subject_public_key;
 use crate::config::Role;
 use crate::crypto::{Output, ring_provider};
@@ -79,7 +79,7 @@ impl Side {
             ("TRAFFIC_SECRET_0", APPLICATION),
         ] {
             let secret = &call.secrets[&format!("{role}_{label}")];
-            let secret = Secret::new(&*provider, suite.hash, secret.clone());
+            let secret = Secret::new(suite.hash, secret.clone());
             let keys = secret.traffic_keys(&*provider, suite).unwrap();
             inbound.install_epoch(ReadEpoch::new(keys, epoch));
         }
@@ -191,16 +191,16 @@ fn every_signature_and_finished_of_recorded_handshakes_is_what_we_compute() {
                         let signed = Signed::parse_last(reader).unwrap();
                         assert!(SCHEMES.contains(&signed.scheme));
                         let key = subject_public_key(&certificate).unwrap();
-                        let contents = signed_contents(role, &transcript);
+                        let contents = SignedContents::new(role, &transcript);
                         provider
-                            .verify(signed.scheme, key, &contents, signed.signature)
+                            .verify(signed.scheme, key, contents.as_ref(), signed.signature)
                             .unwrap();
                     }
                     HandshakeType::FINISHED => {
                         let hash = transcript.current();
-                        let expected = Secret::new(&*provider, suite.hash, secret.clone())
-                            .verify_data(&*provider, &hash)
-                            .unwrap();
+                        let secret = Secret::new(suite.hash, secret.clone());
+                        let (_, key) = secret.handshake_keys(&*provider, suite).unwrap();
+                        let expected = key.verify_data(&*provider, &hash);
                         assert_eq!(message.body, expected.as_ref(), "{name}: {role:?}");
                     }
                     _ => {}

@@ -2,7 +2,7 @@
 //! (RFC 9147 §8, RFC 8446 §4.6.3).
 
 use super::schedule::Secret;
-use super::{Suite, unexpected};
+use super::{Suite, connection_id, unexpected};
 use crate::config::Role;
 use crate::context::Context;
 use crate::crypto::{CryptoError, Output, Provider};
@@ -70,6 +70,11 @@ impl Traffic {
         }
     }
 
+    /// The random of the ClientHello that counts.
+    pub(crate) const fn client_random(&self) -> &[u8; 32] {
+        &self.client_random
+    }
+
     /// Exports key material (RFC 8446 §7.5).
     pub(crate) fn export(
         &self,
@@ -98,27 +103,26 @@ impl Traffic {
     }
 
     /// Sends what waits for earlier messages to be acknowledged.
-    pub(crate) fn advance(&mut self, cx: &mut Context) {
+    pub(crate) fn advance(&mut self, cx: &mut Context) -> Result<(), CryptoError> {
         if self.update == Update::Idle && cx.outbound.is_worn(cx.config.update_keys_after) {
             self.update = Update::Wanted(PeerUpdate::NotRequested);
         }
-        let Update::Wanted(peer) = self.update else {
-            return;
-        };
         if !cx.flight.is_empty() || !cx.flight.can_continue() {
-            return;
+            return Ok(());
         }
         let epoch = cx.outbound.epoch();
-        if epoch >= MAX_EPOCH {
+        let peer = match self.update {
             // The request is ignored then; what is left of the key is used up (RFC 9147 §8).
-            return;
-        }
+            Update::Wanted(peer) if epoch < MAX_EPOCH => peer,
+            Update::Idle | Update::Wanted(_) | Update::Sent => return connection_id::advance(cx),
+        };
         tracing::debug!(role = ?self.role, epoch, "updating keys");
-        cx.flight.begin(None);
+        cx.flight.begin(None, cx.now);
         cx.flight
             .message(HandshakeType::KEY_UPDATE, epoch, |out| out.push(peer as u8));
         cx.flight.launch(Await::Answer, cx.now);
         self.update = Update::Sent;
+        Ok(())
     }
 
     /// All that we sent is acknowledged: the epoch after a KeyUpdate begins.
@@ -132,6 +136,8 @@ impl Traffic {
             cx.outbound.install_epoch(WriteEpoch::new(keys, epoch));
             self.log(cx, self.role, epoch, &self.write);
             self.update = Update::Idle;
+        } else if cx.ids.as_mut().is_some_and(|ids| ids.on_acknowledged()) {
+            // What the peer wrote before stays readable.
         } else if self.role == Role::Client {
             // The server has our last flight, and will not repeat its own.
             cx.inbound.retire_epochs();
@@ -150,7 +156,9 @@ impl Traffic {
             (HandshakeType::KEY_UPDATE, _) => self.on_key_update(message, cx),
             // Nothing is resumed.
             (HandshakeType::NEW_SESSION_TICKET, Role::Client) => Ok(()),
-            // Authentication after the handshake and connection IDs were not offered.
+            (HandshakeType::NEW_CONNECTION_ID, _) => connection_id::on_new(message, cx),
+            (HandshakeType::REQUEST_CONNECTION_ID, _) => connection_id::on_request(message, cx),
+            // Authentication after the handshake was not offered.
             _ => Err(unexpected(message)),
         }
     }
@@ -204,7 +212,7 @@ fn next(
     suite: Suite,
     secret: &Output,
 ) -> Result<(Output, TrafficKeys), CryptoError> {
-    let next = Secret::new(provider, suite.hash, secret.clone()).next(provider)?;
+    let next = Secret::new(suite.hash, secret.clone()).next(provider)?;
     let keys = next.traffic_keys(provider, suite)?;
     Ok((next.into_octets(), keys))
 }

@@ -5,6 +5,7 @@ mod ack;
 #[cfg(test)]
 mod captures;
 pub(crate) mod client;
+mod connection_id;
 mod key_update;
 mod schedule;
 pub(crate) mod server;
@@ -13,7 +14,7 @@ mod transcript;
 
 pub(crate) use self::ack::Acks;
 pub(crate) use self::key_update::{PeerUpdate, Traffic};
-use self::schedule::{ApplicationSecrets, HandshakeSecrets, Secret};
+use self::schedule::{ApplicationSecrets, FinishedKey, HandshakeSecrets, MasterSecret};
 pub(crate) use self::suite::{SCHEMES, Suite};
 pub(crate) use self::transcript::Transcript;
 use crate::config::{Config, Role};
@@ -62,6 +63,14 @@ impl Session {
     }
 }
 
+/// What the rest of the handshake needs of its secrets.
+#[derive(Debug)]
+struct HandshakeKeys {
+    client_finished: FinishedKey,
+    server_finished: FinishedKey,
+    master: MasterSecret,
+}
+
 /// From the shared secret to the keys of the handshake epoch, both directions of which are read
 /// and written from now on. The transcript ends with the ServerHello.
 fn start_handshake_epoch(
@@ -70,23 +79,27 @@ fn start_handshake_epoch(
     session: &Session,
     shared: &[u8],
     transcript: &Transcript,
-) -> Result<HandshakeSecrets, CryptoError> {
+) -> Result<HandshakeKeys, CryptoError> {
     let provider = cx.config.provider.clone();
-    let hash = session.suite.hash;
-    let secrets = HandshakeSecrets::new(&*provider, hash, shared, &transcript.current())?;
+    let suite = session.suite;
+    let secrets = HandshakeSecrets::new(&*provider, suite.hash, shared, &transcript.current())?;
     let random = &session.client_random;
     let (client, server) = (&secrets.client, &secrets.server);
     cx.log_key("CLIENT_HANDSHAKE_TRAFFIC_SECRET", random, client.as_ref());
     cx.log_key("SERVER_HANDSHAKE_TRAFFIC_SECRET", random, server.as_ref());
+    let (client, client_finished) = client.handshake_keys(&*provider, suite)?;
+    let (server, server_finished) = server.handshake_keys(&*provider, suite)?;
     let (read, write) = match role {
         Role::Client => (server, client),
         Role::Server => (client, server),
     };
-    let read = ReadEpoch::new(read.traffic_keys(&*provider, session.suite)?, HANDSHAKE);
-    let write = WriteEpoch::new(write.traffic_keys(&*provider, session.suite)?, HANDSHAKE);
-    cx.install_read_epoch(read);
-    cx.outbound.install_epoch(write);
-    Ok(secrets)
+    cx.install_read_epoch(ReadEpoch::new(read, HANDSHAKE));
+    cx.outbound.install_epoch(WriteEpoch::new(write, HANDSHAKE));
+    Ok(HandshakeKeys {
+        client_finished,
+        server_finished,
+        master: secrets.master,
+    })
 }
 
 /// The secrets of the connection, once the transcript ends with the server's Finished; what we
@@ -95,11 +108,11 @@ fn start_application_secrets(
     cx: &mut Context,
     role: Role,
     session: &Session,
-    secrets: &HandshakeSecrets,
+    master: &MasterSecret,
     transcript: &Transcript,
 ) -> Result<ApplicationSecrets, CryptoError> {
     let provider = cx.config.provider.clone();
-    let secrets = secrets.application(&*provider, &transcript.current())?;
+    let secrets = master.application(&*provider, &transcript.current())?;
     let random = &session.client_random;
     for (label, secret) in [
         ("CLIENT_TRAFFIC_SECRET_0", secrets.client.as_ref()),
@@ -141,18 +154,41 @@ fn read_application(
     ))
 }
 
-/// The contents of the Finished of whoever has this secret, after the transcript so far.
-fn finished(cx: &Context, secret: &Secret, transcript: &Transcript) -> Result<Output, CryptoError> {
-    secret.verify_data(&*cx.config.provider, &transcript.current())
+/// The contents of the Finished of whoever has this key, after the transcript so far.
+fn finished(cx: &Context, key: &FinishedKey, transcript: &Transcript) -> Output {
+    key.verify_data(&*cx.config.provider, &transcript.current())
 }
 
-/// What a CertificateVerify of this role covers (RFC 8446 §4.4.3).
-fn signed_contents(role: Role, transcript: &Transcript) -> Vec<u8> {
-    let context: &[u8] = match role {
-        Role::Client => b"TLS 1.3, client CertificateVerify\0",
-        Role::Server => b"TLS 1.3, server CertificateVerify\0",
-    };
-    [&[0x20; 64], context, transcript.current().as_ref()].concat()
+/// What a CertificateVerify covers (RFC 8446 §4.4.3).
+struct SignedContents {
+    octets: [u8; 64 + 34 + 48],
+    len: usize,
+}
+
+impl SignedContents {
+    /// Of this role, after the transcript so far.
+    fn new(role: Role, transcript: &Transcript) -> Self {
+        let context: &[u8] = match role {
+            Role::Client => b"TLS 1.3, client CertificateVerify\0",
+            Role::Server => b"TLS 1.3, server CertificateVerify\0",
+        };
+        let hash = transcript.current();
+        let mut octets = [0x20; _];
+        let mut len = 64;
+        for part in [context, hash.as_ref()] {
+            if let Some(to) = octets.get_mut(len..len + part.len()) {
+                to.copy_from_slice(part);
+                len += part.len();
+            }
+        }
+        Self { octets, len }
+    }
+}
+
+impl AsRef<[u8]> for SignedContents {
+    fn as_ref(&self) -> &[u8] {
+        self.octets.get(..self.len).unwrap_or_default()
+    }
 }
 
 /// The signature of our certificate that the peer verifies and DTLS 1.3 permits.
@@ -161,7 +197,9 @@ fn own_scheme(
     wanted: impl Iterator<Item = u16> + Clone,
 ) -> Option<SignatureScheme> {
     let key = config.certificate.key();
-    let fits = |scheme: &&SignatureScheme| suite::fits(**scheme, key.public_key());
+    let fits = |scheme: &&SignatureScheme| {
+        suite::fits(**scheme, key.public_key()) && config.schemes13.contains(scheme)
+    };
     let mut ours = key.schemes().iter().filter(fits);
     ours.find(|scheme| wanted.clone().any(|theirs| theirs == scheme.0))
         .copied()
@@ -189,10 +227,11 @@ fn verify_certificate(
     let signed = Signed::parse_last(Reader::new(&message.body, "CertificateVerify"))?;
     let peer = cx.peer.as_ref().ok_or(ProtocolError::NoCertificate)?;
     let key = peer.public_key().map_err(ProtocolError::Certificate)?;
-    if !SCHEMES.contains(&signed.scheme) || !suite::fits(signed.scheme, key) {
+    if !cx.config.schemes13.contains(&signed.scheme) || !suite::fits(signed.scheme, key) {
         return Err(ProtocolError::IllegalChoice("signature algorithm").into());
     }
-    verify_signature(cx, &signed_contents(role, transcript), &signed)
+    let contents = SignedContents::new(role, transcript);
+    verify_signature(cx, contents.as_ref(), &signed)
 }
 
 /// Queues Certificate and CertificateVerify of this role.
@@ -208,9 +247,8 @@ fn send_certificate(
     transcript.add_sent(cx.flight.message(kind, HANDSHAKE, |out| {
         certificate13::encode(out, certificate.chain());
     }));
-    let signature = certificate
-        .key()
-        .sign(scheme, &signed_contents(role, transcript))?;
+    let contents = SignedContents::new(role, transcript);
+    let signature = certificate.key().sign(scheme, contents.as_ref())?;
     let signed = Signed {
         scheme,
         signature: &signature,
@@ -220,18 +258,13 @@ fn send_certificate(
     Ok(())
 }
 
-/// Queues the Finished of whoever has this secret.
-fn send_finished(
-    cx: &mut Context,
-    secret: &Secret,
-    transcript: &mut Transcript,
-) -> Result<(), CloseReason> {
-    let verify_data = finished(cx, secret, transcript)?;
+/// Queues the Finished of whoever has this key.
+fn send_finished(cx: &mut Context, key: &FinishedKey, transcript: &mut Transcript) {
+    let verify_data = finished(cx, key, transcript);
     let kind = HandshakeType::FINISHED;
     transcript.add_sent(cx.flight.message(kind, HANDSHAKE, |out| {
         out.extend_from_slice(verify_data.as_ref());
     }));
-    Ok(())
 }
 
 const fn unexpected(message: &Message) -> CloseReason {

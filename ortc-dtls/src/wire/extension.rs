@@ -111,6 +111,21 @@ impl<'a> Extensions<'a> {
         Ok(limit)
     }
 
+    /// `connection_id` (RFC 9146 §3): what the sender wants to receive; empty for none.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError`] when it is not one id.
+    pub fn connection_id(&self) -> Result<Option<&'a [u8]>, ParseError> {
+        let Some(data) = self.get(ExtensionType::CONNECTION_ID) else {
+            return Ok(None);
+        };
+        let mut reader = Reader::new(data, "connection_id");
+        let id = reader.vector8()?;
+        reader.finish()?;
+        Ok(Some(id))
+    }
+
     fn u16(&self, wanted: ExtensionType, what: &'static str) -> Result<Option<u16>, ParseError> {
         let Some(data) = self.get(wanted) else {
             return Ok(None);

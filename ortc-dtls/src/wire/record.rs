@@ -1,5 +1,6 @@
 //! The record header (RFC 6347 §4.1).
 
+use super::handshake::Fragment;
 use super::{ContentType, ProtocolVersion};
 
 /// The header before every record.
@@ -23,6 +24,37 @@ impl RecordHeader {
     /// Octets that a record may carry at most: 2^14, and what protection may add
     /// (RFC 5246 §6.2.3).
     pub const MAX_LENGTH: u16 = (1 << 14) + 2048;
+    /// Octets before the connection id of a record that has one (RFC 9146 §4).
+    pub const ID_AT: usize = 11;
+
+    /// Whether a record that begins so has a connection id (RFC 9146 §4).
+    #[must_use]
+    pub const fn has_id(first_octet: u8) -> bool {
+        first_octet == ContentType::TLS12_CID.0
+    }
+
+    /// As [`RecordHeader::split`] for a record that has a connection id of `id_len` octets, which
+    /// stands before the length: its header, the whole record, and what follows.
+    #[must_use]
+    pub fn split_with_id(
+        datagram: &mut [u8],
+        id_len: usize,
+    ) -> Option<(Self, &mut [u8], &mut [u8])> {
+        let &first = datagram.first()?;
+        if !Self::has_id(first) || id_len == 0 {
+            return None;
+        }
+        let numbers = *datagram.first_chunk::<{ Self::ID_AT }>()?;
+        let length = *datagram.get(Self::ID_AT + id_len..)?.first_chunk::<2>()?;
+        let mut header = [0; Self::LEN];
+        let (head, tail) = header.split_at_mut_checked(Self::ID_AT)?;
+        head.copy_from_slice(&numbers);
+        tail.copy_from_slice(&length);
+        let header = Self::parse(&header)?;
+        let len = Self::LEN + id_len + usize::from(header.length);
+        let (record, rest) = datagram.split_at_mut_checked(len)?;
+        Some((header, record, rest))
+    }
 
     /// Splits the first record off a datagram: its header, its contents, and what follows.
     ///
@@ -82,4 +114,16 @@ pub fn is_client_hello(datagram: &[u8]) -> bool {
     RecordHeader::parse(datagram)
         .is_some_and(|header| header.content_type == ContentType::HANDSHAKE && header.epoch == 0)
         && datagram.get(RecordHeader::LEN) == Some(&super::HandshakeType::CLIENT_HELLO.0)
+}
+
+/// The random of the ClientHello whose beginning a datagram begins with.
+pub(crate) fn client_hello_random(datagram: &[u8]) -> Option<&[u8; 32]> {
+    if !is_client_hello(datagram) {
+        return None;
+    }
+    let (fragment, _) = Fragment::split(datagram.get(RecordHeader::LEN..)?).ok()?;
+    if fragment.offset != 0 {
+        return None;
+    }
+    fragment.body.get(2..)?.first_chunk()
 }

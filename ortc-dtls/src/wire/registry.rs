@@ -40,6 +40,9 @@ registry! {
         HANDSHAKE = 22, "handshake";
         /// What the application sends.
         APPLICATION_DATA = 23, "application_data";
+        /// A protected record of DTLS 1.2 that has a connection id; its real type is inside
+        /// (RFC 9146 §4).
+        TLS12_CID = 25, "tls12_cid";
         /// Which handshake records came (RFC 9147 §7).
         ACK = 26, "ack";
     }
@@ -72,9 +75,9 @@ registry! {
         NEW_SESSION_TICKET = 4, "new_session_ticket";
         /// The server's answers that need no plaintext (RFC 8446 §4.3.1).
         ENCRYPTED_EXTENSIONS = 8, "encrypted_extensions";
-        /// Asks for connection IDs (RFC 9147 §9).
+        /// Asks for connection ids (RFC 9147 §9).
         REQUEST_CONNECTION_ID = 9, "request_connection_id";
-        /// Brings connection IDs (RFC 9147 §9).
+        /// Brings connection ids (RFC 9147 §9).
         NEW_CONNECTION_ID = 10, "new_connection_id";
         /// A certificate chain.
         CERTIFICATE = 11, "certificate";
@@ -128,6 +131,8 @@ registry! {
         PSK_KEY_EXCHANGE_MODES = 45, "psk_key_exchange_modes";
         /// RFC 8446 §4.2.8.
         KEY_SHARE = 51, "key_share";
+        /// RFC 9146 §3.
+        CONNECTION_ID = 54, "connection_id";
         /// RFC 5746 §3.2.
         RENEGOTIATION_INFO = 0xff01, "renegotiation_info";
     }

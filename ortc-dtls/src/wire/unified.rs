@@ -30,8 +30,10 @@ pub struct UnifiedHeader {
 }
 
 impl UnifiedHeader {
-    /// Octets of the header that we write: 16-bit sequence number, length, no connection ID.
+    /// Octets of the header that we write, without connection id: 16-bit sequence number, length.
     pub const LEN: usize = 5;
+    /// Octets before the connection id.
+    pub const ID_AT: usize = 1;
     /// Octets of ciphertext that a record may have at most (RFC 8446 §5.2).
     pub const MAX_LENGTH: usize = (1 << 14) + 256;
 
@@ -40,6 +42,12 @@ impl UnifiedHeader {
     #[must_use]
     pub const fn is_unified(first_octet: u8) -> bool {
         first_octet & FIXED_MASK == FIXED
+    }
+
+    /// Whether a record that begins so has a connection id.
+    #[must_use]
+    pub const fn has_id(first_octet: u8) -> bool {
+        Self::is_unified(first_octet) && first_octet & CID != 0
     }
 
     /// Splits the first record off a datagram: its header, the whole record with it, and what
@@ -53,11 +61,30 @@ impl UnifiedHeader {
         cid: &[u8],
     ) -> Option<(Self, &'a mut [u8], &'a mut [u8])> {
         let (&first, rest) = datagram.split_first()?;
-        if !Self::is_unified(first) || (first & CID != 0) == cid.is_empty() {
+        if Self::has_id(first) == cid.is_empty() || !rest.starts_with(cid) {
             return None;
         }
-        let rest = rest.strip_prefix(cid)?;
-        let sequence_at = 1 + cid.len();
+        Self::split_with_id(datagram, cid.len())
+    }
+
+    /// As [`UnifiedHeader::split`], whatever the connection id is; if the record has one, it has
+    /// `id_len` octets, which are at least one.
+    #[must_use]
+    pub fn split_with_id(
+        datagram: &mut [u8],
+        id_len: usize,
+    ) -> Option<(Self, &mut [u8], &mut [u8])> {
+        let (&first, rest) = datagram.split_first()?;
+        let id_len = match (Self::has_id(first), id_len) {
+            (true, 0) => return None,
+            (true, id_len) => id_len,
+            (false, _) => 0,
+        };
+        if !Self::is_unified(first) {
+            return None;
+        }
+        let (_, rest) = rest.split_at_checked(id_len)?;
+        let sequence_at = Self::ID_AT + id_len;
         let sequence_len = if first & SEQUENCE_16 == 0 { 1 } else { 2 };
         let (_, rest) = rest.split_at_checked(sequence_len)?;
         let (len, ciphertext) = if first & LENGTH == 0 {
@@ -77,6 +104,34 @@ impl UnifiedHeader {
         };
         let (record, rest) = datagram.split_at_mut_checked(len + ciphertext)?;
         Some((header, record, rest))
+    }
+
+    /// The connection id of a record with this header; empty for none.
+    #[must_use]
+    pub fn id<'a>(&self, record: &'a [u8]) -> &'a [u8] {
+        record
+            .get(Self::ID_AT..self.sequence_at)
+            .unwrap_or_default()
+    }
+
+    /// As [`UnifiedHeader::encode`] with a connection id, over what is reserved for it:
+    /// [`UnifiedHeader::LEN`] octets and those of the id. `None` where it is not as long.
+    #[must_use]
+    pub fn fill(
+        header: &mut [u8],
+        id: &[u8],
+        epoch: u64,
+        sequence: u64,
+        ciphertext: u16,
+    ) -> Option<()> {
+        let [first, rest @ ..] = Self::encode(epoch, sequence, ciphertext);
+        let (flags, header) = header.split_first_mut()?;
+        *flags = if id.is_empty() { first } else { first | CID };
+        let (id_at, rest_at) = header.split_at_mut_checked(id.len())?;
+        id_at.copy_from_slice(id);
+        let rest_at: &mut [u8; Self::LEN - 1] = rest_at.try_into().ok()?;
+        *rest_at = rest;
+        Some(())
     }
 
     /// The header that we write, with the low bits of epoch and sequence number and the octets of

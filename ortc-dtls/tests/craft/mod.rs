@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use ortc_dtls::crypto::{AeadAlgorithm, Hash, Provider};
+use ortc_dtls::crypto::{AeadAlgorithm, AeadKey, Hash, Provider};
 use ortc_dtls::keying::prf;
 use ortc_dtls::wire::handshake::Fragment;
 use ortc_dtls::wire::record::RecordHeader;
@@ -108,13 +108,23 @@ impl Forger {
         };
         let client = random(HandshakeType::CLIENT_HELLO);
         let server = random(HandshakeType::SERVER_HELLO);
+        Self::from_secrets(provider, &master, [&client, &server], role)
+    }
+
+    /// With the randoms of client and server.
+    pub(crate) fn from_secrets(
+        provider: &Arc<dyn Provider>,
+        master: &[u8],
+        [client, server]: [&[u8]; 2],
+        role: Role,
+    ) -> Self {
         let mut block = [0; 40];
         prf(
             &**provider,
             Hash::Sha256,
-            &master,
+            master,
             b"key expansion",
-            &[&server, &client],
+            &[server, client],
             &mut block,
         );
         let (key, salt) = match role {
@@ -141,4 +151,61 @@ impl Forger {
         let tag = key.seal(nonce, &aad, &mut sealed).unwrap();
         record(kind, 1, sequence, &[&number[..], &sealed, &tag].concat())
     }
+
+    /// A record of type tls12_cid (RFC 9146 §4, §5.3); `inner` is contents, real type and padding.
+    pub(crate) fn seal_with_id(&self, id: &[u8], sequence: u64, inner: &[u8]) -> Vec<u8> {
+        let number = ((1 << 48) | sequence).to_be_bytes();
+        let mut sealed = inner.to_vec();
+        let tag = self
+            .aead()
+            .seal(
+                self.nonce(number),
+                &aad_with_id(id, number, inner),
+                &mut sealed,
+            )
+            .unwrap();
+        let length = u16::try_from(8 + sealed.len() + 16).unwrap().to_be_bytes();
+        let head = [25, 0xfe, 0xfd];
+        [&head[..], &number, id, &length, &number, &sealed, &tag].concat()
+    }
+
+    /// What a record with this id holds: contents, real type and padding.
+    pub(crate) fn open_with_id(&self, id: &[u8], record: &[u8]) -> Option<Vec<u8>> {
+        let rest = record.strip_prefix(&[25, 0xfe, 0xfd])?;
+        let (number, rest) = rest.split_first_chunk::<8>()?;
+        let rest = rest.strip_prefix(id)?;
+        let (length, rest) = rest.split_first_chunk::<2>()?;
+        assert_eq!(usize::from(u16::from_be_bytes(*length)), rest.len());
+        let (explicit, sealed) = rest.split_first_chunk::<8>()?;
+        let (inner, tag) = sealed.split_last_chunk::<16>()?;
+        let mut inner = inner.to_vec();
+        let aad = aad_with_id(id, *number, &inner);
+        let opened = self
+            .aead()
+            .open(self.nonce(*explicit), &aad, &mut inner, tag);
+        opened.ok().map(|()| inner)
+    }
+
+    fn aead(&self) -> Box<dyn AeadKey> {
+        let algorithm = AeadAlgorithm::Aes128Gcm;
+        self.provider.aead(algorithm, &self.key).unwrap()
+    }
+
+    fn nonce(&self, number: [u8; 8]) -> [u8; 12] {
+        [&self.salt[..], &number].concat().try_into().unwrap()
+    }
+}
+
+/// RFC 9146 §5.3, in the order of its lines.
+fn aad_with_id(id: &[u8], number: [u8; 8], inner: &[u8]) -> Vec<u8> {
+    let mut aad = vec![0xff; 8]; // seq_num_placeholder
+    aad.push(25); // tls12_cid
+    aad.push(id.len().try_into().unwrap()); // cid_length
+    aad.push(25); // tls12_cid
+    aad.extend_from_slice(&[0xfe, 0xfd]); // DTLSCiphertext.version
+    aad.extend_from_slice(&number); // epoch, sequence_number
+    aad.extend_from_slice(id); // cid
+    let length = u16::try_from(inner.len()).unwrap();
+    aad.extend_from_slice(&length.to_be_bytes()); // length_of_DTLSInnerPlaintext
+    aad
 }

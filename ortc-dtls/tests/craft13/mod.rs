@@ -127,6 +127,54 @@ impl Epoch {
         [&header[..], &inner].concat()
     }
 
+    /// A record with a connection id (RFC 9147 §4).
+    pub(crate) fn seal_with_id(
+        &self,
+        id: &[u8],
+        kind: ContentType,
+        sequence: u64,
+        contents: &[u8],
+    ) -> Vec<u8> {
+        let mut inner = [contents, &[kind.0]].concat();
+        let length = u16::try_from(inner.len() + 16).unwrap().to_be_bytes();
+        let [.., high, low] = sequence.to_be_bytes();
+        let first = 0x3c | (self.epoch % 4).to_be_bytes()[7];
+        let mut header = [&[first], id, &[high, low], &length].concat();
+        let aead = self.provider.aead(AeadAlgorithm::Aes128Gcm, &self.key);
+        let nonce = self.nonce(sequence);
+        let tag = aead.unwrap().seal(nonce, &header, &mut inner).unwrap();
+        inner.extend_from_slice(&tag);
+        let mask = self.mask(&inner);
+        header[1 + id.len()] ^= mask[0];
+        header[2 + id.len()] ^= mask[1];
+        [&header[..], &inner].concat()
+    }
+
+    /// Reads a record with this connection id, whose full number is below 2^16.
+    pub(crate) fn open_with_id(&self, id: &[u8], record: &[u8]) -> Option<Plain> {
+        let (header, sealed) = record.split_at_checked(5 + id.len())?;
+        if header[0] != 0x3c | (self.epoch % 4).to_be_bytes()[7] || !header[1..].starts_with(id) {
+            return None;
+        }
+        let mask = self.mask(sealed);
+        let mut header = header.to_vec();
+        let at = 1 + id.len();
+        header[at] ^= mask[0];
+        header[at + 1] ^= mask[1];
+        let sequence = u64::from(header[at]) << 8 | u64::from(header[at + 1]);
+        let (inner, tag) = sealed.split_last_chunk()?;
+        let mut inner = inner.to_vec();
+        let aead = self.provider.aead(AeadAlgorithm::Aes128Gcm, &self.key);
+        let nonce = self.nonce(sequence);
+        aead.unwrap().open(nonce, &header, &mut inner, tag).ok()?;
+        let kind = ContentType(inner.pop()?);
+        Some(Plain {
+            kind,
+            sequence,
+            contents: inner,
+        })
+    }
+
     /// Reads a record whose full number is below 2^16.
     pub(crate) fn open(&self, record: &[u8]) -> Option<Plain> {
         let (header, sealed) = record.split_at_checked(5)?;

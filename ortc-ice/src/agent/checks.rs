@@ -255,7 +255,9 @@ impl Agent {
                 // The end of consent stays due, whatever becomes of the check.
                 let consent_until = valid.consent_until;
                 self.checklist.set_deadline(id, Some(consent_until));
-                self.valid_pair_due(id);
+                if !self.config.is_lite() {
+                    self.valid_pair_due(id);
+                }
             }
             Some(State::Frozen | State::Waiting | State::Failed) | None => {}
         }

@@ -134,10 +134,20 @@ impl Agent {
             claim,
         };
         if !(known && self.phase == Phase::Running) {
+            // A lite agent has no checks of its own for a peer to learn of the conflict from.
+            let refused = self.config.is_lite() && claim.controlled.is_some();
+            let check = Check {
+                use_candidate: check.use_candidate && !refused,
+                ..check
+            };
             if !self.early.remember(path, remote, check) {
                 self.counters.early_checks_forgotten += 1;
             }
-            self.outbox.push_answer(answer(AnswerKind::Success));
+            let kind = match refused {
+                true => AnswerKind::RoleConflict,
+                false => AnswerKind::Success,
+            };
+            self.outbox.push_answer(answer(kind));
             return Ok(());
         }
         self.reached(self.now);

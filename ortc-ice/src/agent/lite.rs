@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::{Agent, Phase};
 use crate::config::Implementation;
 use crate::credentials::Credentials;
-use crate::pair::{PairId, State, Valid};
+use crate::pair::{Pair, PairId, State, Valid};
 use crate::path::Path;
 use crate::role::{Claim, Role, Verdict};
 
@@ -101,6 +101,26 @@ impl Agent {
             None => return,
         }
         self.checklist.set_deadline(id, Some(consent_until));
+    }
+
+    /// Authenticated traffic keeps the pair in use as a check does. A full peer that knows only the
+    /// keepalives of RFC 5245 §10 sends no check once it has chosen, and its indications prove
+    /// nothing.
+    pub(super) fn prolong(&mut self, path: &Path) {
+        let in_use = [&self.active, &self.retained];
+        let found = in_use.into_iter().flatten().find(|pair| pair.path == *path);
+        let Some(id) = found.map(|pair| pair.id) else {
+            return;
+        };
+        if self.is_consent_over(id) {
+            return;
+        }
+        let consent_until = self.now + self.config.consent_timeout;
+        if let Some(valid) = self.checklist.get_mut(id).and_then(Pair::valid_mut) {
+            // The deadline stays as it is, and is set anew when it comes.
+            valid.consent_until = valid.consent_until.max(consent_until);
+            valid.next_at = valid.consent_until;
+        }
     }
 
     /// The peer's check on the pair from before a restart.

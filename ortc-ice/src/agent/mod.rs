@@ -397,9 +397,12 @@ impl Agent {
 
     /// Tells the agent that something authenticated arrived over a path (SRTP, or DTLS after its
     /// handshake). It costs a comparison, so call it for every packet: while they arrive, a path
-    /// whose checks stay unanswered is not suspected.
+    /// whose checks stay unanswered is not suspected, and a lite agent keeps its pair.
     pub fn authenticated_traffic(&mut self, path: Path, now: Instant) {
         self.now = self.now.max(now);
+        if self.config.is_lite() {
+            self.prolong(&path);
+        }
         match &mut self.active {
             Some(active) if active.path == path => {
                 active.heard_at = Some(self.now);

@@ -13,8 +13,8 @@ use ortc_dtls::wire::hello::{ClientHello, ServerHello};
 use ortc_dtls::wire::record::RecordHeader;
 use ortc_dtls::wire::unified::{MIN_CIPHERTEXT, UnifiedHeader};
 use ortc_dtls::{
-    Certificate, Config, Endpoint, Event, HashAlgorithm, KeyUpdate, Role, Version, is_client_hello,
-    subject_public_key,
+    Carrier, Certificate, Config, ConnectionId, Endpoint, Event, HashAlgorithm, KeyUpdate, Role,
+    Version, is_client_hello, subject_public_key,
 };
 
 use crate::provider::Deterministic;
@@ -27,6 +27,7 @@ use crate::provider::Deterministic;
 /// When it does not hold.
 pub fn record(data: &[u8]) {
     unified(data);
+    with_id(data);
     let mut copy = data.to_vec();
     let mut rebuilt = Vec::new();
     while let Some((header, contents, tail)) = RecordHeader::split(&mut copy[rebuilt.len()..]) {
@@ -46,6 +47,35 @@ pub fn record(data: &[u8]) {
     assert_eq!(rebuilt, data[..rebuilt.len()]);
 }
 
+/// The same for records of DTLS 1.2 with a connection id of the first octet's length, which is what
+/// a demultiplexer finds.
+fn with_id(data: &[u8]) {
+    let (len, data) = match data {
+        [len, rest @ ..] => (usize::from(len % 8), rest),
+        [] => (0, data),
+    };
+    let found = ConnectionId::of_datagram(data, len);
+    assert!(found.is_none_or(|id| id.len() == len && len > 0));
+    let mut copy = data.to_vec();
+    let mut rest = &mut copy[..];
+    let mut at = 0;
+    while let Some((header, record, tail)) = RecordHeader::split_with_id(rest, len) {
+        assert_eq!(at + record.len() + tail.len(), data.len());
+        let (head, id) = data[at..].split_at(RecordHeader::ID_AT);
+        let mut encoded = Vec::new();
+        header.encode(&mut encoded);
+        assert_eq!(encoded[..RecordHeader::ID_AT], *head);
+        assert_eq!(encoded[RecordHeader::ID_AT..], id[len..len + 2]);
+        let contents = record.len() - RecordHeader::LEN - len;
+        assert_eq!(contents, usize::from(header.length));
+        if at == 0 {
+            assert_eq!(found, Some(&id[..len]));
+        }
+        at += record.len();
+        rest = tail;
+    }
+}
+
 /// The same for protected records of DTLS 1.3, with a connection ID of the first octet's length.
 fn unified(data: &[u8]) {
     let (cid, data) = match data {
@@ -61,6 +91,10 @@ fn unified(data: &[u8]) {
         let body = record.len() - header.len;
         assert!((MIN_CIPHERTEXT..=UnifiedHeader::MAX_LENGTH).contains(&body));
         assert_eq!(record[1..=cid.len()], *cid);
+        assert_eq!(header.id(record), cid);
+        if at == 0 && !cid.is_empty() {
+            assert_eq!(ConnectionId::of_datagram(data, cid.len()), Some(cid));
+        }
         let number = record[header.sequence_at..header.sequence_at + header.sequence_len].to_vec();
         if record[0] & !3 == 0x2c {
             let low = u64::from(number[0]) << 8 | u64::from(number[1]);
@@ -219,8 +253,8 @@ pub fn certificate(data: &[u8]) {
 /// Whatever a path does with the datagrams of two endpoints, and whatever strangers add: nobody
 /// connects alone with other keys, nothing is larger than allowed, deadlines move, the end is
 /// final, application data is delivered at most once and only if it was sent; and once the path
-/// is clean, both connect unless one has closed. The versions, and whether the server asks for a
-/// cookie, follow from the data.
+/// is clean, both connect unless one has closed. Versions, connection ids, and whether the server
+/// asks for a cookie, follow from the data, and so does whether something else carries flights.
 ///
 /// # Panics
 ///
@@ -243,6 +277,8 @@ const VERSIONS: [&[Version]; 3] = [
     &[Version::DTLS12],
 ];
 
+const IDS: [Option<u8>; 4] = [None, Some(0), Some(3), Some(100)];
+
 struct World {
     sides: [Endpoint; 2],
     now: Instant,
@@ -253,6 +289,8 @@ struct World {
     /// Application data that each side sent and the other did not get yet.
     data: [Vec<u32>; 2],
     sent: u32,
+    /// What was carried last of each side that does not send its flights.
+    carried: [Option<u32>; 2],
     /// Datagrams that were changed or made up: from then on a handshake may fail.
     disturbed: bool,
 }
@@ -271,6 +309,7 @@ impl World {
         let choice = usize::from(data.get(1).copied().unwrap_or_default());
         let mtu = MTU[choice % MTU.len()];
         let versions = VERSIONS[choice / 4 % VERSIONS.len()];
+        let ids = usize::from(data.get(2).copied().unwrap_or_default());
         let certificates = SIDES.map(|_| Certificate::generate(provider).unwrap());
         let sides = SIDES.map(|role| {
             let me = role as usize;
@@ -281,6 +320,7 @@ impl World {
                 .versions(versions)
                 .unwrap()
                 .cookie_exchange(choice >= 128)
+                .connection_id_length(IDS[(ids >> (2 * me)) % IDS.len()])
                 .handshake_timeout(None)
                 .expected_fingerprints(vec![peer]);
             Endpoint::new(Arc::new(config), role, now)
@@ -294,6 +334,7 @@ impl World {
             closed: [false; 2],
             data: [Vec::new(), Vec::new()],
             sent: 0,
+            carried: [None; 2],
             disturbed: false,
         }
     }
@@ -338,19 +379,55 @@ impl World {
         self.drain();
     }
 
-    /// Sends application data, or asks for new keys.
+    /// Sends application data, asks for new keys or ids, or has flights carried.
     fn command(&mut self, me: usize, argument: u8) {
         let now = self.now;
         let side = &mut self.sides[me];
-        match argument % 3 {
-            0 => {
+        match (argument / 192, argument % 6) {
+            (1, 0) => drop(side.request_connection_ids(argument % 5, now)),
+            (1, 1) => {
+                let len = side
+                    .connection_ids()
+                    .next()
+                    .map_or(0, |id| id.octets().len());
+                let id = ConnectionId::new(&[argument; 255][..len]).unwrap();
+                let _ = side.replace_connection_id(id, now);
+            }
+            (1, 2) => drop(side.use_next_connection_id()),
+            (1, 3) => side.carry_flights(Carrier::Outside, now),
+            (1, 4) => side.carry_flights(Carrier::Datagrams, now),
+            (1, _) => side.renew_flight(),
+            (_, 0 | 3) => {
                 if side.send(&self.sent.to_be_bytes(), now).is_ok() {
                     self.data[me].push(self.sent);
                     self.sent += 1;
                 }
             }
-            1 => drop(side.update_keys(KeyUpdate::Own, now)),
+            (_, 1 | 4) => drop(side.update_keys(KeyUpdate::Own, now)),
             _ => drop(side.update_keys(KeyUpdate::Both, now)),
+        }
+    }
+
+    /// What a carrier sends of a side's flight, if it is anything else than before or `again` is
+    /// set.
+    fn carry(&mut self, me: usize, again: bool) {
+        let side = &mut self.sides[me];
+        if side.carrier() == Carrier::Datagrams {
+            self.carried[me] = None;
+            return;
+        }
+        let before = side.flight_generation();
+        let flight = side.flight(self.mtu).unwrap();
+        assert_eq!(flight.generation(), before, "looking changes nothing");
+        assert_eq!(flight.is_empty(), flight.datagrams().next().is_none());
+        if again || self.carried[me].replace(before) != Some(before) {
+            assert!(flight.datagrams().count() <= 64);
+            for datagram in flight.datagrams() {
+                assert!(datagram.len() <= self.mtu);
+                if self.flying.len() < 256 {
+                    self.flying.push((1 - me, datagram.to_vec()));
+                }
+            }
         }
     }
 
@@ -376,6 +453,7 @@ impl World {
 
     fn drain(&mut self) {
         for me in 0..2 {
+            self.carry(me, false);
             let mut outputs = 0;
             loop {
                 let mut contents = Vec::new();
@@ -402,7 +480,7 @@ impl World {
                     let sent = &mut self.data[1 - me];
                     let at = sent.iter().position(|&other| other == number);
                     sent.swap_remove(at.expect("it was sent, and did not come before"));
-                } else {
+                } else if !matches!(event, Event::ConnectionId(_)) {
                     assert!(matches!(event, Event::Closed(_)), "{event:?} without cause");
                     self.closed[me] = true;
                 }
@@ -416,7 +494,13 @@ impl World {
     }
 
     fn finish(mut self) {
-        for _ in 0..4_000 {
+        for round in 0..4_000 {
+            for me in 0..2 {
+                if round % 40 == 39 && self.sides[me].carrier() == Carrier::Outside {
+                    self.sides[me].renew_flight();
+                }
+                self.carry(me, true);
+            }
             for (to, contents) in core::mem::take(&mut self.flying) {
                 self.deliver(to, contents);
                 self.drain();

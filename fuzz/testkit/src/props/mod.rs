@@ -12,6 +12,7 @@ pub mod ice_matrix;
 pub mod jitter;
 pub mod network;
 pub mod payload;
+pub mod repair;
 pub mod rtcp;
 pub mod rtp;
 pub mod socket;

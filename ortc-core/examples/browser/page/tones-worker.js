@@ -7,7 +7,9 @@ onrtctransform = ({ transformer }) => {
   let last;
   const read = (frame, controller) => {
     const { payloadType, rtpTimestamp = frame.timestamp } = frame.getMetadata();
-    if (!payloadTypes.includes(payloadType)) return controller.enqueue(frame);
+    // Handed on in any case: the browser may play it.
+    controller.enqueue(frame);
+    if (!payloadTypes.includes(payloadType)) return;
     // Every packet of an event has the timestamp of its beginning, the last one three times.
     const [event] = new Uint8Array(frame.data);
     if (rtpTimestamp === last || event >= KEYS.length) return;

@@ -347,7 +347,8 @@ impl RTCConnection {
                     })));
             }
             IceEvent::Connected => {
-                self.transport.pair_is_valid(now);
+                let lot = self.dtls_lot();
+                self.transport.pair_is_valid(lot, now);
                 if self.state == State::Interrupted {
                     // What gathered in between is as stale as what was dropped at its start.
                     self.media.outbox.clear_media();
@@ -408,7 +409,9 @@ impl RTCConnection {
                 self.output.events.push(Event::KeyLog(line));
             }
             DtlsEvent::Closed(reason) => self.fail(DisconnectReason::Dtls(reason)),
-            _ => {}
+            // ICE moves connections from path to path, so that no connection ids are negotiated; and a
+            // peer that sends no more has gone, so that none is half closed.
+            DtlsEvent::ConnectionId(_) | DtlsEvent::ReadClosed | _ => {}
         }
     }
 

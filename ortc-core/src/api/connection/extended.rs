@@ -2,10 +2,26 @@
 
 use std::time::Instant;
 
+use ortc_dtls::Role;
+
 use super::super::dtls_parameters::RTCDtlsParameters;
 use super::super::error::ConnectionError;
 use super::super::options::{DescriptionForm, DtlsRole};
+use super::super::side::RTCIceConnectionInfo;
 use super::{Expectation, RTCConnection};
+use crate::transport::{Lot, Place};
+
+/// What the peer's descriptions have said of the DTLS role.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum PeerWishes {
+    /// No description has come.
+    #[default]
+    Unheard,
+    /// They say nothing of it, as the draft's.
+    Unsaid,
+    /// It leaves the role open.
+    Open,
+}
 
 impl RTCConnection {
     /// What this side's descriptions say of DTLS, if the options ask for it.
@@ -49,14 +65,8 @@ impl RTCConnection {
         dtls: Option<&RTCDtlsParameters>,
         now: Instant,
     ) -> Result<(), ConnectionError> {
+        self.take_wishes(dtls.map(|dtls| dtls.role), now);
         let Some(dtls) = dtls else { return Ok(()) };
-        if self.transport.dtls_role == DtlsRole::Auto && self.transport.running().is_none() {
-            self.transport.dtls_role = match dtls.role {
-                DtlsRole::Auto => DtlsRole::Auto,
-                DtlsRole::Client => DtlsRole::Server,
-                DtlsRole::Server => DtlsRole::Client,
-            };
-        }
         let Some(said) = &dtls.fingerprint else {
             return Ok(());
         };
@@ -71,4 +81,56 @@ impl RTCConnection {
             (Expectation::Settled, _) | (_, None) => Ok(()),
         }
     }
+
+    /// The peer's description came, with or without a word about its role.
+    fn take_wishes(&mut self, role: Option<DtlsRole>, now: Instant) {
+        if self.transport.dtls_role != DtlsRole::Auto || self.peer_wishes == PeerWishes::Open {
+            return;
+        }
+        let told = match role {
+            None => {
+                self.peer_wishes = PeerWishes::Unsaid;
+                None
+            }
+            Some(DtlsRole::Auto) => {
+                self.peer_wishes = PeerWishes::Open;
+                None
+            }
+            Some(DtlsRole::Client) => Some((DtlsRole::Server, Role::Server)),
+            Some(DtlsRole::Server) => Some((DtlsRole::Client, Role::Client)),
+        };
+        let open = self.dtls_lot().place;
+        if let Some(running) = self.transport.running_mut() {
+            running.settle(told.map_or(open, |(_, role)| Place::Settled(role)), now);
+            self.pump(now);
+        } else if let Some((ours, _)) = told {
+            self.transport.dtls_role = ours;
+        }
+    }
+
+    /// What falls to this side if nobody told it a role. Where both descriptions leave it open, the
+    /// credentials decide, which both sides know before anything else and which do not change while
+    /// ICE roles are repaired; without descriptions, the ICE role.
+    pub(super) fn dtls_lot(&self) -> Lot {
+        let crossed = match (&self.local.ice, &self.remote.ice) {
+            (Some(ours), Some(theirs)) if key(ours).lt(key(theirs)) => Role::Client,
+            (Some(_) | None, Some(_) | None) => Role::Server,
+        };
+        let by_ice = match self.transport.ice.is_controlling() {
+            true => Role::Server,
+            false => Role::Client,
+        };
+        let place = match (self.descriptions, self.peer_wishes) {
+            (DescriptionForm::Draft, _) | (_, PeerWishes::Unsaid) => Place::Guess(by_ice),
+            (DescriptionForm::Extended, PeerWishes::Unheard) => Place::Undecided,
+            (DescriptionForm::Extended, PeerWishes::Open) => Place::Settled(crossed),
+        };
+        Lot { place, crossed }
+    }
+}
+
+/// What the rule for roles compares, as ICE does (`RolePolicy::ByCredentials`).
+fn key(ice: &RTCIceConnectionInfo) -> impl Iterator<Item = u8> {
+    let (fragment, password) = (ice.username_frag.bytes(), ice.password.bytes());
+    fragment.chain([b':']).chain(password)
 }

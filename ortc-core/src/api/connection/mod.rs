@@ -89,6 +89,7 @@ pub struct RTCConnection {
     descriptions: DescriptionForm,
     /// What the peer's descriptions have said of its certificate.
     described_fingerprint: Option<CertificateFingerprint>,
+    peer_wishes: extended::PeerWishes,
     /// Receiving tracks whose handler was told of.
     tone_handlers: BTreeSet<u32>,
     traffic: Traffic,
@@ -283,6 +284,7 @@ impl RTCConnection {
             expectation: Expectation::Nothing,
             descriptions: options.descriptions,
             described_fingerprint: None,
+            peer_wishes: extended::PeerWishes::default(),
             tone_handlers: BTreeSet::new(),
             traffic: Traffic::default(),
         };
@@ -375,6 +377,10 @@ impl RTCConnection {
             });
         ConnectionStats {
             ice: self.transport.ice.stats(),
+            ice_role: match self.transport.ice.is_controlling() {
+                true => ortc_ice::Role::Controlling,
+                false => ortc_ice::Role::Controlled,
+            },
             dtls,
             srtp_profile: self.transport.srtp.as_ref().map(|srtp| srtp.profile),
             datagrams_received: self.traffic.datagrams_received,

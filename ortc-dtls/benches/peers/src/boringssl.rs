@@ -100,6 +100,23 @@ impl BoringSsl {
         cipher.unwrap().standard_name().unwrap().to_owned()
     }
 
+    /// Exports key material, once connected.
+    pub fn export(&mut self, label: &str, context: Option<&[u8]>, out: &mut [u8]) {
+        let ssl = self.stream().ssl();
+        ssl.export_keying_material(out, label, context).unwrap();
+    }
+
+    /// Says good-bye.
+    pub fn close(&mut self) {
+        self.stream().shutdown().unwrap();
+    }
+
+    /// Whether the peer ended the connection with a close_notify.
+    #[must_use]
+    pub fn is_closed(&mut self) -> bool {
+        matches!(self.stream().read(&mut [0; 16]), Ok(0))
+    }
+
     fn go_on(&mut self) {
         self.0 = match std::mem::replace(&mut self.0, State::Between) {
             State::Handshake(handshake) => match handshake.handshake() {

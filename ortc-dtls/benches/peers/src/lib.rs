@@ -1,10 +1,12 @@
 //! One side of a DTLS connection in memory, by `ortc-dtls`, BoringSSL and `dimpl`, behind one
 //! trait, so that any two can be connected.
 
+mod boring_floor;
 mod boringssl;
 mod dimpl;
 mod ours;
 
+pub use self::boring_floor::BoringFloor;
 pub use self::boringssl::BoringSsl;
 pub use self::dimpl::Dimpl;
 pub use self::ours::Ours;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use ortc_dtls::{Config, Endpoint, Event, Role};
+use ortc_dtls::{CloseReason, Config, Endpoint, Event, KeyLogLine, Role};
 
 use crate::{Keying, Side};
 
@@ -13,7 +13,10 @@ pub struct Ours {
     endpoint: Endpoint,
     now: Instant,
     connected: bool,
+    /// The peer said good-bye.
+    is_closed: bool,
     data: Vec<Event>,
+    secrets: Vec<KeyLogLine>,
 }
 
 impl Ours {
@@ -24,7 +27,9 @@ impl Ours {
             endpoint: Endpoint::new(config, role, now),
             now,
             connected: false,
+            is_closed: false,
             data: Vec::new(),
+            secrets: Vec::new(),
         }
     }
 
@@ -34,11 +39,29 @@ impl Ours {
         &self.endpoint
     }
 
+    /// The endpoint, to be told something.
+    pub fn endpoint_mut(&mut self) -> &mut Endpoint {
+        &mut self.endpoint
+    }
+
+    /// Whether the peer ended the connection with a close_notify.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    /// The lines of the key log, if it is on.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.secrets.iter().map(KeyLogLine::as_str)
+    }
+
     fn drain(&mut self) {
         while let Some(event) = self.endpoint.poll_event() {
             match event {
                 Event::Connected => self.connected = true,
+                Event::KeyLog(line) => self.secrets.push(line),
                 Event::ApplicationData(_) => self.data.push(event),
+                Event::Closed(CloseReason::PeerClosed) => self.is_closed = true,
                 Event::Closed(reason) => panic!("closed: {reason}"),
                 _ => {}
             }

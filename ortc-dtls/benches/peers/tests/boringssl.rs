@@ -1,11 +1,16 @@
-//! Handshakes with BoringSSL in memory, in both roles: keys of SRTP and application data agree.
+//! Handshakes with BoringSSL in memory, in both roles: keys of SRTP, exported key material and
+//! application data agree, keys are changed, and either side can say good-bye.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "test code: one arbitrary instant"
+)]
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use ortc_dtls::crypto::{KeyAlgorithm, Provider, aws_lc_rs_provider, ring_provider};
 use ortc_dtls::wire::NamedGroup;
-use ortc_dtls::{Certificate, CertificateConfig, CipherSuite, Config, HashAlgorithm};
+use ortc_dtls::{Certificate, CertificateConfig, CipherSuite, Config, HashAlgorithm, KeyUpdate};
 use ortc_dtls_peers::{BoringSsl, MTU, Ours, Role, Side, Version, carry, connect};
 
 const RSA: [&[u8]; 2] = [
@@ -109,6 +114,7 @@ fn converse(role: Role, setting: &Setting<'_>) {
         .unwrap()
         .mtu(setting.mtu)
         .unwrap()
+        .key_log(true)
         .expected_fingerprints(vec![theirs.fingerprint(HashAlgorithm::Sha256)]);
     let mut ours = Ours::new(Arc::new(config), role, Instant::now());
     let groups = setting.groups.1;
@@ -133,18 +139,61 @@ fn converse(role: Role, setting: &Setting<'_>) {
     assert_eq!(keying.profile, 7);
     assert_eq!(keying, theirs.keying());
 
+    for context in [None, Some(&b"context"[..]), Some(&[])] {
+        let mut exported = [[0; 40]; 2];
+        let label = "EXPERIMENTAL ours and theirs";
+        (ours.endpoint())
+            .export_keying_material(label, context, &mut exported[0])
+            .unwrap();
+        theirs.export(label, context, &mut exported[1]);
+        assert_eq!(exported[0], exported[1]);
+        assert_ne!(exported[0], [0; 40]);
+    }
+
+    assert_both_hear(&mut ours, &mut theirs, &mut buffer);
+    if setting.version == Version::DTLS13 {
+        let updated = match role {
+            Role::Client => "SERVER_TRAFFIC_SECRET_1 ",
+            Role::Server => "CLIENT_TRAFFIC_SECRET_1 ",
+        };
+        let scope = KeyUpdate::Both;
+        ours.endpoint_mut()
+            .update_keys(scope, Instant::now())
+            .unwrap();
+        for _ in 0..3 {
+            assert_both_hear(&mut ours, &mut theirs, &mut buffer);
+        }
+        // BoringSSL's are changed, and so it has read what asked for it.
+        assert!(ours.secrets().any(|line| line.starts_with(updated)));
+    }
+    let stats = ours.endpoint().stats();
+    assert_eq!(stats.retransmissions, 0, "{stats:?}");
+
+    match role {
+        Role::Client => {
+            ours.endpoint_mut().close(Instant::now());
+            carry(&mut ours, &mut theirs, &mut buffer);
+            assert!(theirs.is_closed());
+        }
+        Role::Server => {
+            theirs.close();
+            carry(&mut theirs, &mut ours, &mut buffer);
+            assert!(ours.is_closed());
+        }
+    }
+}
+
+fn assert_both_hear(ours: &mut Ours, theirs: &mut BoringSsl, buffer: &mut Vec<u8>) {
     let mut received = Vec::new();
     ours.send(b"to BoringSSL");
-    carry(&mut ours, &mut theirs, &mut buffer);
+    carry(ours, theirs, buffer);
     assert!(theirs.take(&mut received));
     assert_eq!(received, b"to BoringSSL");
     received.clear();
     theirs.send(b"from BoringSSL");
-    carry(&mut theirs, &mut ours, &mut buffer);
+    carry(theirs, ours, buffer);
     assert!(ours.take(&mut received));
     assert_eq!(received, b"from BoringSSL");
-    let stats = ours.endpoint().stats();
-    assert_eq!(stats.retransmissions, 0, "{stats:?}");
 }
 
 #[test]
@@ -249,6 +298,62 @@ fn every_group_certificate_and_role_in_dtls_1_3() {
                     );
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn every_suite_and_role_in_dtls_1_3() {
+    for provider in &providers() {
+        for role in [Role::Client, Role::Server] {
+            for suite in [
+                CipherSuite::AES_128_GCM_SHA256,
+                CipherSuite::AES_256_GCM_SHA384,
+                CipherSuite::CHACHA20_POLY1305_SHA256,
+            ] {
+                converse(
+                    role,
+                    &Setting {
+                        provider,
+                        kinds: [Some(KeyAlgorithm::EcdsaP256); 2],
+                        groups: GROUPS[0],
+                        group: GROUPS[0].0[0],
+                        suite: (suite, ""),
+                        version: Version::DTLS13,
+                        mtu: MTU,
+                    },
+                );
+            }
+        }
+    }
+}
+
+/// Nothing is configured here but who the peer is.
+#[test]
+fn with_the_default_configuration_whichever_version_the_other_has() {
+    let provider = &ring_provider();
+    for role in [Role::Client, Role::Server] {
+        for version in [Version::DTLS12, Version::DTLS13] {
+            let kind = Some(KeyAlgorithm::EcdsaP256);
+            let [(ours, _), (theirs, key)] = [(); 2].map(|()| certificate(kind, provider));
+            let expected = vec![theirs.fingerprint(HashAlgorithm::Sha256)];
+            let config = Config::new(ours, provider.clone()).expected_fingerprints(expected);
+            let mut ours = Ours::new(Arc::new(config), role, Instant::now());
+            let groups = "X25519MLKEM768:X25519:P-256";
+            let context = BoringSsl::context(version, theirs.der(), &key, groups).build();
+            let mut buffer = Vec::new();
+            let other = match role {
+                Role::Client => Role::Server,
+                Role::Server => Role::Client,
+            };
+            let mut theirs = BoringSsl::new(&context, other, MTU);
+            match role {
+                Role::Client => connect(&mut ours, &mut theirs, &mut buffer),
+                Role::Server => connect(&mut theirs, &mut ours, &mut buffer),
+            }
+            assert_eq!(ours.endpoint().version(), Some(version));
+            assert_eq!(ours.keying(), theirs.keying());
+            assert_both_hear(&mut ours, &mut theirs, &mut buffer);
         }
     }
 }

@@ -127,11 +127,11 @@ impl Provider for AwsLc {
     }
 
     fn hmac(&self, algorithm: Hash, key: &[u8]) -> Box<dyn HmacKey> {
-        let algorithm = match algorithm {
-            Hash::Sha256 => hmac::HMAC_SHA256,
-            Hash::Sha384 => hmac::HMAC_SHA384,
-        };
-        Box::new(Hmac(hmac::Key::new(algorithm, key)))
+        Box::new(Hmac::new(algorithm, key))
+    }
+
+    fn lend_hmac(&self, algorithm: Hash, key: &[u8], run: &mut dyn FnMut(&dyn HmacKey)) {
+        run(&Hmac::new(algorithm, key));
     }
 }
 
@@ -228,6 +228,16 @@ impl HashContext for Sha {
 
 #[derive(Debug)]
 struct Hmac(hmac::Key);
+
+impl Hmac {
+    fn new(algorithm: Hash, key: &[u8]) -> Self {
+        let algorithm = match algorithm {
+            Hash::Sha256 => hmac::HMAC_SHA256,
+            Hash::Sha384 => hmac::HMAC_SHA384,
+        };
+        Self(hmac::Key::new(algorithm, key))
+    }
+}
 
 impl HmacKey for Hmac {
     fn sign(&self, parts: &[&[u8]]) -> Output {

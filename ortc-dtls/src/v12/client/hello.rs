@@ -11,19 +11,19 @@ use crate::v12::{Session, Suite};
 use crate::wire::hello::ServerHello;
 use crate::wire::{ExtensionType, ProtocolVersion};
 
-/// The ServerHello that chooses DTLS 1.2, in answer to the hello that was sent.
+/// The ServerHello that chooses DTLS 1.2, in answer to the hello that is the flight.
 pub(crate) fn on_server_hello(
     hello: &ServerHello<'_>,
     message: &Message,
     client_random: [u8; 32],
-    sent: &[u8],
     cx: &mut Context,
 ) -> Result<State, CloseReason> {
     let session = accept(hello, client_random, cx)?;
     session.answers.apply(ProtocolVersion::DTLS12, cx);
+    cx.on_id_answer(&hello.extensions)?;
     cx.negotiate_dtls12();
     let mut transcript = Transcript::default();
-    transcript.add(sent);
+    transcript.add(cx.flight.octets());
     transcript.add_received(message);
     transcript.start_hash(&*cx.config.provider, session.suite.hash);
     Ok(State::Certificate(AwaitCertificate {
@@ -43,7 +43,7 @@ fn accept(
         .ok_or(ProtocolError::IllegalChoice("cipher suite"))?;
     for (kind, _) in hello.extensions.iter() {
         match kind {
-            _ if !is_offered(kind, config) => {
+            _ if !is_offered(kind, cx) => {
                 return Err(ProtocolError::UnsolicitedExtension(kind).into());
             }
             // These are answered in DTLS 1.3 only.

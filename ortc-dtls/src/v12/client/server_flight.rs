@@ -129,7 +129,7 @@ impl AwaitHelloDone {
         let config = cx.config.clone();
         let exchange = config.provider.generate_key_exchange(self.group)?;
         let transcript = &mut self.transcript;
-        cx.flight.begin(Some(answers));
+        cx.flight.begin(Some(answers), cx.now);
         if self.request != Request::None {
             let chain = match self.request {
                 Request::Certificate(_) => Some(config.certificate.chain()),
@@ -183,6 +183,7 @@ fn answer(request: &CertificateRequest<'_>, cx: &Context) -> Request {
     let scheme = key
         .schemes()
         .iter()
+        .filter(|scheme| cx.config.schemes.contains(scheme))
         .find(|&&ours| request.schemes().any(|theirs| theirs == ours));
     match scheme {
         Some(&scheme) if request.types.contains(&wanted) => Request::Certificate(scheme),

@@ -34,7 +34,7 @@ impl AwaitFinished {
         self.transcript.add_received(message);
         let verify_data = keys::verify_data(cx, Role::Server, &self.secrets, &self.transcript)?;
         // Kept without a timer: a client that misses it repeats its Finished (RFC 6347 §4.2.4).
-        cx.flight.begin(Some(message.message_seq));
+        cx.flight.begin(Some(message.message_seq), cx.now);
         cx.flight.change_cipher_spec();
         cx.flight.message(HandshakeType::FINISHED, 1, |out| {
             out.extend_from_slice(&verify_data);

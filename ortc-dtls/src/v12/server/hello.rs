@@ -7,10 +7,10 @@ use crate::context::Context;
 use crate::crypto::{NamedGroup, SignatureScheme};
 use crate::event::{CloseReason, ProtocolError};
 use crate::flight::Await;
-use crate::hello::{Answers, DOWNGRADE, extension};
+use crate::hello::{Answers, DOWNGRADE, connection_id, extension};
 use crate::reassembly::Message;
 use crate::transcript::Transcript;
-use crate::v12::{Authentication, SCHEMES, Session, Suite, has_group, signed_params};
+use crate::v12::{Authentication, Session, Suite, has_group, signed_params};
 use crate::wire::certificate::{self, CertificateRequest, ECDSA_SIGN, RSA_SIGN, Signed};
 use crate::wire::hello::ClientHello;
 use crate::wire::key_exchange::encode_params;
@@ -34,6 +34,7 @@ pub(crate) fn on_client_hello(
 ) -> Result<State, CloseReason> {
     let choice = choose(hello, cx)?;
     choice.session.answers.apply(ProtocolVersion::DTLS12, cx);
+    cx.on_id_offer(&hello.extensions)?;
     cx.negotiate_dtls12();
     let mut transcript = Transcript::default();
     transcript.add_received(message);
@@ -80,6 +81,7 @@ fn choose(hello: &ClientHello<'_>, cx: &Context) -> Result<Choice, CloseReason> 
     let scheme = key
         .schemes()
         .iter()
+        .filter(|scheme| config.schemes.contains(scheme))
         .find(|scheme| offered.clone().any(|theirs| theirs == scheme.0));
     let group = group.ok_or(ProtocolError::NothingInCommon("group"))?;
     let mut server_random = [0; 32];
@@ -122,9 +124,10 @@ fn send(
     let key = config.certificate.key();
     let signature = key.sign(choice.scheme, &signed_params(&session, &params))?;
 
-    cx.flight.begin(Some(answers));
+    cx.flight.begin(Some(answers), cx.now);
     transcript.add(cx.flight.message(HandshakeType::SERVER_HELLO, 0, |out| {
-        encode(out, choice, &config);
+        let id = cx.ids.as_ref().map(|ids| ids.first());
+        encode(out, choice, &config, id);
     }));
     transcript.start_hash(&*config.provider, session.suite.hash);
     transcript.add(cx.flight.message(HandshakeType::CERTIFICATE, 0, |out| {
@@ -141,7 +144,7 @@ fn send(
     }));
     let kind = HandshakeType::CERTIFICATE_REQUEST;
     transcript.add(cx.flight.message(kind, 0, |out| {
-        CertificateRequest::encode(out, &[ECDSA_SIGN, RSA_SIGN], &SCHEMES);
+        CertificateRequest::encode(out, &[ECDSA_SIGN, RSA_SIGN], &config.schemes);
     }));
     let kind = HandshakeType::SERVER_HELLO_DONE;
     transcript.add(cx.flight.message(kind, 0, |_| ()));
@@ -153,7 +156,7 @@ fn send(
     })
 }
 
-fn encode(out: &mut Vec<u8>, choice: &Choice, config: &Config) {
+fn encode(out: &mut Vec<u8>, choice: &Choice, config: &Config, id: Option<&[u8]>) {
     writer::u16(out, ProtocolVersion::DTLS12.0);
     out.extend_from_slice(&choice.session.server_random);
     writer::vector8(out, |_| ()); // session_id: cannot be resumed
@@ -170,5 +173,8 @@ fn encode(out: &mut Vec<u8>, choice: &Choice, config: &Config) {
             });
         }
         choice.session.answers.encode(out, config);
+        if let Some(id) = id {
+            connection_id(out, id);
+        }
     });
 }

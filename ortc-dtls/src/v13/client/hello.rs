@@ -2,11 +2,11 @@
 
 use super::State;
 use super::server_flight::AwaitExtensions;
-use crate::config::{Config, Role};
+use crate::config::Role;
 use crate::context::Context;
 use crate::crypto::KeyExchange;
 use crate::event::{CloseReason, ProtocolError};
-use crate::hello::{Answers, Share};
+use crate::hello::{Answers, Shares, is_offered};
 use crate::reassembly::Message;
 use crate::v13::{Session, Suite, Transcript, start_handshake_epoch};
 use crate::wire::hello::ServerHello;
@@ -30,17 +30,16 @@ pub(crate) struct Retry {
 pub(crate) fn on_retry_request(
     hello: &ServerHello<'_>,
     message: &Message,
-    sent: &[u8],
-    shares: &[Share],
+    shares: &Shares,
     cx: &Context,
 ) -> Result<Retry, CloseReason> {
-    let suite = check(hello, &cx.config, &[ExtensionType::COOKIE])?;
+    let suite = check(hello, cx, &[ExtensionType::COOKIE])?;
     let group = hello.extensions.get(ExtensionType::KEY_SHARE);
     let group = group.map(key_share::parse_retry).transpose()?;
     if let Some(group) = group {
         // One of ours, and not one whose share it has (RFC 8446 §4.2.8).
         let offered = cx.config.groups.contains(&group);
-        if !offered || shares.iter().any(|share| share.group == group) {
+        if !offered || shares.iter().flatten().any(|share| share.group == group) {
             return Err(ProtocolError::IllegalChoice("group").into());
         }
     }
@@ -51,7 +50,7 @@ pub(crate) fn on_retry_request(
     }
     let provider = &*cx.config.provider;
     let mut transcript = Transcript::new(provider, suite.hash);
-    transcript.add_sent(sent);
+    transcript.add_sent(cx.flight.octets());
     transcript.retry(provider);
     transcript.add_received(message);
     Ok(Retry {
@@ -66,12 +65,11 @@ pub(crate) fn on_server_hello(
     hello: &ServerHello<'_>,
     message: &Message,
     client_random: [u8; 32],
-    sent: &[u8],
-    shares: Vec<Share>,
+    shares: Shares,
     retried: Option<Retried>,
     cx: &mut Context,
 ) -> Result<State, CloseReason> {
-    let suite = check(hello, &cx.config, &[])?;
+    let suite = check(hello, cx, &[ExtensionType::CONNECTION_ID])?;
     let mut transcript = match retried {
         Some(retried) if retried.suite != suite => {
             return Err(ProtocolError::IllegalChoice("cipher suite").into());
@@ -79,7 +77,7 @@ pub(crate) fn on_server_hello(
         Some(retried) => retried.transcript,
         None => Transcript::new(&*cx.config.provider, suite.hash),
     };
-    transcript.add_sent(sent);
+    transcript.add_sent(cx.flight.octets());
     transcript.add_received(message);
     let share = hello
         .extensions
@@ -88,6 +86,7 @@ pub(crate) fn on_server_hello(
     let (group, public) = key_share::parse_server(share)?;
     let exchange: Box<dyn KeyExchange> = shares
         .into_iter()
+        .flatten()
         .find(|share| share.group == group)
         .map(|share| share.exchange)
         .ok_or(ProtocolError::IllegalChoice("group"))?;
@@ -100,13 +99,14 @@ pub(crate) fn on_server_hello(
         client_random,
         answers: Answers::default(),
     };
+    cx.on_id_answer(&hello.extensions)?;
     cx.negotiate_dtls13();
     // An answer acknowledges it (RFC 9147 §7.2).
-    cx.flight.settle();
-    let secrets = start_handshake_epoch(cx, Role::Client, &session, &shared, &transcript)?;
+    cx.flight.settle(cx.now);
+    let keys = start_handshake_epoch(cx, Role::Client, &session, &shared, &transcript)?;
     Ok(State::Extensions(AwaitExtensions {
         session,
-        secrets,
+        keys,
         transcript,
     }))
 }
@@ -114,7 +114,7 @@ pub(crate) fn on_server_hello(
 /// What ServerHello and HelloRetryRequest have in common.
 fn check(
     hello: &ServerHello<'_>,
-    config: &Config,
+    cx: &Context,
     also: &[ExtensionType],
 ) -> Result<Suite, CloseReason> {
     if hello.version != ProtocolVersion::DTLS12 {
@@ -127,14 +127,15 @@ fn check(
     for (kind, _) in hello.extensions.iter() {
         match kind {
             ExtensionType::SUPPORTED_VERSIONS | ExtensionType::KEY_SHARE => {}
-            kind if also.contains(&kind) => {}
-            kind if crate::hello::is_offered(kind, config) => {
-                return Err(ProtocolError::MisplacedExtension(kind).into());
+            ExtensionType::COOKIE if also.contains(&kind) => {}
+            kind if !is_offered(kind, cx) => {
+                return Err(ProtocolError::UnsolicitedExtension(kind).into());
             }
-            kind => return Err(ProtocolError::UnsolicitedExtension(kind).into()),
+            kind if also.contains(&kind) => {}
+            kind => return Err(ProtocolError::MisplacedExtension(kind).into()),
         }
     }
     Suite::find(hello.cipher_suite)
-        .filter(|suite| config.cipher_suites.contains(&suite.id))
+        .filter(|suite| cx.config.cipher_suites.contains(&suite.id))
         .ok_or_else(|| ProtocolError::IllegalChoice("cipher suite").into())
 }

@@ -8,10 +8,10 @@ use crate::event::{CloseReason, ProtocolError};
 use crate::flight::Await;
 use crate::hello::{Answers, is_offered};
 use crate::reassembly::Message;
-use crate::v13::schedule::HandshakeSecrets;
 use crate::v13::{
-    HANDSHAKE, Session, Transcript, finished, learn_certificate, own_scheme, read_application,
-    send_certificate, send_finished, start_application_secrets, unexpected, verify_certificate,
+    HANDSHAKE, HandshakeKeys, Session, Transcript, finished, learn_certificate, own_scheme,
+    read_application, send_certificate, send_finished, start_application_secrets, unexpected,
+    verify_certificate,
 };
 use crate::wire::extension::Extensions;
 use crate::wire::{
@@ -22,7 +22,7 @@ use crate::wire::{
 #[derive(Debug)]
 pub(crate) struct AwaitExtensions {
     pub(super) session: Session,
-    pub(super) secrets: HandshakeSecrets,
+    pub(super) keys: HandshakeKeys,
     pub(super) transcript: Transcript,
 }
 
@@ -41,7 +41,7 @@ impl AwaitExtensions {
         let extensions = Extensions::parse(list.rest())?;
         for (kind, _) in extensions.iter() {
             match kind {
-                _ if !is_offered(kind, &cx.config) => {
+                _ if !is_offered(kind, cx) => {
                     return Err(ProtocolError::UnsolicitedExtension(kind).into());
                 }
                 // What a server prefers is of no use here (RFC 8446 §4.2.7).
@@ -57,7 +57,7 @@ impl AwaitExtensions {
         self.transcript.add_received(message);
         Ok(AwaitRequest {
             session: self.session,
-            secrets: self.secrets,
+            keys: self.keys,
             transcript: self.transcript,
         })
     }
@@ -77,7 +77,7 @@ enum Request {
 #[derive(Debug)]
 pub(crate) struct AwaitRequest {
     session: Session,
-    secrets: HandshakeSecrets,
+    keys: HandshakeKeys,
     transcript: Transcript,
 }
 
@@ -97,7 +97,7 @@ impl AwaitRequest {
         };
         let state = AwaitCertificate {
             session: self.session,
-            secrets: self.secrets,
+            keys: self.keys,
             request,
             transcript: self.transcript,
         };
@@ -122,7 +122,7 @@ fn answer(request: &Extensions<'_>, cx: &Context) -> Result<Request, CloseReason
 #[derive(Debug)]
 pub(crate) struct AwaitCertificate {
     session: Session,
-    secrets: HandshakeSecrets,
+    keys: HandshakeKeys,
     request: Request,
     transcript: Transcript,
 }
@@ -141,7 +141,7 @@ impl AwaitCertificate {
         self.transcript.add_received(message);
         Ok(AwaitVerify {
             session: self.session,
-            secrets: self.secrets,
+            keys: self.keys,
             request: self.request,
             transcript: self.transcript,
         })
@@ -151,7 +151,7 @@ impl AwaitCertificate {
 #[derive(Debug)]
 pub(crate) struct AwaitVerify {
     session: Session,
-    secrets: HandshakeSecrets,
+    keys: HandshakeKeys,
     request: Request,
     transcript: Transcript,
 }
@@ -166,7 +166,7 @@ impl AwaitVerify {
         self.transcript.add_received(message);
         Ok(AwaitFinished {
             session: self.session,
-            secrets: self.secrets,
+            keys: self.keys,
             request: self.request,
             proved,
             transcript: self.transcript,
@@ -177,7 +177,7 @@ impl AwaitVerify {
 #[derive(Debug)]
 pub(crate) struct AwaitFinished {
     session: Session,
-    secrets: HandshakeSecrets,
+    keys: HandshakeKeys,
     request: Request,
     proved: KeyProved,
     transcript: Transcript,
@@ -192,13 +192,13 @@ impl AwaitFinished {
         if message.kind != HandshakeType::FINISHED {
             return Err(unexpected(message));
         }
-        let (session, secrets) = (self.session, self.secrets);
+        let (session, keys) = (self.session, self.keys);
         let transcript = &mut self.transcript;
-        let expected = finished(cx, &secrets.server, transcript)?;
+        let expected = finished(cx, &keys.server_finished, transcript);
         let proved = verify_finished(&message.body, expected.as_ref())?;
         transcript.add_received(message);
         let up_to_server =
-            start_application_secrets(cx, Role::Client, &session, &secrets, transcript)?;
+            start_application_secrets(cx, Role::Client, &session, &keys.master, transcript)?;
 
         // It is repeated until the server acknowledges it.
         cx.begin_flight(message.message_seq);
@@ -214,7 +214,7 @@ impl AwaitFinished {
                 send_certificate(cx, Role::Client, scheme, transcript)?;
             }
         }
-        send_finished(cx, &secrets.client, transcript)?;
+        send_finished(cx, &keys.client_finished, transcript);
         cx.flight.launch(Await::Answer, cx.now);
         let traffic = read_application(cx, Role::Client, &session, up_to_server)?;
         Ok(Established::new(

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::established::{Established, KeyProved, Secrets, verify_finished};
 use crate::event::{CloseReason, ProtocolError};
 use crate::reassembly::Message;
-use crate::v13::schedule::{ApplicationSecrets, HandshakeSecrets};
+use crate::v13::schedule::{ApplicationSecrets, FinishedKey};
 use crate::v13::{
     Session, Transcript, finished, learn_certificate, read_application, unexpected,
     verify_certificate,
@@ -16,7 +16,7 @@ use crate::wire::HandshakeType;
 #[derive(Debug)]
 pub(super) struct Flight {
     pub(super) session: Session,
-    pub(super) secrets: HandshakeSecrets,
+    pub(super) finished: FinishedKey,
     pub(super) application: ApplicationSecrets,
     pub(super) transcript: Transcript,
 }
@@ -75,11 +75,11 @@ impl AwaitFinished {
         }
         let Flight {
             session,
-            secrets,
+            finished: key,
             application,
             transcript,
         } = *self.flight;
-        let expected = finished(cx, &secrets.client, &transcript)?;
+        let expected = finished(cx, &key, &transcript);
         let finished = verify_finished(&message.body, expected.as_ref())?;
         let traffic = read_application(cx, Role::Server, &session, application)?;
         // The client repeats its flight until the ACK of this record (RFC 9147 §5.8.1).

@@ -9,10 +9,10 @@ use crate::context::Context;
 use crate::crypto::Provider;
 use crate::event::{CloseReason, ProtocolError};
 use crate::flight::Await;
-use crate::hello::{Answers, extension};
+use crate::hello::{Answers, connection_id, extension};
 use crate::reassembly::Message;
 use crate::v13::{
-    HANDSHAKE, RETRY_RANDOM, SCHEMES, Session, Suite, Transcript, own_scheme, send_certificate,
+    HANDSHAKE, RETRY_RANDOM, Session, Suite, Transcript, own_scheme, send_certificate,
     send_finished, start_application_secrets, start_handshake_epoch,
 };
 use crate::wire::hello::ClientHello;
@@ -144,6 +144,7 @@ pub(crate) fn on_client_hello(
         }
     };
     transcript.add_received(message);
+    cx.on_id_offer(&hello.extensions)?;
     let random = *hello.random;
     let state = answer(&choice, share, random, message, transcript, cx)?;
     Ok(Outcome::Next(State::Certificate(state)))
@@ -319,24 +320,28 @@ fn answer(
             extension(out, ExtensionType::KEY_SHARE, |out| {
                 encode_entry(out, choice.group, &share);
             });
+            if let Some(ids) = &cx.ids {
+                connection_id(out, ids.first());
+            }
         });
     }));
-    let secrets = start_handshake_epoch(cx, Role::Server, &session, &shared, &transcript)?;
+    let keys = start_handshake_epoch(cx, Role::Server, &session, &shared, &transcript)?;
     let kind = HandshakeType::ENCRYPTED_EXTENSIONS;
     transcript.add_sent(cx.flight.message(kind, HANDSHAKE, |out| {
         writer::vector16(out, |out| choice.answers.encode(out, &config));
     }));
     let kind = HandshakeType::CERTIFICATE_REQUEST;
     transcript.add_sent(cx.flight.message(kind, HANDSHAKE, |out| {
-        certificate13::encode_request(out, &SCHEMES);
+        certificate13::encode_request(out, &config.schemes13);
     }));
     send_certificate(cx, Role::Server, choice.scheme, &mut transcript)?;
-    send_finished(cx, &secrets.server, &mut transcript)?;
-    let application = start_application_secrets(cx, Role::Server, &session, &secrets, &transcript)?;
+    send_finished(cx, &keys.server_finished, &mut transcript);
+    let master = &keys.master;
+    let application = start_application_secrets(cx, Role::Server, &session, master, &transcript)?;
     cx.flight.launch(Await::Answer, cx.now);
     Ok(AwaitCertificate(Box::new(Flight {
         session,
-        secrets,
+        finished: keys.client_finished,
         application,
         transcript,
     })))
