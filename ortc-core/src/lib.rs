@@ -82,6 +82,16 @@
 //! socket the [`RTCSocket`] asks the servers, for all its connections at once; it then has a loop of
 //! its own, and [`RTCSocket::encapsulate`] is called for what they send.
 //!
+//! # Forwarding
+//!
+//! A media server neither decodes nor encodes. It receives tracks as [`ReceiveMode::Raw`], makes a
+//! track on each other connection, and says with [`RTCTrack::forward_from`] what it repeats;
+//! [`RTCConnection::forward`] then takes each [`Event::Rtp`]. The payload is shared by all of them.
+//! Payload types, header-extension ids, sequence numbers and timestamps are the track's own, and go
+//! on when the source changes; each connection answers retransmission requests from its own history.
+//! [`Event::KeyFrameRequested`] is the application's to pass on, with
+//! [`RTCConnection::request_key_frame`], and to bound where many ask.
+//!
 //! # The draft, member by member
 //!
 //! Types have the draft's names; methods and fields are in snake case; `onX` handlers are variants
