@@ -60,8 +60,6 @@ pub struct Endpoint {
     slab: BytesMut,
     /// Octets of application data in events that were not taken out.
     incoming: usize,
-    /// The newest record that was authenticated; of epoch 0 while there is none.
-    newest: RecordNumber,
     receipt: Receipt,
 }
 
@@ -148,10 +146,6 @@ impl Endpoint {
             outgoing: Outgoing::default(),
             slab: BytesMut::new(),
             incoming: 0,
-            newest: RecordNumber {
-                epoch: 0,
-                sequence: 0,
-            },
             receipt: Receipt::Nothing,
         };
         if role == Role::Client {

@@ -256,9 +256,7 @@ impl Endpoint {
 
     /// A record was authenticated and had not come before.
     fn authenticated(&mut self, epoch: u64, sequence: u64) {
-        let number = RecordNumber { epoch, sequence };
-        let receipt = if number > self.newest {
-            self.newest = number;
+        let receipt = if self.cx.inbound.is_newest(epoch, sequence) {
             Receipt::Newest
         } else {
             Receipt::Authentic

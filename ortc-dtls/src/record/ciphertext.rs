@@ -194,6 +194,16 @@ impl ReadEpoch {
         self.failures >= MAX_FAILURES
     }
 
+    /// Whether a record was accepted.
+    pub(super) const fn is_used(&self) -> bool {
+        self.next > 0
+    }
+
+    /// Whether no accepted number is above this one, which is.
+    pub(super) const fn is_newest(&self, sequence: u64) -> bool {
+        self.next == sequence.saturating_add(1)
+    }
+
     /// Decrypts a record in place; only when it is authentic its number is remembered, and only
     /// then compared with those before (RFC 9147 §4.5.1).
     pub(super) fn open<'a>(

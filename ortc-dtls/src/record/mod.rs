@@ -195,6 +195,19 @@ impl Inbound {
         Opened::new(header.epoch.into(), header.sequence, inner)
     }
 
+    /// Whether the record that was just accepted is newer than all before.
+    pub(crate) fn is_newest(&self, epoch: u64, sequence: u64) -> bool {
+        match &self.reading {
+            Reading::Plaintext => false,
+            Reading::V12(_, replay) => replay.is_newest(sequence),
+            // The newest epoch that was used is the one that counts.
+            Reading::V13(epochs) => epochs
+                .iter()
+                .rfind(|epoch| epoch.is_used())
+                .is_some_and(|newest| newest.epoch == epoch && newest.is_newest(sequence)),
+        }
+    }
+
     /// Whether DTLS 1.3 has keys for these low bits of an epoch.
     pub(crate) fn reads_epoch(&self, bits: u8) -> bool {
         match &self.reading {

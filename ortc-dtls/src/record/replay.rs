@@ -21,6 +21,11 @@ impl ReplayWindow {
         self.top - sequence <= WINDOW && self.word(sequence) & bit(sequence) == 0
     }
 
+    /// Whether no accepted number is above this one, which is.
+    pub(crate) const fn is_newest(&self, sequence: u64) -> bool {
+        self.top == sequence + 1
+    }
+
     /// Remembers a number whose record was authenticated.
     pub(crate) fn accept(&mut self, sequence: u64) {
         if sequence >= self.top {
