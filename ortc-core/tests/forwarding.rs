@@ -15,6 +15,8 @@ use ortc_core::{
     ReceiveMode, ReceivedRtp, SendError, TapDirection,
 };
 use ortc_rtp::wire::RtpPacket;
+use ortc_testkit::call::Call;
+use ortc_testkit::link::Link;
 use ortc_testkit::puppet::{Stage, description, opus, rtp, with_extension};
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 
@@ -586,6 +588,64 @@ fn packets_and_frames_come_out_of_one_track() {
             ("frame", 3_840),
         ]
     );
+}
+
+/// 5 % loss from the source and 5 % on the leg: each way is repaired where the loss was, and a packet
+/// that comes late from the source is not too late for the leg.
+#[test]
+fn a_film_survives_loss_on_both_ways() {
+    let link = || Link::perfect(Duration::from_millis(20)).with_loss(0.05);
+    let mut first = Call::new(820, link(), |_, options| options);
+    let mut second = Call::new(821, link(), |_, options| options.mtu(1_300));
+    let mut stream = MediaStream::new("film");
+    stream.add_track(&MediaStreamTrack::new(MediaKind::Video, "v", "film"));
+    for call in [&mut first, &mut second] {
+        let connection = &mut call.a().connection;
+        connection.add_stream(&stream, Autostart::Yes).unwrap();
+    }
+    let sent = first.a().connection.tracks(&RTCTrackFilter::default())[0];
+    let again = second.a().connection.tracks(&RTCTrackFilter::default())[0];
+    for call in [&mut first, &mut second] {
+        call.signal();
+        call.vouch();
+        assert!(call.run_until_connected(Duration::from_secs(10)));
+    }
+    let described = sent.get_description(&first.a().connection).unwrap();
+    let now = first.net.now();
+    let middle = &mut first.b().connection;
+    middle
+        .receive_track_as(&described, ReceiveMode::Raw, now)
+        .unwrap();
+    let leg = &mut second.a().connection;
+    again.forward_from(leg, &described).unwrap();
+    let frames = 300_u32;
+    for index in 0..frames + 30 {
+        if index < frames {
+            let mut payload = vec![u8::from(index != 0); 2_500];
+            payload[..3].copy_from_slice(&[u8::from(index != 0), 0, 0]);
+            // A key frame of VP8 begins so (RFC 6386 §9.1).
+            payload[3..6].copy_from_slice(&[0x9D, 0x01, 0x2A]);
+            let frame = Frame::new(payload, u64::from(index) * 3_000);
+            let now = first.net.now();
+            let connection = &mut first.a().connection;
+            connection.send_frame(sent, &frame, now).unwrap();
+        }
+        first.net.run_for(Duration::from_millis(33));
+        let now = second.net.now();
+        for event in first.b().events.split_off(0) {
+            if let Event::Rtp(packet) = event {
+                let leg = &mut second.a().connection;
+                assert_eq!(leg.forward(again, &packet, now), Ok(Forwarded::Queued));
+            }
+        }
+        second.net.run_for(Duration::from_millis(33));
+    }
+    let arrived = second.b().count(|event| matches!(event, Event::Frame(_)));
+    assert!(arrived + 1 >= frames as usize, "{arrived} of {frames}");
+    let (one, two) = (first.net.now(), second.net.now());
+    let upstream = first.b().connection.stats(one).receiving[0].clone();
+    let downstream = second.b().connection.stats(two).receiving[0].clone();
+    assert!(upstream.recovered > 10 && downstream.recovered > 10);
 }
 
 proptest! {

@@ -65,7 +65,7 @@
 //! fragments that contradict each other, a hello where none is due are dropped and counted
 //! ([`DropReason`]); only a complete message in its turn that breaks the protocol closes, and after the handshake only
 //! authenticated records matter. What waits is bounded: 16 KiB of records that came early, eight
-//! messages in memory for what came of them, and [`Config::max_queued_data`].
+//! messages in memory for what came of them, four connection ids, and [`Config::max_queued_data`].
 //!
 //! Without ICE, a server on an open port puts a [`CookieGate`] before its endpoints: no state is
 //! kept, and at most three octets leave for each that came, until a client has shown with a cookie
@@ -92,6 +92,12 @@
 //! somebody on the path can give a genuine datagram another source address (RFC 9146 §6, §9). Under
 //! ICE a connectivity check does both, and connection ids are not needed.
 //!
+//! # Other carriers
+//!
+//! Flights need not travel in datagrams of their own: whoever exchanges something with the peer
+//! anyway, such as connectivity checks, can look at them with [`Endpoint::flight`] and repeat them
+//! in the endpoint's place ([`Endpoint::carry_flights`]).
+//!
 //! # How long a handshake takes
 //!
 //! Milliseconds until both sides are connected, over a path of 25 ms each way that delivers what
@@ -117,6 +123,21 @@
 //! datagrams are reordered each of them takes 15 to 35 ms.
 //! `cargo test -p ortc-dtls --test loss_table -- --nocapture` prints the table.
 //!
+//! # What it costs
+//!
+//! A handshake takes at most 40 allocations on each side, whatever the group (by default 23 in
+//! DTLS 1.2 and 29 in 1.3), the repetition of a flight and a record of application data none; an
+//! established endpoint has less than 4 KiB on the heap: `cargo test -p ortc-dtls --test allocation`.
+//! A record of 1200 octets, sent and received, costs at most 1.25 times what the AEAD alone does:
+//! `cargo bench -p ortc-dtls --bench ratio` fails above that.
+//!
+//! A full mutual handshake with certificates on P-256 costs both sides together about 14 µs in
+//! DTLS 1.2 and 20 µs in 1.3 besides its key exchange and signatures, which take 190 µs over X25519
+//! (`ring`, one core of a virtual machine with an AMD EPYC, link-time optimisation):
+//! `cargo bench -p ortc-dtls --bench handshake`. In `benches/peers`, a package of its own since it
+//! builds BoringSSL, `cargo bench` prints the same beside other implementations, each over the
+//! floor of its own library.
+//!
 //! # Standards
 //!
 //! | RFC | what | deviation |
@@ -138,8 +159,12 @@
 //! Validity, names and the signature of a peer's certificate are not looked at: they prove
 //! nothing that its fingerprint does not (RFC 8827 §6.5).
 //!
-//! Our own copies of secrets are wiped on drop and absent from `Debug` output; what a
-//! [`crypto::Provider`] holds in its objects is its own affair.
+//! Our own copies of secrets are wiped on drop and absent from `Debug` output: traffic, master and
+//! exporter secrets, the keys of Finished, IVs, shared secrets, keys of SRTP, lines of a key log,
+//! the secret of a cookie, private keys as PKCS #8. What a [`crypto::Provider`] holds in its
+//! objects is its own affair. Nothing branches on or is indexed by a secret: Finished, cookies,
+//! fingerprints and key material are compared in constant time, and padding is looked for only
+//! once a record is authentic.
 
 mod alert;
 mod certificate;

@@ -97,6 +97,23 @@ fn the_statistics_of_a_steady_stream_allocate_nothing() {
     assert_eq!(measure(|| step(70_000)).count_total, 0);
 }
 
+/// A block that is put together for each packet uses the memory of the last one.
+#[test]
+fn header_extensions_are_put_together_without_allocation() {
+    let mut elements = ExtensionElements::new();
+    let mut step = |count: u8| {
+        for index in 0..count {
+            elements.clear();
+            for id in 1..=5 {
+                elements.push(id, &[index; 16]).unwrap();
+            }
+            assert_eq!(elements.elements().count(), 5);
+        }
+    };
+    step(1);
+    assert_eq!(measure(|| step(200)).count_total, 0);
+}
+
 #[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
 fn start() -> Instant {
     Instant::now()

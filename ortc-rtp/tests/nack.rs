@@ -257,6 +257,34 @@ fn a_history_with_holes_finds_what_it_holds() {
     assert_eq!(history.get(0, start + RTT, RTT), None);
 }
 
+/// What comes late is found like the rest, over the wrap too; a number that is there keeps its packet.
+#[test]
+fn a_late_packet_takes_its_place_in_the_history() {
+    let start = start();
+    let mut history = SendHistory::new(HistoryConfig::default().packets(5));
+    for sequence in [65_533, 65_535, 2_u16] {
+        history.insert(sequence, sequence, start);
+    }
+    for sequence in [1, 65_534] {
+        history.insert_late(sequence, sequence, start);
+    }
+    history.insert_late(1, 9_999, start);
+    for sequence in [65_533, 65_534, 65_535, 1, 2] {
+        assert_eq!(history.get(sequence, start, RTT), Some(&sequence));
+    }
+    // Full: the oldest leaves, and what would be older than all is not kept.
+    history.insert_late(0, 0, start);
+    history.insert_late(65_530, 65_530, start);
+    assert_eq!(history.len(), 5);
+    assert_eq!(history.get(0, start, RTT), Some(&0));
+    for sequence in [65_533, 65_530] {
+        assert_eq!(history.get(sequence, start + RTT, RTT), None);
+    }
+    // A newer one, or the first, is one like any other.
+    history.insert_late(3, 3, start);
+    assert_eq!(history.get(3, start, RTT), Some(&3));
+}
+
 fn take(generator: &mut NackGenerator, now: Instant) -> Vec<u16> {
     let mut out = Vec::new();
     generator.handle_timeout(now);

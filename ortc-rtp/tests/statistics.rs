@@ -113,14 +113,29 @@ fn numbers_left_out_never_make_the_next_one_old() {
     let mut stream = SendStream::new(1, 30_000, 0, 90_000);
     let mut last = stream.next_sequence();
     for asked in [1, 3_000, 32_766, 32_767, 40_000, u16::MAX] {
-        stream.skip(asked);
-        stream.skip(asked);
+        let said = u32::from(stream.skip(asked)) + u32::from(stream.skip(asked));
+        let upcoming = stream.upcoming_sequence();
         let next = stream.next_sequence();
+        assert_eq!(next, upcoming);
         assert!(is_newer(next, last), "{asked}");
         let left_out = u32::from(next.wrapping_sub(last)) - 1;
         assert_eq!(left_out, (2 * u32::from(asked)).min(32_766));
+        assert_eq!(left_out, said);
         last = next;
     }
+}
+
+/// A packet that fills a gap says nothing about where the clock stands.
+#[test]
+fn a_late_packet_is_counted_and_does_not_move_the_clock() {
+    let start = start();
+    let clock = NtpClock::new(Duration::ZERO, start);
+    let mut stream = SendStream::new(SSRC, 0, 0, 90_000);
+    stream.on_sent(9_000, 100, start);
+    stream.on_sent_late(50);
+    let info = stream.sender_info(start, &clock);
+    assert_eq!((info.packets, info.octets, info.rtp), (2, 150, 9_000));
+    assert_eq!(stream.stats().retransmitted, 0);
 }
 
 #[test]

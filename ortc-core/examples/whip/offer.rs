@@ -224,7 +224,7 @@ fn agree(
     })
 }
 
-/// A codec of the section, retransmissions and other wrappers aside.
+/// A codec of the section; what goes with one, such as retransmissions and tones, aside.
 fn codec(media: &Media, format: &str) -> Option<RTCCodec> {
     let payload_id = format.parse().ok()?;
     let map = media.of_format("rtpmap", format).next();
@@ -236,9 +236,16 @@ fn codec(media: &Media, format: &str) -> Option<RTCCodec> {
     })?;
     let mut parts = map.trim().split('/');
     let name = parts.next()?;
-    if ["rtx", "red", "ulpfec", "flexfec-03", "CN"]
-        .iter()
-        .any(|wrapper| name.eq_ignore_ascii_case(wrapper))
+    if [
+        "rtx",
+        "red",
+        "ulpfec",
+        "flexfec-03",
+        "CN",
+        "telephone-event",
+    ]
+    .iter()
+    .any(|wrapper| name.eq_ignore_ascii_case(wrapper))
     {
         return None;
     }

@@ -24,8 +24,9 @@ use crate::system;
 /// octets of RTP, others up to 1,400. So large a datagram fits Ethernet below IPv6 (RFC 8200 §3).
 const MTU: usize = 1_452;
 
-/// Time to connect: those who have asked for a session and do not use it make room.
-const TO_CONNECT: Duration = Duration::from_secs(30);
+/// Silence after which a session is over: those who never connect make room, and those who are gone.
+/// A lite agent asks for no consent, but is asked for it each five seconds (RFC 7675 §5.1).
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Session {
     pub(crate) connection: RTCConnection,
@@ -36,7 +37,8 @@ pub(crate) struct Session {
     pub(crate) agent: String,
     /// Lines for the log.
     pub(crate) said: Vec<String>,
-    pub(crate) opened: Instant,
+    /// When something came from the client last.
+    heard: Instant,
     /// When it connected first.
     pub(crate) connected: Option<Instant>,
     remote_ufrag: String,
@@ -128,7 +130,7 @@ impl Session {
             part,
             agent,
             said: Vec::new(),
-            opened: now,
+            heard: now,
             connected: None,
             remote_ufrag: String::new(),
             candidates: Vec::new(),
@@ -377,6 +379,7 @@ impl Session {
             )
         })?;
         let current = self.etag();
+        self.heard = now;
         let mut tags = if_match.split(',').map(str::trim);
         if !tags.any(|tag| tag == "*" || tag == current) {
             return Err(Refusal::new(
@@ -440,6 +443,7 @@ impl Session {
             contents,
             ecn: Ecn::default(),
         };
+        self.heard = now;
         self.connection.handle_datagram(datagram, now);
         // At once, so that however many datagrams wait no event is lost.
         self.handle_events(now);
@@ -448,17 +452,16 @@ impl Session {
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.connection.handle_timeout(now);
         self.handle_events(now);
-        if self.connected.is_none() && now >= self.opened + TO_CONNECT && !self.is_over() {
-            self.said.push("has not connected in 30 s".to_owned());
+        if now >= self.heard + PATIENCE && !self.is_over() {
+            self.said.push("has not been heard for 30 s".to_owned());
             self.connection.close(now);
         }
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let connection = self.connection.poll_timeout().map(|timeout| timeout.at);
-        let waits = self.connected.is_none() && !self.is_over();
-        let patience = waits.then(|| self.opened + TO_CONNECT);
-        connection.into_iter().chain(patience).min()
+        let silence = (!self.is_over()).then(|| self.heard + PATIENCE);
+        connection.into_iter().chain(silence).min()
     }
 
     pub(crate) fn is_over(&self) -> bool {

@@ -11,7 +11,7 @@ const end = (page) => page.evaluate(() => globalThis.session.end());
 export async function decodes(page, { frames = 60, samples = 48_000 } = {}) {
   const before = await received(page);
   const enough = (seen) => seen.frames >= before.frames + frames && seen.samples >= before.samples + samples
-    && seen.width > 0 && seen.colours > 1;
+    && seen.width > 0 && seen.lit > 0;
   return until("the player decodes", () => received(page), enough, 25);
 }
 

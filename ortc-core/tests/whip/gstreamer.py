@@ -22,8 +22,7 @@ VIDEO = {
             "application/x-rtp,media=video,encoding-name=VP8,payload=96,clock-rate=90000"),
     "h264": ("openh264enc ! video/x-h264,profile=constrained-baseline ! h264parse config-interval=-1 ! "
              "rtph264pay aggregate-mode=zero-latency",
-             "application/x-rtp,media=video,encoding-name=H264,payload=96,clock-rate=90000,"
-             "packetization-mode=(string)1,profile-level-id=(string)42e01f"),
+             "application/x-rtp,media=video,encoding-name=H264,payload=96,clock-rate=90000"),
 }
 
 
