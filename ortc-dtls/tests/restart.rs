@@ -13,6 +13,7 @@ use core::time::Duration;
 use std::sync::Arc;
 use std::time::Instant;
 
+use ortc_dtls::crypto::Provider;
 use ortc_dtls::{
     Certificate, Config, CookieGate, Endpoint, Event, GateDrop, PeerVerification, Role, Verdict,
     Version,
@@ -22,10 +23,10 @@ use pair::{hello_of, provider};
 const ADDRESS: &[u8] = b"192.0.2.1:4433";
 const VERSIONS: [Version; 2] = [Version::DTLS12, Version::DTLS13];
 
-fn config(version: Version) -> Arc<Config> {
-    let provider = provider();
-    let certificate = Certificate::generate(&provider).unwrap();
-    let config = Config::new(certificate, provider)
+/// One provider for all of a test: two that were seeded alike would draw the same client twice.
+fn config(version: Version, provider: &Arc<dyn Provider>) -> Arc<Config> {
+    let certificate = Certificate::generate(provider).unwrap();
+    let config = Config::new(certificate, provider.clone())
         .versions(&[version])
         .unwrap()
         .verification(PeerVerification::TrustFirst);
@@ -41,8 +42,8 @@ struct Server {
 }
 
 impl Server {
-    fn new(version: Version, now: Instant) -> Self {
-        let config = config(version);
+    fn new(version: Version, provider: &Arc<dyn Provider>, now: Instant) -> Self {
+        let config = config(version, provider);
         Self {
             gate: CookieGate::new(config.clone(), now).unwrap(),
             config,
@@ -123,10 +124,11 @@ fn assert_data_arrives(client: &mut Endpoint, server: &mut Server, now: Instant)
 
 #[test]
 fn a_client_that_begins_again_replaces_its_connection_when_it_is_complete_and_not_before() {
+    let provider = provider();
     for version in VERSIONS {
         let now = pair::origin();
-        let mut server = Server::new(version, now);
-        let mut old = Endpoint::new(config(version), Role::Client, now);
+        let mut server = Server::new(version, &provider, now);
+        let mut old = Endpoint::new(config(version, &provider), Role::Client, now);
         let sent_by_old = talk(&mut old, &mut server, now);
         assert!(events(&mut old).contains(&Event::Connected));
         assert_data_arrives(&mut old, &mut server, now);
@@ -141,7 +143,7 @@ fn a_client_that_begins_again_replaces_its_connection_when_it_is_complete_and_no
         assert!(!current.is_restarted_by(&sent_by_old[0][..30]));
 
         // Somebody sends a hello from the client's address and does not hear the answer.
-        let mut spoofer = Endpoint::new(config(version), Role::Client, now);
+        let mut spoofer = Endpoint::new(config(version, &provider), Role::Client, now);
         let mut spoofed = hello_of(&mut spoofer, now);
         assert!(current.is_restarted_by(&spoofed));
         let answer = server.handle(&mut spoofed.clone(), now);
@@ -150,7 +152,7 @@ fn a_client_that_begins_again_replaces_its_connection_when_it_is_complete_and_no
         assert_data_arrives(&mut old, &mut server, now);
 
         // The client itself comes back, having forgotten everything.
-        let mut new = Endpoint::new(config(version), Role::Client, now);
+        let mut new = Endpoint::new(config(version, &provider), Role::Client, now);
         let mut hello = hello_of(&mut new, now);
         for mut request in server.handle(&mut hello, now) {
             new.handle_datagram(&mut request, now);
@@ -177,11 +179,12 @@ fn a_client_that_begins_again_replaces_its_connection_when_it_is_complete_and_no
 
 #[test]
 fn a_connection_that_is_not_up_and_a_client_are_not_restarted() {
+    let provider = provider();
     for version in VERSIONS {
         let now = pair::origin();
-        let mut client = Endpoint::new(config(version), Role::Client, now);
-        let mut server = Endpoint::new(config(version), Role::Server, now);
-        let mut other = Endpoint::new(config(version), Role::Client, now);
+        let mut client = Endpoint::new(config(version, &provider), Role::Client, now);
+        let mut server = Endpoint::new(config(version, &provider), Role::Server, now);
+        let mut other = Endpoint::new(config(version, &provider), Role::Client, now);
         let hello = hello_of(&mut other, now);
         assert!(!server.is_restarted_by(&hello));
         server.handle_datagram(&mut hello_of(&mut client, now), now);
@@ -192,10 +195,11 @@ fn a_connection_that_is_not_up_and_a_client_are_not_restarted() {
 
 #[test]
 fn a_gate_counts_what_it_sees() {
+    let provider = provider();
     for version in VERSIONS {
         let now = pair::origin();
-        let mut server = Server::new(version, now);
-        let mut client = Endpoint::new(config(version), Role::Client, now);
+        let mut server = Server::new(version, &provider, now);
+        let mut client = Endpoint::new(config(version, &provider), Role::Client, now);
         let hello = hello_of(&mut client, now);
         let mut request = server.handle(&mut hello.clone(), now).remove(0);
         client.handle_datagram(&mut request, now);
@@ -226,11 +230,12 @@ fn a_gate_counts_what_it_sees() {
 
 #[test]
 fn a_secret_that_is_changed_twice_knows_no_cookie_of_the_first() {
+    let provider = provider();
     for version in VERSIONS {
         for (changes, counts) in [(0, true), (1, true), (2, false)] {
             let now = pair::origin();
-            let mut server = Server::new(version, now);
-            let mut client = Endpoint::new(config(version), Role::Client, now);
+            let mut server = Server::new(version, &provider, now);
+            let mut client = Endpoint::new(config(version, &provider), Role::Client, now);
             let mut hello = hello_of(&mut client, now);
             let mut request = server.handle(&mut hello, now).remove(0);
             client.handle_datagram(&mut request, now);
