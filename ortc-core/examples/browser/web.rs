@@ -1,5 +1,6 @@
 //! The web server: the page with its files, and a WebSocket for each call's signalling.
 
+use core::time::Duration;
 use std::borrow::Cow;
 use std::path::PathBuf;
 
@@ -20,6 +21,9 @@ pub(crate) const MAX_ORDERS: usize = 256;
 const MAX_TEXTS: usize = 1_024;
 /// Octets of one signalling text; descriptions of a track have some thousand.
 const MAX_TEXT: usize = 64 << 10;
+
+/// How long a page that was refused may take to hang up.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a page asks of the hub.
 #[derive(Debug)]
@@ -120,7 +124,9 @@ async fn converse(mut socket: WebSocket, room: String, orders: Orders) {
         while let Ok(text) = outgoing.try_recv() {
             let _ = socket.send(Message::Text(text.into())).await;
         }
-        let _ = socket.close().await;
+        // The page closes once it has read it; a close from here with input unread could overtake it.
+        let read = async { while let Some(Ok(_)) = socket.recv().await {} };
+        let _ = tokio::time::timeout(PATIENCE, read).await;
         return;
     };
     let (mut to_page, mut from_page) = socket.split();

@@ -138,14 +138,15 @@ export async function hangUp(page) {
 
 /** The ICE roles are opposed, as both sides say it where the browser says it; gives Rust's. */
 export async function iceRole(page) {
-  const rust = (await until("figures come", () => figures(page), (seen) => seen?.ice)).ice;
-  const said = await page.evaluate(async () => {
+  const both = () => page.evaluate(async () => {
     const connection = globalThis.ortc.connection.peerConnection;
     const stats = [...(await connection.getStats()).values()];
-    return stats.find(({ type }) => type === "transport")?.iceRole ?? connection.getSenders()[0].transport?.iceTransport?.role;
+    const own = stats.find(({ type }) => type === "transport")?.iceRole ?? connection.getSenders()[0].transport?.iceTransport?.role;
+    return { own, rust: globalThis.ortc.figures?.ice };
   });
-  if (said && said !== "unknown" && said === rust) throw new Error(`both sides are ${rust}`);
-  return rust;
+  // Rust's figures are up to a second old, and a role is repaired in less.
+  const opposed = ({ own, rust }) => rust && (!own || own === "unknown" || own !== rust);
+  return (await until("the ICE roles are opposed", both, opposed, 5)).rust;
 }
 
 /** Nothing that came was dropped for a reason that points at the other side. */
