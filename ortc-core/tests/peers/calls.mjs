@@ -153,6 +153,8 @@ async function recordingsPlay({ out }, { echoes }) {
     if (!name) throw new Error(`there is no recording of ${kind}`);
     const seen = await decodeFile(kind, join(out, name));
     if (seen.count < least) throw new Error(`the recording of ${kind} plays ${seen.count} of ${least}: ${seen.complaints}`);
-    if (echoes && kind === "video" && !isFilm(seen.colours)) throw new Error(`it is not the film: ${seen.colours}`);
+    // Where packets are lost for good, some pictures are not what they were.
+    const film = seen.pictures.filter(isFilm).length;
+    if (echoes && kind === "video" && film < PICTURES / 2) throw new Error(`${film} pictures of ${seen.count} are of the film`);
   }
 }
