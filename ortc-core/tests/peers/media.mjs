@@ -75,7 +75,7 @@ const LOUD = 1000;
 const PLACES = [8, 42, 58, 92];
 
 /** Counts pictures, or pieces of 20 ms that can be heard; keeps four colours of the last picture. */
-function meter(kind, output) {
+function meter(kind, output, each = () => {}) {
   const seen = { count: 0, colours: null };
   let rest = Buffer.alloc(0);
   output.on("data", (data) => {
@@ -84,6 +84,7 @@ function meter(kind, output) {
       const unit = rest.subarray(0, UNITS[kind]);
       if (kind === "video") {
         seen.colours = PLACES.map((place) => [...unit.subarray(3 * place, 3 * place + 3)]);
+        each(seen.colours);
       } else if (!loud(unit)) {
         continue;
       }
@@ -98,12 +99,13 @@ function loud(samples) {
   return false;
 }
 
-/** Decodes a whole file; fails where ffmpeg complains. */
+/** Decodes a whole file; gives the colours of every picture, too. */
 export async function decodeFile(kind, path) {
   const child = ffmpeg(["-i", path, ...decoded(kind)], ["ignore", "pipe", "pipe"]);
-  const seen = meter(kind, child.stdout);
+  const pictures = [];
+  const seen = meter(kind, child.stdout, (colours) => pictures.push(colours));
   let complaints = "";
   child.stderr.on("data", (data) => { complaints += data; });
   await new Promise((done) => child.on("close", done));
-  return { ...seen, complaints };
+  return { ...seen, pictures, complaints };
 }

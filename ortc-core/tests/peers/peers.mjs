@@ -1,18 +1,7 @@
 // Who is called, how each is installed and started, and what it can do besides sound and pictures:
 // tones, packets that are asked for and sent again, an end of the call that DTLS tells (`close_notify`).
 
-import { BEYOND_CONSENT, peerHangsUp, rustHangsUp, signallingHangsUp } from "./calls.mjs";
-
-/** It answers, and sends back what it gets. */
-const JANUS_CALLS = [
-  { name: "Rust is the DTLS server", options: ["--dtls", "server", "--ice", "controlling"], end: peerHangsUp },
-  { name: "Rust is the DTLS client", options: ["--dtls", "client", "--ice", "controlling"], end: rustHangsUp },
-  { name: "its certificate is RSA", options: ["--dtls", "client", "--ice", "controlling"],
-    env: { PEER_RSA: "1" }, end: peerHangsUp },
-  { name: "it is ICE lite", options: ["--ice", "controlling"], env: { PEER_ICE_LITE: "1" }, end: peerHangsUp },
-  { name: "Rust is ICE lite", options: ["--ice", "lite"], lasts: BEYOND_CONSENT, end: peerHangsUp },
-  { name: "5 % loss", options: ["--ice", "controlling", "--loss", "5"], loses: true, end: signallingHangsUp },
-].map((call) => ({ ...call, answers: true }));
+import { ECHO_CALLS } from "./calls.mjs";
 
 export const PEERS = [
   {
@@ -66,7 +55,7 @@ export const PEERS = [
     sendsAgain: true,
     saysGoodbye: true,
     hearsGoodbye: true,
-    calls: JANUS_CALLS,
+    calls: ECHO_CALLS,
     install: async (scratch) => {
       const { version } = await scratch.debian("janus", ["janus"]);
       return { ...await scratch.npm("janus", ["ws"]), version, command: ["node", "janus.mjs"] };

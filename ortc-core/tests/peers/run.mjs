@@ -2,7 +2,7 @@
 //
 //   node run.mjs PROGRAM                    every peer that can be installed, every call
 //   node run.mjs PROGRAM --only TEXT        peers and calls whose names have TEXT
-//   node run.mjs PROGRAM --write-readme     puts the table of the results into README.md
+//   node run.mjs PROGRAM --write-readme     puts the results into the table in README.md
 //   node run.mjs PROGRAM --scratch FOLDER   installs there and keeps it; a folder of its own by default
 
 import { mkdtempSync, rmSync } from "node:fs";
@@ -26,7 +26,6 @@ const { values, positionals: [program] } = parseArgs({
     "write-readme": { type: "boolean" },
   },
 });
-if (values.only && values["write-readme"]) throw new Error("the table is one of all calls");
 const folder = resolve(values.scratch ?? mkdtempSync(join(tmpdir(), "ortc-peers-")));
 const scratch = new Scratch(folder);
 const { WebSocket } = await tools();
@@ -65,6 +64,7 @@ const results = [];
 for (const { name, install, calls = CALLS, ...traits } of PEERS) {
   const wanted = calls.filter((call) => `${name}: ${call.name}`.includes(values.only));
   if (wanted.length === 0) continue;
+  if (values["write-readme"] && wanted.length < calls.length) throw new Error("the table is of all calls of a peer");
   const result = { name, traits, calls: [] };
   results.push(result);
   let how;
@@ -90,7 +90,7 @@ for (const { name, install, calls = CALLS, ...traits } of PEERS) {
     console.log(`  ${call.name.padEnd(32)} ${seconds.padStart(5)} s  ${outcome.failure ?? summary(outcome.seen)}`);
   }
 }
-if (values["write-readme"]) writeReadme(results);
+if (values["write-readme"]) writeReadme(results, PEERS.map(({ name }) => name));
 if (!values.scratch) rmSync(folder, { recursive: true });
 process.exit(results.some(({ calls }) => calls.some(({ failure }) => failure)) ? 1 : 0);
 

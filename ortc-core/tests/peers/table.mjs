@@ -35,10 +35,17 @@ function rowOf({ name, version, skipped, traits, calls }) {
   ];
 }
 
-export function writeReadme(results) {
-  const lines = [HEAD, HEAD.map(() => "---"), ...results.map(rowOf)].map((cells) => `| ${cells.join(" | ")} |\n`);
+/** Writes the rows of these results, and keeps those of other peers. */
+export function writeReadme(results, names) {
   const readme = readFileSync(README, "utf8");
-  const begin = readme.indexOf(BEGIN), end = readme.indexOf(END);
-  if (begin < 0 || end < begin) throw new Error("README.md has no place for the table");
-  writeFileSync(README, readme.slice(0, begin + BEGIN.length) + lines.join("") + readme.slice(end));
+  const begin = readme.indexOf(BEGIN) + BEGIN.length, end = readme.indexOf(END);
+  if (begin < BEGIN.length || end < begin) throw new Error("README.md has no place for the table");
+  const kept = readme.slice(begin, end).split("\n").filter((line) => line.startsWith("| "));
+  const line = (cells) => `| ${cells.join(" | ")} |`;
+  const rows = names.map((name) => {
+    const result = results.find((each) => each.name === name);
+    return result ? line(rowOf(result)) : kept.find((row) => row.startsWith(`| ${name} |`));
+  });
+  const lines = [line(HEAD), line(HEAD.map(() => "---")), ...rows.filter(Boolean)];
+  writeFileSync(README, `${readme.slice(0, begin)}${lines.join("\n")}\n${readme.slice(end)}`);
 }
