@@ -205,6 +205,8 @@
 //! | The end of remote candidates can be told | `decisions/connecting.rs::end_of_remote_candidates_makes_failure_known_before_patience_is_over` |
 //! | The side with the greater `ufrag:password` is ICE-controlling | `decisions/connecting.rs::ice_role_is_decided_by_the_credentials_and_conflicts_are_repaired` |
 //! | The ICE-controlled side is the DTLS client; explicit roles win, two equal ones are an error | `decisions/connecting.rs::dtls_role_combinations_all_connect_but_two_equal_explicit_ones` |
+//! | Where both descriptions leave the role open the credentials decide, whatever the ICE roles | `decisions/crossed.rs::sides_whose_descriptions_leave_the_role_open_go_by_credentials_and_not_by_ice_roles` |
+//! | ClientHellos that cross come to one handshake: the side whose credentials compare smaller stays client | `decisions/crossed.rs::on_networks_that_lose_and_reorder_one_handshake_keys_both_ways` |
 //! | The handshake starts with the first valid pair | `decisions/connecting.rs::dtls_starts_with_the_first_valid_pair_and_not_after_nomination` |
 //! | Without an expected fingerprint media is held until the application decides | `decisions/trust.rs::remote_fingerprint_none_holds_media_both_ways_until_it_is_accepted` |
 //! | A fingerprint that does not match ends the connection, without keys | `decisions/trust.rs::remote_fingerprint_that_does_not_match_ends_the_connection_without_keys` |

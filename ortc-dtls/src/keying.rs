@@ -417,3 +417,30 @@ impl SrtpKeying {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::assert_wiped;
+
+    /// What is handed out and what is kept wipes itself.
+    const _: fn(Tls12Secrets, SrtpKeying) = |secrets, keying| {
+        let Tls12Secrets {
+            hash: _,
+            master,
+            client_random: _,
+            server_random: _,
+        } = &secrets;
+        assert_wiped(master);
+        let SrtpKeying {
+            profile: _,
+            client_key,
+            server_key,
+            client_salt,
+            server_salt,
+        } = &keying;
+        for octets in [client_key, server_key, client_salt, server_salt] {
+            assert_wiped(octets);
+        }
+    };
+}

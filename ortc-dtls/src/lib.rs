@@ -62,20 +62,22 @@
 //! Plaintext of the handshake can be forged by anyone who can send to the endpoint, so that the
 //! owner should let in only what comes over a path that ICE has validated. What is left to such a
 //! sender: alerts, ChangeCipherSpec, HelloRequest, data in plaintext, records out of place,
-//! fragments that contradict each other are dropped and counted ([`DropReason`]); only a
-//! complete message in its turn that breaks the protocol closes, and after the handshake only
+//! fragments that contradict each other, a hello where none is due are dropped and counted
+//! ([`DropReason`]); only a complete message in its turn that breaks the protocol closes, and after the handshake only
 //! authenticated records matter. What waits is bounded: 16 KiB of records that came early, eight
-//! messages in memory for what came of them, and [`Config::max_queued_data`].
+//! messages in memory for what came of them, four connection ids, and [`Config::max_queued_data`].
 //!
 //! Without ICE, a server on an open port puts a [`CookieGate`] before its endpoints: no state is
 //! kept, and at most three octets leave for each that came, until a client has shown with a cookie
-//! that it receives what is sent to its address.
+//! that it receives what is sent to its address. A client that has forgotten its connection may
+//! begin again from the same address: [`Endpoint::is_restarted_by`].
 //!
 //! In DTLS 1.3 only the hellos are plaintext. A client is connected as soon as the server has
 //! proved itself, half a round trip before the server knows who the client is: a server that does
 //! not like the client's certificate closes a connection that was up for the client. The client's
 //! last flight is repeated until the server acknowledges it, and when it does not within
-//! [`Config::handshake_timeout`], the connection ends.
+//! [`Config::handshake_timeout`], the connection ends; so it does when a message after the handshake
+//! is not acknowledged ([`CloseReason::Unacknowledged`]).
 //!
 //! # Which connection, and from where
 //!
@@ -89,6 +91,12 @@
 //! brings [`Receipt::Newest`] and the owner has seen that the peer receives there what is sent:
 //! somebody on the path can give a genuine datagram another source address (RFC 9146 §6, §9). Under
 //! ICE a connectivity check does both, and connection ids are not needed.
+//!
+//! # Other carriers
+//!
+//! Flights need not travel in datagrams of their own: whoever exchanges something with the peer
+//! anyway, such as connectivity checks, can look at them with [`Endpoint::flight`] and repeat them
+//! in the endpoint's place ([`Endpoint::carry_flights`]).
 //!
 //! # How long a handshake takes
 //!
@@ -111,14 +119,30 @@
 //! Intervals between repetitions double from 50 ms on, which is what half of everything lost costs:
 //! [`Config::retransmission`] bounds them; those of the RFC begin at 1 s ([`Config::rfc6347`]). An
 //! answer that comes sooner shortens the interval of the flights after it to one and a half of the
-//! round trip, and [`Endpoint::set_round_trip`] says what a connectivity check has measured. Where datagrams are reordered each of them takes 15 to
-//! 35 ms. `cargo test -p ortc-dtls --test loss_table -- --nocapture` prints the table.
+//! round trip, and [`Endpoint::set_round_trip`] says what a connectivity check has measured. Where
+//! datagrams are reordered each of them takes 15 to 35 ms.
+//! `cargo test -p ortc-dtls --test loss_table -- --nocapture` prints the table.
+//!
+//! # What it costs
+//!
+//! A handshake takes at most 40 allocations on each side, whatever the group (by default 23 in
+//! DTLS 1.2 and 29 in 1.3), the repetition of a flight and a record of application data none; an
+//! established endpoint has less than 4 KiB on the heap: `cargo test -p ortc-dtls --test allocation`.
+//! A record of 1200 octets, sent and received, costs at most 1.25 times what the AEAD alone does:
+//! `cargo bench -p ortc-dtls --bench ratio` fails above that.
+//!
+//! A full mutual handshake with certificates on P-256 costs both sides together about 14 µs in
+//! DTLS 1.2 and 20 µs in 1.3 besides its key exchange and signatures, which take 190 µs over X25519
+//! (`ring`, one core of a virtual machine with an AMD EPYC, link-time optimisation):
+//! `cargo bench -p ortc-dtls --bench handshake`. In `benches/peers`, a package of its own since it
+//! builds BoringSSL, `cargo bench` prints the same beside other implementations, each over the
+//! floor of its own library.
 //!
 //! # Standards
 //!
 //! | RFC | what | deviation |
 //! |---|---|---|
-//! | 6347 | DTLS 1.2 | first retransmission at 50 ms unless [`Config::rfc6347`]; a server sends a HelloVerifyRequest only by a [`CookieGate`], since ICE has validated the path (a client answers one, and another a second later if nothing else has come); ChangeCipherSpec is sent and not awaited: the epoch says the same |
+//! | 6347 | DTLS 1.2 | first retransmission at 50 ms unless [`Config::rfc6347`]; a server sends a HelloVerifyRequest only by a [`CookieGate`], since ICE has validated the path (a client answers one, and another a second later if nothing else has come); ChangeCipherSpec is sent and not awaited: the epoch says the same; each flight begins with the first interval again (§4.2.4.1) |
 //! | 5246 | TLS 1.2 | no resumption, no renegotiation: requests for it are ignored |
 //! | 5288, 5289, 7905, 8422 | ECDHE with ECDSA or RSA, AES-GCM, ChaCha20-Poly1305; X25519, P-256, P-384; Ed25519 | |
 //! | 5705 | exporter of DTLS 1.2 | |
@@ -126,7 +150,7 @@
 //! | 5764 | use_srtp | no MKI |
 //! | 7627 | extended master secret | required in DTLS 1.2 |
 //! | 8122 | fingerprints: sha-1, sha-224, sha-256, sha-384, sha-512 | MD5 and MD2 are unknown |
-//! | 9147 | DTLS 1.3 | first retransmission at 50 ms unless [`Config::rfc6347`]; cookies only by a [`CookieGate`] or with [`Config::cookie_exchange`], since ICE has validated the path; the gate drops a ClientHello in several fragments unless [`CookieGate::reassemble`] says how many clients may have one; no empty ACK where nothing can be read yet: the ClientHello is repeated; a flight leaves at once, however many records it has |
+//! | 9147 | DTLS 1.3 | first retransmission at 50 ms unless [`Config::rfc6347`]; cookies only by a [`CookieGate`] or with [`Config::cookie_exchange`], since ICE has validated the path; the gate drops a ClientHello in several fragments unless [`CookieGate::reassemble`] says how many clients may have one; no empty ACK where nothing can be read yet (§7.1 leaves it open): the ClientHello is repeated; a flight leaves at once, however many records it has (§5.8.3), and begins with the first interval again, whatever the one before came to (§5.8.2); messages after the handshake are sent one at a time, each when the one before is acknowledged (§5.8.4) |
 //! | 9146 | connection ids, both versions, and in DTLS 1.3 their change (RFC 9147 §9) | off unless [`Config::connection_id_length`] |
 //! | 8446 | TLS 1.3 | a close_notify closes both directions unless [`Config::half_close`]; no pre-shared keys, no early data, no authentication after the handshake; tickets are acknowledged and not used |
 //! | 7301 | application protocols, both versions | |
@@ -135,8 +159,12 @@
 //! Validity, names and the signature of a peer's certificate are not looked at: they prove
 //! nothing that its fingerprint does not (RFC 8827 §6.5).
 //!
-//! Our own copies of secrets are wiped on drop and absent from `Debug` output; what a
-//! [`crypto::Provider`] holds in its objects is its own affair.
+//! Our own copies of secrets are wiped on drop and absent from `Debug` output: traffic, master and
+//! exporter secrets, the keys of Finished, IVs, shared secrets, keys of SRTP, lines of a key log,
+//! the secret of a cookie, private keys as PKCS #8. What a [`crypto::Provider`] holds in its
+//! objects is its own affair. Nothing branches on or is indexed by a secret: Finished, cookies,
+//! fingerprints and key material are compared in constant time, and padding is looked for only
+//! once a record is authentic.
 
 mod alert;
 mod certificate;

@@ -160,13 +160,9 @@ fn an_application_that_chooses_its_ids_gives_none_away() {
         let certificate = ortc_dtls::Certificate::generate(&provider).unwrap();
         let config = ortc_dtls::Config::new(certificate, provider)
             .verification(ortc_dtls::PeerVerification::TrustFirst);
-        other.server = ortc_dtls::Endpoint::with_connection_id(
-            Arc::new(config.clone()),
-            Role::Server,
-            id(b"mine"),
-            now,
-        );
-        pair.client = ortc_dtls::Endpoint::new(
+        other.server =
+            Endpoint::with_connection_id(Arc::new(config.clone()), Role::Server, id(b"mine"), now);
+        pair.client = Endpoint::new(
             Arc::new(config.connection_id_length(Some(2))),
             Role::Client,
             now,

@@ -13,7 +13,7 @@ mod flight;
 mod pair;
 
 use flight::{before_flight, rewrite, verdict};
-use ortc_dtls::wire::{ExtensionType, ParseError};
+use ortc_dtls::wire::{ExtensionType, HandshakeType, ParseError};
 use ortc_dtls::{AlertDescription, CloseReason, Event, ProtocolError, Role};
 use pair::provider;
 
@@ -178,6 +178,15 @@ fn every_protected_message_is_held_to_its_definition() {
         request(&[1, 7, 0, 8, 0, 13, 0, 4, 0, 2, 4, 3]),
         invalid("certificate_request_context")
     );
+    assert_eq!(
+        request(&[0, 0, 16, 0, 13, 0, 4, 0, 2, 4, 3, 0, 13, 0, 4, 0, 2, 4, 3]),
+        Some(ProtocolError::Malformed(ParseError::Duplicate("extension")))
+    );
+    assert_eq!(
+        request(&[0, 0, 8, 0, 13, 0, 9, 0, 2, 4, 3]).map(|error| error.alert()),
+        Some(AlertDescription::DECODE_ERROR),
+        "longer than its list"
+    );
     // What is not known is passed over: the Finished alone does not fit any more.
     assert_eq!(
         request(&[0, 0, 14, 0, 99, 0, 2, 1, 2, 0, 13, 0, 4, 0, 2, 4, 3]),
@@ -238,4 +247,18 @@ fn a_client_without_certificate_is_refused_by_the_alert_that_is_made_for_it() {
         Some(Event::Closed(reason))
     );
     assert_eq!(error.alert(), AlertDescription::CERTIFICATE_REQUIRED);
+}
+
+/// The one extension that it must have and no other: Chromium aborts at empty authorities.
+#[test]
+fn a_request_for_a_certificate_says_no_more_than_it_must() {
+    let provider = provider();
+    let mut pair = before_flight(&provider, Role::Server);
+    rewrite(&provider, &mut pair, Role::Server, |messages| {
+        let (kind, body) = &messages[1];
+        assert_eq!(*kind, HandshakeType::CERTIFICATE_REQUEST);
+        // No context, and one extension to the end.
+        assert_eq!(body[..5], [0, 0, 18, 0, 13]);
+        assert_eq!(body.len(), 3 + 18);
+    });
 }

@@ -1,4 +1,29 @@
 //! What strangers and hostile peers send: noise has no effect, and what breaks the protocol closes.
+//!
+//! Where each kind of hostility is tested; files without "13" are for DTLS 1.2 or both versions.
+//!
+//! | what comes | tests |
+//! |---|---|
+//! | junk, records out of place, alerts, ChangeCipherSpec, HelloRequest, plaintext data | `noise_at_every_step_changes_nothing` here and in `hostile13.rs` |
+//! | the same, hellos, requests for cookies and shares, ACKs, at every step in both roles, each counted | `injection.rs` |
+//! | a second ClientHello, with and without a gate | `injection.rs`, `restart.rs`, `gate.rs` |
+//! | a complete message in its turn that breaks the protocol, and its alert | `hello.rs`, `hello13.rs`, `retry13.rs`, `flights13.rs`, `an_unexpected_message_in_sequence_closes` |
+//! | authenticated records that break the protocol | `only_authenticated_alerts_close_and_renegotiation_is_ignored`, `key_update.rs` |
+//! | ChangeCipherSpec out of order | `injection.rs`, `noise_at_every_step_changes_nothing` |
+//! | epoch confusion, other types and headers, plaintext after keys, renegotiation, flights of two versions | `epochs.rs`, `a_server_stays_with_the_version_and_the_suite_with_which_it_asked` in `retry13.rs` |
+//! | duplicate, overlong and long extensions | `extensions.rs`, `every_protected_message_is_held_to_its_definition` in `flights13.rs` |
+//! | points beside their curve, at infinity, of low order | `bad_shares.rs`, `exchange.rs` |
+//! | tampered transcripts | `no_flipped_octet_goes_unnoticed` here and in `hostile13.rs`, `flights13.rs` |
+//! | a missing, repeated or moved message | `no_handshake_completes_without_each_of_its_messages` here and in `flights13.rs` |
+//! | replayed and very old records | `reorder.rs`, `epochs.rs`, `what_was_sent_before_changes_nothing_later` in `hostile13.rs` |
+//! | fragments that lie about their length, overlap, are empty | `pieces.rs`, `fragmentation.rs` |
+//! | a million fragments or junk records, before, amid and after a handshake | `floods.rs` |
+//! | amplification | `repeated_hellos_do_not_make_a_server_an_amplifier`, `forged_acknowledgements_do_not_make_a_server_an_amplifier` in `hostile13.rs`, `gate.rs` |
+//! | a number used twice under one key | `every_nonce_is_epoch_and_sequence_and_is_used_once`, `no_number_is_used_twice_under_one_key` in `hostile13.rs` |
+//! | secrets in what is printed | `debug_output_shows_no_secret` in `handshake.rs`, `an_endpoint_prints_no_secrets` in `key_update.rs` |
+//!
+//! What is left to somebody who can send in plaintext over the path: to be the first with a message
+//! whose turn it is. A handshake that he spoils ends, or is repeated in vain until it times out.
 
 mod craft;
 mod pair;

@@ -90,7 +90,7 @@
 //! | 8838 (trickle) | candidates at any time, end of candidates | |
 //! | 8863 (patience) | failure waits 39.5 s | §4: after the end of candidates it waits for the last pair only |
 //! | draft-thatcher-ice-renomination | both roles, towards a peer that offers it | the number (0xC001) and the 32 bits of libwebrtc; USE-CANDIDATE is there too |
-//! | 7675 (consent) | checks every 4 to 6 s, expiry after 30 s | §5.1: one that is not answered is followed by others 0.5 s and later 2 s apart; a new successful check gives consent again without a restart |
+//! | 7675 (consent) | checks every 4 to 6 s, expiry after 30 s | §5.1: one that is not answered is followed by others 0.5 s and later 2 s apart; a new successful check gives consent again without a restart; a lite agent, which asks nobody, keeps a pair for 30 s after the last check or authenticated packet of the peer |
 //! | 8839 (grammar) | lengths and characters of credentials and foundations; the candidate attribute | |
 //! | 8421 (dual stack) | local preferences of IPv6 and IPv4 in turn; each family, relays and streams have an early check | |
 //! | 6544 (TCP) | host candidates of all three types, streams opened, framed and opened again | §7.1: what answers a check without being STUN is the embedder's to notice. §8: streams that carry no data stay open, as other pairs in reserve do |

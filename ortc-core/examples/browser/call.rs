@@ -62,9 +62,6 @@ const MTU: usize = 1_300;
 /// example does not.
 const READY: Duration = Duration::from_secs(2);
 
-/// The header extension that names a section of the page's own offer (RFC 9143 §15).
-const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
-
 /// Whether a page hears itself or others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Company {
@@ -385,14 +382,9 @@ impl Call {
                 self.tell(&json!({ "heard": tone }));
             }
             Event::UnknownTrack(track) => {
-                let mid = track
-                    .rtp_ext_headers
-                    .get(MID)
-                    .map_or("none", String::as_str);
-                self.say(&format!(
-                    "nobody described {}, its MID is {mid}",
-                    track.ssrc
-                ));
+                // Which id means what the description would have said.
+                let headers = json!(track.rtp_ext_headers);
+                self.say(&format!("nobody described {}: {headers}", track.ssrc));
             }
             Event::KeyFrameRequested(track) => self.key_frame_requested(track, now),
             Event::TrackConnected(track) => self.say(&format!("{} arrives", track.label())),

@@ -20,8 +20,8 @@ const G711_FRAME: usize = 160;
 
 /// The clips, read once and shared by all calls.
 pub(crate) struct Films {
-    /// Each with the codec that carries it.
-    clips: Vec<(RTCCodec, Arc<Clip>)>,
+    /// Each with the draft's name of the codec that carries it.
+    clips: Vec<(&'static str, Arc<Clip>)>,
 }
 
 struct Clip {
@@ -47,11 +47,11 @@ impl Films {
         let mut clips = Vec::new();
         for format in [Format::Opus, Format::Vp8, Format::H264] {
             let clip = Clip::new(format.kind(), load(format, None)?.frames)?;
-            clips.push((RTCCodec::new(0, format.codec()), Arc::new(clip)));
+            clips.push((format.codec(), Arc::new(clip)));
         }
         for (name, speech) in G711 {
             let clip = Clip::new(MediaKind::Audio, g711(speech))?;
-            clips.push((RTCCodec::new(0, name), Arc::new(clip)));
+            clips.push((name, Arc::new(clip)));
         }
         Ok(Self { clips })
     }
@@ -60,7 +60,7 @@ impl Films {
     pub(crate) fn start(&self, codecs: &[RTCCodec], now: Instant) -> Option<(RTCCodec, Projector)> {
         let (codec, clip) = codecs.iter().find_map(|codec| {
             let mut clips = self.clips.iter();
-            let (_, clip) = clips.find(|(known, _)| known.is_same_codec(codec))?;
+            let (_, clip) = clips.find(|(name, _)| name.eq_ignore_ascii_case(&codec.name))?;
             Some((codec.clone(), Arc::clone(clip)))
         })?;
         let projector = Projector {

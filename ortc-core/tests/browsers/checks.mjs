@@ -14,12 +14,13 @@ export async function until(what, look, fits, seconds = 15) {
   throw new Error(`${what}: after ${seconds} s it is ${JSON.stringify(seen)}`);
 }
 
-const inbound = (page) => page.evaluate(async () => {
-  const connection = globalThis.ortc.connection;
+export const inbound = (page) => page.evaluate(async () => {
+  const connection = globalThis.ortc?.connection ?? globalThis.seen?.conn;
   if (!connection) return [];
   const stats = [...(await connection.peerConnection.getStats()).values()];
   return stats.filter(({ type }) => type === "inbound-rtp").map((entry) => ({
     kind: entry.kind,
+    packets: entry.packetsReceived,
     frames: entry.framesDecoded ?? 0,
     samples: (entry.totalSamplesReceived ?? 0) - (entry.concealedSamples ?? 0),
     lost: entry.packetsLost,
@@ -79,14 +80,51 @@ export async function dial(page, tones) {
   await until("Rust hears the tones", heard, (text) => text === tones);
 }
 
-/** Rust dials. Firefox lets a page see the packets of received tones, Chromium does not. */
-export async function rustDials(page, tones, browser) {
+/** Rust dials, and the page is told each tone. */
+export async function rustDials(page, tones) {
   await page.evaluate((text) => {
+    globalThis.ortc.heard = "";
     document.getElementById("tones").value = text;
     document.querySelector("#ask button").click();
   }, tones);
-  if (browser !== "firefox") return;
   await until("the page hears the tones", () => page.evaluate(() => globalThis.ortc.heard), (text) => text === tones);
+}
+
+/**
+ * Rust dials, and the browser plays each tone: its two frequencies (ITU-T Q.23) are what is heard of
+ * the received track, by Goertzel's algorithm.
+ */
+export async function tonesArePlayed(page, tones) {
+  await page.evaluate(async () => {
+    const stream = globalThis.ortc.connection.getReceivingStreams().find(({ id }) => id === "film");
+    const context = new AudioContext({ sampleRate: 48_000 });
+    await context.resume();
+    const analyser = context.createAnalyser();
+    Object.assign(analyser, { fftSize: 2048, smoothingTimeConstant: 0 });
+    context.createMediaStreamSource(new MediaStream(stream.getAudioTracks())).connect(analyser);
+    const LOW = [697, 770, 852, 941], HIGH = [1209, 1336, 1477, 1633], KEYS = ["123A", "456B", "789C", "*0#D"];
+    const samples = new Float32Array(analyser.fftSize);
+    const power = (frequency) => {
+      const turn = 2 * Math.cos((2 * Math.PI * frequency) / context.sampleRate);
+      let [last, before] = [0, 0];
+      for (const sample of samples) [last, before] = [sample + turn * last - before, last];
+      return last * last + before * before - turn * last * before;
+    };
+    const strongest = (powers) => powers.indexOf(Math.max(...powers));
+    globalThis.ortc.played = "";
+    setInterval(() => {
+      analyser.getFloatTimeDomainData(samples);
+      const energy = samples.reduce((total, sample) => total + sample * sample, 0);
+      const [low, high] = [LOW.map(power), HIGH.map(power)];
+      const [row, column] = [strongest(low), strongest(high)];
+      // Nearly nothing else is in it.
+      const share = ((low[row] + high[column]) * 2) / samples.length / energy;
+      const key = KEYS[row][column];
+      if (energy > 0.01 && share > 0.9 && !globalThis.ortc.played.endsWith(key)) globalThis.ortc.played += key;
+    }, 10);
+  });
+  await rustDials(page, tones);
+  await until("the browser plays the tones", () => page.evaluate(() => globalThis.ortc.played), (text) => text === tones);
 }
 
 export async function noErrors(page) {
@@ -96,4 +134,33 @@ export async function noErrors(page) {
 
 export async function hangUp(page) {
   await page.evaluate(() => document.getElementById("stop").click());
+}
+
+/** The ICE roles are opposed, as both sides say it where the browser says it; gives Rust's. */
+export async function iceRole(page) {
+  const rust = (await until("figures come", () => figures(page), (seen) => seen?.ice)).ice;
+  const said = await page.evaluate(async () => {
+    const connection = globalThis.ortc.connection.peerConnection;
+    const stats = [...(await connection.getStats()).values()];
+    return stats.find(({ type }) => type === "transport")?.iceRole ?? connection.getSenders()[0].transport?.iceTransport?.role;
+  });
+  if (said && said !== "unknown" && said === rust) throw new Error(`both sides are ${rust}`);
+  return rust;
+}
+
+/** Nothing that came was dropped for a reason that points at the other side. */
+export async function nothingIsDropped(page) {
+  const { dropped } = await figures(page);
+  const bad = Object.entries(dropped).filter(([reason]) => /authentication|replay/.test(reason));
+  if (bad.length > 0) throw new Error(`dropped: ${JSON.stringify(bad)}`);
+}
+
+/** How fast Rust receives the tracks of the page, in frames in a second and a half, by SSRC. */
+export async function pace(page) {
+  const counts = async () => new Map((await figures(page)).receiving.map(({ ssrc, frames }) => [ssrc, frames]));
+  // Figures come once a second.
+  const before = await counts();
+  await sleep(2_500);
+  const after = await counts();
+  return new Map([...after].map(([ssrc, frames]) => [ssrc, frames - (before.get(ssrc) ?? 0)]));
 }

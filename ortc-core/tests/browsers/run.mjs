@@ -17,27 +17,34 @@ const wanted = rest.includes("--only")
 const BROWSERS = (process.env.BROWSERS ?? "chromium,firefox").split(",");
 const results = [];
 
-async function attempt(name, browser, { options = [], query = "", run }) {
+async function attempt(name, browser, { options = [], query = "", needs, run }) {
   const program = await start(binary, options);
-  const pages = [];
-  const open = async () => {
-    const page = await browser.newPage();
+  const pages = [], launched = [];
+  const openIn = async (where, address) => {
+    const page = await where.newPage();
     pages.push(page);
     page.on("pageerror", (error) => console.log(`  the page throws: ${error.message}`));
-    await page.goto(`${program.url}?call&${query}`);
+    await page.goto(address);
     return page;
   };
+  const open = ({ call = true } = {}) => openIn(browser, `${program.url}?${call ? "call&" : ""}${query}`);
+  const openAt = (address) => openIn(browser, address);
+  const openInOther = async (address) => {
+    launched.push(await launch(needs));
+    return openIn(launched.at(-1), address);
+  };
   try {
-    await run({ open, program, browser: name });
+    await run({ open, openAt, openInOther, program, browser: name });
   } catch (error) {
     console.log(program.said().replace(/^/gm, "    "));
     for (const page of pages) {
-      const log = await page.evaluate(() => document.getElementById("log").innerText).catch(() => "");
+      const log = await page.evaluate(() => document.getElementById("log")?.innerText ?? "").catch(() => "");
       console.log(log.replace(/^/gm, "      page: "));
     }
     throw error;
   } finally {
     for (const page of pages) await page.close().catch(() => {});
+    for (const other of launched) await other.close();
     program.stop();
   }
 }
@@ -50,6 +57,7 @@ for (const name of BROWSERS) {
   const browser = await launch(name);
   for (const one of wanted) {
     if (one.browsers && !one.browsers.includes(name)) continue;
+    if (one.needs && !isInstalled(one.needs)) continue;
     const began = Date.now();
     let outcome = "ok";
     try {

@@ -4,15 +4,15 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use ortc_core::{
-    Autostart, ConnectionError, DescriptionError, DescriptionForm, DtlsRole, Event, MediaKind,
-    MediaStream, MediaStreamTrack, RTCDtlsParameters, RTCIceCandidateDescription,
+    Autostart, ConnectionError, DescriptionError, DescriptionForm, DtlsRole, Event, Frame,
+    MediaKind, MediaStream, MediaStreamTrack, RTCDtlsParameters, RTCIceCandidateDescription,
     RTCTrackDescription, RTCTrackFilter,
 };
 use ortc_testkit::call::Call;
 use ortc_testkit::puppet::{Stage, opus, rtp, vp8, with_extension};
 use serde_json::{Value, json};
 
-use super::{call, call_with};
+use super::{call, call_with, ms, stream};
 
 const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 
@@ -203,4 +203,68 @@ fn feedback_that_a_description_leaves_out_is_not_sent() {
     }
     stage.run_for(Duration::from_millis(500));
     assert!(asked(&stage) > 0);
+}
+
+/// Every optional member is optional: a peer that leaves one out, or all of them, is called.
+#[test]
+fn with_any_optional_member_absent_media_flows_both_ways() {
+    const OPTIONAL: [&str; 5] = [
+        "dtls",
+        "rtx",
+        "rtcpFeedback",
+        "rtpExtHeaders",
+        "rtpExtHeaderIds",
+    ];
+    let without: Vec<&[&str]> = OPTIONAL.chunks(1).chain([&OPTIONAL[..]]).collect();
+    for (number, absent) in (620..).zip(without) {
+        let mut call = extended(number, [DtlsRole::Auto, DtlsRole::Auto]);
+        for id in [call.a, call.b] {
+            let connection = &mut call.net.node_mut(id).connection;
+            connection.add_stream(&stream("s"), Autostart::Yes).unwrap();
+            let video = connection.tracks(&RTCTrackFilter::default())[1];
+            let payloads = BTreeMap::from([(video.codecs(connection).unwrap()[0].payload_id, 97)]);
+            video.set_rtx(connection, payloads).unwrap();
+            let headers = BTreeMap::from([(MID.to_owned(), "1".to_owned())]);
+            video.set_rtp_ext_headers(connection, headers).unwrap();
+        }
+        let texts = [call.a, call.b].map(|id| call.net.node_mut(id).signals());
+        let said = texts.concat().join("\n");
+        for member in OPTIONAL {
+            assert!(said.contains(&format!("\"{member}\"")), "{member} is said");
+        }
+        let now = call.net.now();
+        for (id, texts) in [(call.b, &texts[0]), (call.a, &texts[1])] {
+            for text in texts {
+                let mut message: Value = serde_json::from_str(text).unwrap();
+                let described = message.as_object_mut().unwrap().values_mut();
+                for members in described.filter_map(Value::as_object_mut) {
+                    members.retain(|name, _| !absent.contains(&name.as_str()));
+                }
+                let text = message.to_string();
+                call.net.node_mut(id).handle_signal(&text, now);
+            }
+        }
+        call.vouch();
+        assert!(call.run_until_connected(ms(2_000)), "{absent:?}");
+        for index in 0..20_u64 {
+            let now = call.net.now();
+            for id in [call.a, call.b] {
+                let connection = &mut call.net.node_mut(id).connection;
+                let tracks = connection.tracks(&RTCTrackFilter::default());
+                let sound = Frame::new(vec![0xFC, 1, 2, 3], index * 960);
+                let picture = Frame::new(vec![0x10, 2, 3, 4], index * 3_000);
+                connection.send_frame(tracks[0], &sound, now).unwrap();
+                connection.send_frame(tracks[1], &picture, now).unwrap();
+            }
+            call.net.run_for(ms(20));
+        }
+        call.net.run_for(ms(500));
+        for id in [call.a, call.b] {
+            let frames = call
+                .net
+                .node(id)
+                .count(|event| matches!(event, Event::Frame(_)));
+            assert_eq!(frames, 40, "{absent:?}");
+        }
+    }
 }

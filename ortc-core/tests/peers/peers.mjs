@@ -1,7 +1,7 @@
 // Who is called, how each is installed and started, and what it can do besides sound and pictures:
 // tones, packets that are asked for and sent again, an end of the call that DTLS tells (`close_notify`).
 
-import { peerHangsUp, rustHangsUp, signallingHangsUp } from "./calls.mjs";
+import { BEYOND_CONSENT, peerHangsUp, rustHangsUp, signallingHangsUp } from "./calls.mjs";
 
 /** It answers, and sends back what it gets. */
 const JANUS_CALLS = [
@@ -10,7 +10,7 @@ const JANUS_CALLS = [
   { name: "its certificate is RSA", options: ["--dtls", "client", "--ice", "controlling"],
     env: { PEER_RSA: "1" }, end: peerHangsUp },
   { name: "it is ICE lite", options: ["--ice", "controlling"], env: { PEER_ICE_LITE: "1" }, end: peerHangsUp },
-  { name: "Rust is ICE lite", options: ["--ice", "lite"], end: peerHangsUp },
+  { name: "Rust is ICE lite", options: ["--ice", "lite"], lasts: BEYOND_CONSENT, end: peerHangsUp },
   { name: "5 % loss", options: ["--ice", "controlling", "--loss", "5"], loses: true, end: signallingHangsUp },
 ].map((call) => ({ ...call, answers: true }));
 

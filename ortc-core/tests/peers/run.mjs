@@ -26,6 +26,7 @@ const { values, positionals: [program] } = parseArgs({
     "write-readme": { type: "boolean" },
   },
 });
+if (values.only && values["write-readme"]) throw new Error("the table is one of all calls");
 const folder = resolve(values.scratch ?? mkdtempSync(join(tmpdir(), "ortc-peers-")));
 const scratch = new Scratch(folder);
 const { WebSocket } = await tools();

@@ -4,7 +4,7 @@
 use core::fmt;
 use std::time::Instant;
 
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 use super::protection::{MAX_BLOCKS, MAX_FAILURES, MAX_SEQUENCE, blocks};
 use super::replay::ReplayWindow;
@@ -19,11 +19,11 @@ pub(super) const OVERHEAD: usize = UnifiedHeader::LEN + 1 + TAG_LEN;
 /// Octets of contents that a record may have at most, without its type (RFC 8446 §5.1).
 pub(crate) const MAX_CONTENTS: usize = 1 << 14;
 
-/// The keys of one direction of one epoch.
+/// The keys of one direction of one epoch; those that a provider holds it wipes.
 pub(crate) struct TrafficKeys {
     aead: Box<dyn AeadKey>,
     numbers: Box<dyn HeaderProtectionKey>,
-    iv: [u8; NONCE_LEN],
+    iv: Zeroizing<[u8; NONCE_LEN]>,
 }
 
 impl fmt::Debug for TrafficKeys {
@@ -32,18 +32,11 @@ impl fmt::Debug for TrafficKeys {
     }
 }
 
-impl Drop for TrafficKeys {
-    fn drop(&mut self) {
-        // The provider wipes the keys.
-        self.iv.zeroize();
-    }
-}
-
 impl TrafficKeys {
     pub(crate) const fn new(
         aead: Box<dyn AeadKey>,
         numbers: Box<dyn HeaderProtectionKey>,
-        iv: [u8; NONCE_LEN],
+        iv: Zeroizing<[u8; NONCE_LEN]>,
     ) -> Self {
         Self { aead, numbers, iv }
     }
@@ -51,7 +44,7 @@ impl TrafficKeys {
     /// The sequence number, exclusive-ored into the IV; the epoch is no part of it
     /// (RFC 9147 §4, RFC 8446 §5.3).
     fn nonce(&self, sequence: u64) -> [u8; NONCE_LEN] {
-        let mut nonce = self.iv;
+        let mut nonce = *self.iv;
         for (octet, number) in nonce.iter_mut().skip(4).zip(sequence.to_be_bytes()) {
             *octet ^= number;
         }
@@ -254,7 +247,16 @@ const fn nearest(expected: u64, low: u64, modulus: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::{AeadAlgorithm, ring_provider};
+    use crate::crypto::{AeadAlgorithm, assert_wiped, ring_provider};
+
+    const _: fn(TrafficKeys) = |keys| {
+        let TrafficKeys {
+            aead: _,
+            numbers: _,
+            iv,
+        } = &keys;
+        assert_wiped(iv);
+    };
 
     const ALGORITHMS: [AeadAlgorithm; 3] = [
         AeadAlgorithm::Aes128Gcm,
@@ -267,7 +269,7 @@ mod tests {
         let key = vec![7; algorithm.key_len()];
         let aead = provider.aead(algorithm, &key).unwrap();
         let numbers = provider.header_protection(algorithm, &key).unwrap();
-        TrafficKeys::new(aead, numbers, [3; NONCE_LEN])
+        TrafficKeys::new(aead, numbers, Zeroizing::new([3; NONCE_LEN]))
     }
 
     fn open(reader: &mut ReadEpoch, record: &[u8]) -> Result<(u64, Vec<u8>), DropReason> {

@@ -80,9 +80,15 @@ pub(crate) struct Protection {
 impl Drop for Protection {
     fn drop(&mut self) {
         // The provider wipes the key; the fixed part of the nonce came from the same secret.
-        match &mut self.nonce {
-            Nonce::Explicit(salt) => salt.zeroize(),
-            Nonce::Implicit(iv) => iv.zeroize(),
+        self.nonce.zeroize();
+    }
+}
+
+impl Zeroize for Nonce {
+    fn zeroize(&mut self) {
+        match self {
+            Self::Explicit(salt) => salt.zeroize(),
+            Self::Implicit(iv) => iv.zeroize(),
         }
     }
 }
@@ -279,6 +285,17 @@ mod tests {
     fn protection() -> Protection {
         let key = ring_provider().aead(AeadAlgorithm::Aes128Gcm, &[1; 16]);
         Protection::new(key.unwrap(), Nonce::Explicit([2; 4]), 1)
+    }
+
+    #[test]
+    fn a_wiped_nonce_has_nothing_left() {
+        for (mut nonce, wiped) in [
+            (Nonce::Explicit([2; 4]), Nonce::Explicit([0; 4])),
+            (Nonce::Implicit([3; 12]), Nonce::Implicit([0; 12])),
+        ] {
+            nonce.zeroize();
+            assert!(nonce == wiped);
+        }
     }
 
     #[test]

@@ -216,3 +216,26 @@ fn next(
     let keys = next.traffic_keys(provider, suite)?;
     Ok((next.into_octets(), keys))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::assert_wiped;
+
+    /// The secrets of a connection wipe themselves.
+    const _: fn(Traffic) = |traffic| {
+        let Traffic {
+            role: _,
+            suite: _,
+            client_random: _,
+            read,
+            write,
+            exporter,
+            update: _,
+            in_a_row: _,
+        } = &traffic;
+        assert_wiped(read);
+        assert_wiped(write);
+        assert_wiped(exporter);
+    };
+}

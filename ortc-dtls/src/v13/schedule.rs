@@ -90,7 +90,7 @@ fn traffic_keys(
     let numbers = provider.header_protection(suite.aead, key)?;
     let mut iv = Zeroizing::new([0; NONCE_LEN]);
     expand(prk, "iv", &[], &mut *iv)?;
-    Ok(TrafficKeys::new(aead, numbers, *iv))
+    Ok(TrafficKeys::new(aead, numbers, iv))
 }
 
 /// What the Finished of one side is made with (RFC 8446 §4.4.4).
@@ -227,7 +227,33 @@ const SALT_SHA384: [u8; 48] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::ring_provider;
+    use crate::crypto::{assert_wiped, ring_provider};
+
+    /// Secrets wipe themselves: all of these are made of such.
+    const _: fn(Secret, FinishedKey, MasterSecret) = |secret, finished, master| {
+        let Secret { octets, hash: _ } = &secret;
+        assert_wiped(octets);
+        let FinishedKey { octets, hash: _ } = &finished;
+        assert_wiped(octets);
+        let MasterSecret { octets, hash: _ } = &master;
+        assert_wiped(octets);
+    };
+    const _: fn(HandshakeSecrets, ApplicationSecrets) = |handshake, application| {
+        let _: (Secret, Secret, MasterSecret) = {
+            let HandshakeSecrets {
+                client,
+                server,
+                master,
+            } = handshake;
+            (client, server, master)
+        };
+        let ApplicationSecrets {
+            client: Secret { .. },
+            server: Secret { .. },
+            exporter,
+        } = &application;
+        assert_wiped(exporter);
+    };
 
     #[test]
     fn what_is_fixed_is_what_the_schedule_comes_to_without_a_pre_shared_key() {

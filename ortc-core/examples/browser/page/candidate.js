@@ -26,6 +26,19 @@ export function describeCandidate(candidate, dtls) {
   return { ...description, dtls };
 }
 
+/** A candidate as the browser's statistics have it. */
+export function describeStats({ foundation, protocol, priority, address, port, candidateType }) {
+  return {
+    foundation,
+    component: 1,
+    transport: protocol,
+    priority,
+    connectionAddress: address,
+    connectionPort: port,
+    type: candidateType,
+  };
+}
+
 /** What `addIceCandidate` wants of a description. */
 export function toBrowserCandidate(description, mid) {
   const { foundation, component, transport, priority, connectionAddress, connectionPort, type } = description;

@@ -1,6 +1,6 @@
-// A small graph of the last two minutes: one line for each series, the scale by what it shows.
+// A small graph of the last minute: one line for each series, the scale by what it shows.
 
-const LENGTH = 120;
+const LENGTH = 60;
 const COLOURS = ["#e2703a", "#5fb98c", "#6aa5e0", "#c9a84c"];
 
 export class Graph {
@@ -28,12 +28,14 @@ export class Graph {
   }
 
   draw() {
-    const { width, height } = this.#canvas;
-    const pen = this.#canvas.getContext("2d");
-    pen.clearRect(0, 0, width, height);
+    const canvas = this.#canvas, scale = globalThis.devicePixelRatio || 1;
+    const { clientWidth: width, clientHeight: height } = canvas;
+    Object.assign(canvas, { width: Math.round(width * scale), height: Math.round(height * scale) });
+    const pen = canvas.getContext("2d");
+    pen.scale(scale, scale);
     const known = [...this.#series.values()].flat().filter((value) => value !== null);
     const top = nice(Math.max(...known, 1));
-    const left = 34, bottom = height - 6, y = (value) => bottom - (value / top) * (bottom - 20);
+    const left = 34, bottom = height - 6, y = (value) => bottom - (value / top) * (bottom - 26);
     pen.font = "11px system-ui, sans-serif";
     for (const value of [0, top / 2, top]) {
       pen.strokeStyle = "#2c3038";

@@ -8,9 +8,9 @@
 // and tracks carry optional members (`dtls`, `rtx`, `rtcpFeedback`, `rtpExtHeaderIds`), because a
 // browser wants to know them before it connects. A connection begins when the first of these came.
 
-import { describeCandidate, toBrowserCandidate, toBrowserServer } from "./candidate.js";
+import { describeCandidate, describeStats, toBrowserCandidate, toBrowserServer } from "./candidate.js";
 import {
-  extensionIds, isDtmf, isMedia, midHeader, readOffer, rtxTable, sameCodec, toDraftCodec, writeAnswer,
+  extensionIds, isDtmf, isMedia, midHeader, peerNumbers, readOffer, rtxTable, sameCodec, toDraftCodec, writeAnswer,
 } from "./sdp.js";
 import { listenForTones } from "./tones.js";
 
@@ -107,7 +107,8 @@ export class RTCConnection extends EventTarget {
     for (const type of ["candidate", "endofcandidates", "activecandidate", "connected", "disconnected",
       "addstream", "unknowntrack", "adddtmfhandler", "error"]) handler(this, type);
 
-    const { iceServers = [] } = options;
+    const { iceServers = [], socket } = options;
+    if (socket) throw new DOMException("a browser does not share its sockets", "NotSupportedError");
     if (iceServers.length > 0) {
       pc.setConfiguration({ ...CONFIGURATION, iceServers: iceServers.map(toBrowserServer) });
     }
@@ -323,9 +324,14 @@ export class RTCConnection extends EventTarget {
         const at = order.findIndex((draft) => sameCodec(draft, codec));
         return at < 0 ? order.length : at;
       };
-      const codecs = usable.filter((codec) => PEER_CODECS.has(codec.name.toLowerCase()));
+      // Tones at the rates that the track names.
+      const named = (codec) => order.some((draft) => sameCodec(draft, codec));
+      const codecs = usable.filter((codec) => (isDtmf(codec) ? named(codec) : PEER_CODECS.has(codec.name.toLowerCase())));
       codecs.sort((a, b) => rank(a) - rank(b));
-      return { direction: section.direction === "inactive" ? "inactive" : "recvonly", codecs, rtx: true };
+      const like = [...this.#receiving.values()].map((place) => place.description).filter(({ kind }) => kind === section.kind);
+      const { numbers, clear } = peerNumbers(section, codecs, like);
+      const direction = section.direction === "inactive" ? "inactive" : "recvonly";
+      return { direction, codecs: codecs.filter(({ id }) => clear(id)), rtx: true, numbers };
     });
   }
 
@@ -338,6 +344,8 @@ export class RTCConnection extends EventTarget {
         continue;
       }
       const stream = new MediaStream([track]);
+      handler(stream, "connected");
+      handler(stream, "disconnected");
       // A stream that is received has the id that its sender gave it.
       if (id !== "-") Object.defineProperty(stream, "id", { value: id });
       this.#receivingStreams.set(id, stream);
@@ -345,8 +353,17 @@ export class RTCConnection extends EventTarget {
     }
     handler(track, "connected");
     handler(track, "disconnected");
-    track.addEventListener("unmute", () => fire(track, "connected"));
-    track.addEventListener("mute", () => fire(track, "disconnected"));
+    // The stream connects with its first track, and before it; it disconnects with its last.
+    const streams = () => this.getReceivingStreams().filter((stream) => stream.getTracks().includes(track));
+    const alone = (stream) => stream.getTracks().every((other) => other === track || other.muted);
+    track.addEventListener("unmute", () => {
+      streams().filter(alone).forEach((stream) => fire(stream, "connected"));
+      fire(track, "connected");
+    });
+    track.addEventListener("mute", () => {
+      fire(track, "disconnected");
+      streams().filter(alone).forEach((stream) => fire(stream, "disconnected"));
+    });
     if (description.codecs.some((codec) => aliases(codec.name) === "dtmf")) {
       const tones = new RTCDTMFHandler(KEY, { id: track.id, label: track.label });
       const types = capabilities.audioCodecs.filter(({ name }) => name === "dtmf").map((codec) => codec["payload-id"]);
@@ -368,16 +385,26 @@ export class RTCConnection extends EventTarget {
     }
   }
 
+  /** Tells of the active pair; by the statistics where the browser has nothing better. */
   async #tellPair() {
     const transport = this.#pc.getSenders()[0]?.transport?.iceTransport;
+    if (!transport?.getSelectedCandidatePair) {
+      const stats = await this.#pc.getStats();
+      const pair = [...stats.values()].find(({ type, selected }) => type === "candidate-pair" && selected);
+      if (!pair || this.#closed) return;
+      const side = (id) => describeStats(stats.get(id));
+      const members = { localCandidate: side(pair.localCandidateId), remoteCandidate: side(pair.remoteCandidateId) };
+      fire(this, "activecandidate", members);
+      return;
+    }
     const told = () => {
-      const pair = transport?.getSelectedCandidatePair?.();
+      const pair = transport.getSelectedCandidatePair();
       if (!pair?.local?.candidate) return;
       const localCandidate = describeCandidate(pair.local, undefined);
       const remoteCandidate = describeCandidate(pair.remote, undefined);
       fire(this, "activecandidate", { localCandidate, remoteCandidate });
     };
-    transport?.addEventListener?.("selectedcandidatepairchange", told);
+    transport.addEventListener("selectedcandidatepairchange", told);
     told();
   }
 }
@@ -482,12 +509,20 @@ export class RTCTrack {
       this.#codecs = [...this.#codecs, ...codec.map(toDraftCodec)];
       const { id, label } = this.source;
       this.#dtmf = new RTCDTMFHandler(KEY, { id, label, sender: () => this.#transceiver.sender.dtmf });
+      this.#owner.changed();
     }
     return this.#dtmf;
   }
 
   #check() {
     if (this.#removed) throw invalidState("the track was removed");
+  }
+}
+
+/** What the draft shares between connections; a browser has none to give. */
+export class RTCSocket {
+  constructor() {
+    throw new TypeError("sockets come from getLocalSocket()");
   }
 }
 
@@ -532,7 +567,7 @@ export function getRTCCodec(name) {
 
 /** Puts the draft's names where its examples look for them, and the two old calls that they use. */
 export function install(target = globalThis) {
-  Object.assign(target, { RTCConnection, RTCTrack, RTCDTMFHandler });
+  Object.assign(target, { RTCConnection, RTCTrack, RTCDTMFHandler, RTCSocket });
   const { navigator, URL, HTMLMediaElement } = target;
   navigator.getRTCCapabilities = getRTCCapabilities;
   navigator.getRTCCodec = getRTCCodec;

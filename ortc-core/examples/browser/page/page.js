@@ -1,18 +1,21 @@
 // The page: section 9.1 of the draft, with a room, a dial pad and figures around it.
 
+import { Figures } from "./figures.js";
 import { Graph } from "./graph.js";
 import { RTCConnection, install } from "./ortc.js";
+import { ofError, ofMedia } from "./sentences.js";
 
 install();
 
 const $ = (id) => document.getElementById(id);
 const graphs = { rate: new Graph($("rate")), loss: new Graph($("loss")), rtt: new Graph($("rtt")) };
-let conn, signalingChannel, dialler, timer, before = {};
+let conn, signalingChannel, dialler, timer, figures, before = {};
 
 /** For tests and the curious. */
 globalThis.ortc = {
   get connection() { return conn; },
-  sent: "", heard: "", byRust: "", figures: null, errors: [],
+  get channel() { return signalingChannel; },
+  sent: "", heard: "", byRust: "", figures: null, browser: null, errors: [], events: [],
 };
 
 // What the draft calls a signalling channel: a WebSocket.
@@ -27,7 +30,7 @@ class SignalingChannel {
     this.#socket.onclose = () => this.onclose();
     this.opened = new Promise((done, failed) => {
       this.#socket.onopen = done;
-      this.#socket.onerror = () => failed(new Error("the signalling server does not answer"));
+      this.#socket.onerror = () => failed(new Error("The server does not answer. Is the program still running?"));
     });
   }
 
@@ -36,6 +39,7 @@ class SignalingChannel {
   }
 
   close() {
+    this.#socket.onclose = null;
     this.#socket.close();
   }
 }
@@ -47,40 +51,62 @@ function log(text, bad = false) {
   $("log").prepend(line);
 }
 
+/** Says something where nobody overlooks it. */
+function notice(text) {
+  $("notice").hidden = !text;
+  $("words").textContent = text;
+  if (text) log(text, true);
+}
+
 function logError(error) {
   globalThis.ortc.errors.push(`${error.name}: ${error.message}`);
-  log(`${error.name}: ${error.message}`, true);
+  notice(ofError(error));
 }
 
 function show(state, text) {
   $("state").dataset.state = state;
   $("state").textContent = text;
-  $("start").disabled = state !== "idle";
-  $("stop").disabled = state === "idle";
+  $("start").hidden = state !== "idle";
+  $("stop").hidden = state === "idle";
+  for (const id of ["mic", "cam", "end"]) $(id).disabled = state !== "connected";
+  document.querySelectorAll("#keys button, #ask button").forEach((button) => { button.disabled = state !== "connected"; });
 }
 
-const wishes = () => {
-  const query = new URLSearchParams(location.search);
-  return { audio: query.get("audio"), video: query.get("video"), only: query.has("only") };
-};
+const query = new URLSearchParams(location.search);
 
-/** The codecs of a track, one first: `?audio=ulaw`, `?video=h264` ask for it; `only` leaves out the rest. */
-function prefer(track, name) {
-  const first = track.codecs.filter((codec) => codec.name === name);
-  const others = wishes().only ? [] : track.codecs.filter((codec) => codec.name !== name);
-  if (name && first.length > 0) track.codecs = [...first, ...others];
+/**
+ * The codecs of a track, as the address asks: `?audio=ulaw` and `?video=h264` come first, `only`
+ * leaves out the rest; `dtmf=8000` keeps the tones of one clock.
+ */
+function prefer(track) {
+  const [name, rate] = [query.get(track.kind), Number(query.get("dtmf"))];
+  const tones = track.codecs.filter((codec) => codec.name === "dtmf" && (!rate || codec.clockRate === rate));
+  const media = track.codecs.filter((codec) => codec.name !== "dtmf");
+  const first = media.filter((codec) => codec.name === name);
+  const others = first.length > 0 && query.has("only") ? [] : media.filter((codec) => codec.name !== name);
+  track.codecs = [...first, ...others, ...tones];
+}
+
+/** `?plain`: descriptions with the members of the draft and no others. */
+function plain(description) {
+  const { dtls, rtx, rtcpFeedback, rtpExtHeaders, rtpExtHeaderIds, ...members } = description;
+  return query.has("plain") ? members : description;
 }
 
 // From here on it is the draft's example, but for `ready()`.
 async function start() {
+  notice("");
   show("connecting", "Connecting …");
   await RTCConnection.ready();
   signalingChannel = new SignalingChannel($("room").value.trim());
   signalingChannel.onmessage = hear;
-  signalingChannel.onclose = () => log("the signalling channel is closed");
+  signalingChannel.onclose = () => notice(conn
+    ? "The connection to the server is lost. The call goes on as long as it can; nobody can join it."
+    : "The server has closed the door. Try again later.");
   await signalingChannel.opened;
 
   conn = new RTCConnection({ iceServers: [] });
+  const own = conn;
   conn.onerror = ({ error }) => logError(error);
 
   // send my ICE information to the other peer
@@ -89,14 +115,18 @@ async function start() {
   // apply any local ICE candidate and send it to the remote
   conn.oncandidate = (evt) => {
     conn.setLocalCandidate(evt.candidate);
-    signalingChannel.send(JSON.stringify({ candidate: evt.candidate }));
+    signalingChannel.send(JSON.stringify({ candidate: plain(evt.candidate) }));
   };
   conn.onconnected = () => {
+    globalThis.ortc.events.push("connected");
     show("connected", "Connected");
     log("connected");
-    timer = setInterval(measure, 1000);
+    figures = new Figures();
+    timer ??= setInterval(measure, 1000);
   };
   conn.ondisconnected = () => {
+    globalThis.ortc.events.push("disconnected");
+    if (own !== conn) return;
     log("disconnected");
     show("connecting", "Disconnected");
   };
@@ -115,22 +145,42 @@ async function start() {
   };
 
   // get a local stream, show it in a self-view and add it to be sent
-  navigator.getUserMedia({ audio: true, video: { width: 640, height: 480 } }, (stream) => {
+  const send = (stream) => {
+    if (own !== conn) return stream.getTracks().forEach((track) => track.stop());
     $("selfView").src = URL.createObjectURL(stream);
     conn.addStream(stream);
-    const { audio, video } = wishes();
-    conn.tracks({ kind: "audio" }).forEach((track) => prefer(track, audio));
-    conn.tracks({ kind: "video" }).forEach((track) => prefer(track, video));
-    dialler = conn.addDtmfHandler();
+    if (conn.tracks({ kind: "audio" }).length > 0) dialler = conn.addDtmfHandler();
+    conn.tracks().forEach(prefer);
     // send tracks description to the peer
-    conn.tracks().forEach((track) => {
-      signalingChannel.send(JSON.stringify({ track: track.getDescription() }));
+    const describe = () => conn?.tracks().forEach((track) => {
+      signalingChannel.send(JSON.stringify({ track: plain(track.getDescription()) }));
     });
-  }, logError);
+    setTimeout(describe, Number(query.get("late") ?? 0));
+  };
+  const video = { width: 640, height: 480 };
+  if (!navigator.mediaDevices) throw new Error(ofMedia({ name: "SecurityError" }));
+  navigator.getUserMedia({ audio: true, video }, send, (error) => {
+    const refuse = (last) => {
+      globalThis.ortc.errors.push(`${last.name}: ${last.message}`);
+      stop();
+      notice(ofMedia(last));
+    };
+    // A voice without a picture is better than nothing.
+    if (error.name !== "NotFoundError") return refuse(error);
+    navigator.getUserMedia({ audio: true }, (stream) => {
+      notice("No camera was found: you are heard and not seen.");
+      send(stream);
+    }, refuse);
+  });
 }
 
 function hear(evt) {
   const message = JSON.parse(evt.data);
+  if (message.refused) {
+    stop();
+    return notice(`The call is refused: ${message.refused}. Try again later.`);
+  }
+  if (!conn) return;
   try {
     if (message.iceInfo) {
       conn.remote.ice.usernameFrag = message.iceInfo.usernameFrag;
@@ -150,12 +200,13 @@ function hear(evt) {
     globalThis.ortc.byRust += message.heard;
     $("sent").textContent = globalThis.ortc.byRust;
   }
-  if (message.figures) tell(message.figures);
-  if (message.left) log(`${message.left} has left`);
-  if (message.error) log(`Rust says: ${message.error}`, true);
+  if (message.figures) globalThis.ortc.figures = message.figures;
+  if (message.left) leave(message.left);
+  if (message.error) logError(new Error(`Rust says: ${message.error}`));
   if (message.disconnected) {
     log(`Rust says: ${message.disconnected}`);
     stop();
+    notice(message.disconnected === "closed by this side" ? "Rust has hung up." : `The call has ended: ${message.disconnected}.`);
   }
 }
 // So far the draft's example.
@@ -167,7 +218,10 @@ function view(stream) {
   Object.assign(video, { autoplay: true, playsInline: true, id: `view-${name}` });
   video.srcObject = stream;
   const caption = document.createElement("figcaption");
-  caption.textContent = { film: "The film that Rust sends", echo: "You, by way of Rust" }[name] ?? name;
+  caption.textContent = {
+    film: "The film that Rust sends",
+    echo: "You, by way of Rust",
+  }[name] ?? `Visitor ${name.replace("page-", "")}`;
   figure.append(video, caption);
   figure.dataset.stream = name;
   $("videos").append(figure);
@@ -176,72 +230,64 @@ function view(stream) {
   stream.getTracks().forEach((track) => log(`receives ${track.kind} of ${name}`));
 }
 
+function leave(name) {
+  log(`${name} has left`);
+  document.querySelector(`#videos figure[data-stream="${name}"]`)?.remove();
+}
+
 function stop() {
-  if (!conn) return;
+  if (!signalingChannel) return;
   signalingChannel.send(JSON.stringify({ hangUp: true }));
-  clearInterval(timer);
-  conn.close();
   signalingChannel.close();
-  conn = dialler = undefined;
+  clearInterval(timer);
+  const ended = conn;
+  conn = dialler = timer = signalingChannel = undefined;
+  ended?.close();
   document.querySelectorAll("#videos figure[data-stream]").forEach((figure) => figure.remove());
   $("selfView").srcObject?.getTracks().forEach((track) => track.stop());
   $("selfView").srcObject = null;
   Object.values(graphs).forEach((graph) => graph.clear());
+  for (const id of ["mic", "cam"]) $(id).setAttribute("aria-pressed", "true");
   before = {};
   show("idle", "Not connected");
 }
 
-/** What the browser's own statistics say, once a second, beside what Rust says. */
+/** Both sides' figures, once a second. */
 async function measure() {
   if (!conn) return;
-  const stats = [...(await conn.peerConnection.getStats()).values()];
-  const of = (type) => stats.filter((entry) => entry.type === type);
-  const rate = (name, entries, field) => {
-    const octets = entries.reduce((sum, entry) => sum + (entry[field] ?? 0), 0);
-    const since = before[name] ?? octets;
-    before[name] = octets;
-    return ((octets - since) * 8) / 1000;
-  };
-  graphs.rate.add({
-    "in": rate("in", of("inbound-rtp"), "bytesReceived"),
-    "out": rate("out", of("outbound-rtp"), "bytesSent"),
-  });
-  const [lost, received] = [of("inbound-rtp")].map((entries) => [
-    entries.reduce((sum, { packetsLost = 0 }) => sum + packetsLost, 0),
-    entries.reduce((sum, { packetsReceived = 0 }) => sum + packetsReceived, 0),
-  ])[0];
-  const missing = lost - (before.lost ?? 0), all = missing + received - (before.received ?? 0);
-  Object.assign(before, { lost, received });
-  graphs.loss.add({ "in": all > 0 ? Math.max(0, (100 * missing) / all) : 0, "out": lossOf(globalThis.ortc.figures) });
-  const pair = of("candidate-pair").find(({ nominated, state }) => nominated && state === "succeeded");
-  graphs.rtt.add({
-    browser: pair?.currentRoundTripTime === undefined ? null : pair.currentRoundTripTime * 1000,
-    rust: globalThis.ortc.figures?.rtt ?? null,
-  });
+  const [own, rust] = [await figures.of(conn.peerConnection), globalThis.ortc.figures];
+  if (!conn) return;
+  globalThis.ortc.browser = own;
+  graphs.rate.add({ "to you": own.rateIn, "to Rust": own.rateOut });
+  graphs.loss.add({ "to you": own.loss, "to Rust": lossOf(rust) });
+  graphs.rtt.add({ browser: own.rtt, Rust: rust?.rtt ?? null });
+  $("browserTracks").replaceChildren(...rows(own));
+  if (!rust) return;
+  $("tracks").replaceChildren(...rows(rust));
+  const { dtls, srtp, ice } = rust;
+  if (dtls) $("secure").textContent = `Rust: ${dtls.version} as the ${dtls.role}, ${dtls.cipher} · SRTP ${srtp} · ICE ${ice}`;
 }
 
 /** What Rust lost of what the page sent, in the last second. */
-function lossOf(figures) {
-  if (!figures) return 0;
-  const sum = (field) => figures.receiving.reduce((total, track) => total + track[field], 0);
+function lossOf(rust) {
+  if (!rust) return 0;
+  const sum = (field) => rust.receiving.reduce((total, track) => total + track[field], 0);
   const [lost, packets] = [sum("lost"), sum("packets")];
-  const missing = lost - (before.outLost ?? 0), all = missing + packets - (before.outPackets ?? 0);
-  Object.assign(before, { outLost: lost, outPackets: packets });
+  const missing = lost - (before.lost ?? 0), all = missing + packets - (before.packets ?? 0);
+  before = { lost, packets };
   return all > 0 ? Math.max(0, (100 * missing) / all) : 0;
 }
 
-function tell(figures) {
-  globalThis.ortc.figures = figures;
-  const { dtls, srtp } = figures;
-  if (dtls) $("secure").textContent = `${dtls.version}, ${dtls.cipher}, Rust is the ${dtls.role}; ${srtp}`;
+function rows({ receiving, sending }) {
   const row = (direction) => (track) => {
-    const cells = [`${direction} ${track.ssrc}`, track.codec ?? "", Math.round(track.kbps), track.packets,
-      track.lost, track.repaired ?? track.repeated, track.frames ?? ""];
+    const cells = [direction, track.codec ?? "", Math.round(track.kbps), track.packets ?? "", track.lost ?? "",
+      track.repaired ?? track.repeated ?? "", track.frames ?? ""];
     const line = document.createElement("tr");
+    line.title = `SSRC ${track.ssrc}`;
     line.append(...cells.map((cell) => Object.assign(document.createElement("td"), { textContent: cell })));
     return line;
   };
-  $("tracks").replaceChildren(...figures.receiving.map(row("to Rust")), ...figures.sending.map(row("from Rust")));
+  return [...receiving.map(row("receives")), ...sending.map(row("sends"))];
 }
 
 for (const key of "123A456B789C*0#D") {
@@ -252,6 +298,14 @@ for (const key of "123A456B789C*0#D") {
   };
   $("keys").append(button);
 }
+// RTCTrack.stop() and start() of the draft: the other tracks go on.
+for (const [id, kind] of [["mic", "audio"], ["cam", "video"]]) {
+  $(id).onclick = () => {
+    const on = $(id).getAttribute("aria-pressed") !== "true";
+    $(id).setAttribute("aria-pressed", String(on));
+    conn?.tracks({ kind }).forEach((track) => (on ? track.start() : track.stop()));
+  };
+}
 $("ask").onsubmit = (evt) => {
   evt.preventDefault();
   signalingChannel?.send(JSON.stringify({ dial: $("tones").value }));
@@ -259,13 +313,15 @@ $("ask").onsubmit = (evt) => {
 $("call").onsubmit = (evt) => {
   evt.preventDefault();
   start().catch((error) => {
-    logError(error);
     stop();
     show("idle", "Not connected");
+    logError(error);
   });
 };
 $("stop").onclick = stop;
+$("end").onclick = () => signalingChannel?.send(JSON.stringify({ hangUp: true }));
+$("hide").onclick = () => notice("");
 addEventListener("pagehide", stop);
-$("room").value = new URLSearchParams(location.search).get("room") ?? "";
+$("room").value = query.get("room") ?? "";
 show("idle", "Not connected");
-if (new URLSearchParams(location.search).has("call")) $("call").requestSubmit();
+if (query.has("call")) $("call").requestSubmit();

@@ -121,6 +121,25 @@ export function rtxTable(section, mediaIds) {
   return table;
 }
 
+/**
+ * The payload types of a peer for the codecs of a section, as its own tracks of the kind have them:
+ * a browser receives what it sends. Nothing for a number that would mean two things.
+ */
+export function peerNumbers(section, codecs, descriptions) {
+  const numbers = new Map();
+  const repairs = rtxTable(section, codecs.map(({ id }) => id));
+  for (const codec of codecs) {
+    const like = descriptions.find((known) => known.codecs.some((draft) => sameCodec(draft, codec)));
+    const theirs = like?.codecs.find((draft) => sameCodec(draft, codec))["payload-id"];
+    if (theirs === undefined) continue;
+    numbers.set(codec.id, theirs);
+    const repair = like.rtx?.payloadIds[theirs];
+    if (repair !== undefined && repairs[codec.id] !== undefined) numbers.set(repairs[codec.id], repair);
+  }
+  const taken = new Set(numbers.values());
+  return { numbers, clear: (id) => numbers.has(id) || !taken.has(id) };
+}
+
 export function extensionIds(section) {
   return Object.fromEntries(section.extensions.map(({ id, uri }) => [uri, id]));
 }
@@ -133,8 +152,9 @@ export function midHeader(section) {
  * The answer that a peer would give to this offer.
  *
  * `peer` is what it is known by: `ice`, `fingerprint` as `[hash, value]`, `setup`, `lite`.
- * `choose(section)` says what becomes of each section: `{ direction, codecs, rtx, track }`, or
- * nothing to refuse it. `track` is the description of the track that the peer sends there.
+ * `choose(section)` says what becomes of each section: `{ direction, codecs, rtx, track, numbers }`,
+ * or nothing to refuse it. `track` is the description of the track that the peer sends there;
+ * `numbers` has the payload types that the peer receives where they are not those of the offer.
  */
 export function writeAnswer(sections, peer, choose) {
   const chosen = sections.map((section) => ({ section, ...choose(section) }));
@@ -143,15 +163,18 @@ export function writeAnswer(sections, peer, choose) {
   out.push(`a=group:BUNDLE ${accepted.map(({ section }) => section.mid).join(" ")}`);
   out.push("a=ice-options:trickle", "a=msid-semantic:WMS *");
   if (peer.lite) out.push("a=ice-lite");
-  for (const { section, direction, codecs = [], rtx, track } of chosen) {
+  for (const { section, direction, codecs = [], rtx, track, numbers = new Map() } of chosen) {
+    const number = (id) => numbers.get(id) ?? id;
     if (codecs.length === 0) {
       const id = section.codecs[0]?.id ?? 0;
       out.push(`m=${section.kind} 0 UDP/TLS/RTP/SAVPF ${id}`, "c=IN IP4 0.0.0.0", `a=mid:${section.mid}`, "a=inactive");
       continue;
     }
     const repairs = rtx ? rtxTable(section, codecs.map(({ id }) => id)) : {};
+    const taken = new Set(numbers.values());
+    for (const [media, id] of Object.entries(repairs)) if (!numbers.has(id) && taken.has(id)) delete repairs[media];
     const ids = codecs.flatMap(({ id }) => (repairs[id] ? [id, repairs[id]] : [id]));
-    out.push(`m=${section.kind} 9 UDP/TLS/RTP/SAVPF ${ids.join(" ")}`, "c=IN IP4 0.0.0.0", `a=mid:${section.mid}`);
+    out.push(`m=${section.kind} 9 UDP/TLS/RTP/SAVPF ${ids.map(number).join(" ")}`, "c=IN IP4 0.0.0.0", `a=mid:${section.mid}`);
     out.push(`a=ice-ufrag:${peer.ice.usernameFrag}`, `a=ice-pwd:${peer.ice.password}`);
     out.push(`a=fingerprint:${peer.fingerprint.join(" ")}`, `a=setup:${peer.setup}`);
     out.push(`a=${direction}`, "a=rtcp-mux", "a=rtcp-rsize");
@@ -159,14 +182,16 @@ export function writeAnswer(sections, peer, choose) {
     if (mid) out.push(`a=extmap:${mid.id} ${MID}`);
     for (const codec of codecs) {
       const channels = codec.channels ? `/${codec.channels}` : "";
-      out.push(`a=rtpmap:${codec.id} ${codec.name}/${codec.clockRate}${channels}`);
+      const id = number(codec.id);
+      out.push(`a=rtpmap:${id} ${codec.name}/${codec.clockRate}${channels}`);
       if (codec.params.length > 0) {
         const text = codec.params.map(({ name, value }) => (value === undefined ? name : `${name}=${value}`)).join(";");
-        out.push(`a=fmtp:${codec.id} ${text}`);
+        out.push(`a=fmtp:${id} ${text}`);
       }
-      for (const item of FEEDBACK) if (codec.feedback.includes(item)) out.push(`a=rtcp-fb:${codec.id} ${item}`);
+      for (const item of FEEDBACK) if (codec.feedback.includes(item)) out.push(`a=rtcp-fb:${id} ${item}`);
       if (repairs[codec.id]) {
-        out.push(`a=rtpmap:${repairs[codec.id]} rtx/${codec.clockRate}`, `a=fmtp:${repairs[codec.id]} apt=${codec.id}`);
+        const repair = number(repairs[codec.id]);
+        out.push(`a=rtpmap:${repair} rtx/${codec.clockRate}`, `a=fmtp:${repair} apt=${id}`);
       }
     }
     if (track) {
