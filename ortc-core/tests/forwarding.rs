@@ -366,6 +366,24 @@ fn a_source_that_jumps_far_begins_anew() {
     assert!(numbers.len() >= 3, "{numbers:?}");
 }
 
+/// However often a source jumps, what its header extensions mean stays known.
+#[test]
+fn a_source_that_jumps_without_end_keeps_its_header_extensions() {
+    let mut relay = relay(817, &camera(SOURCE));
+    for index in 0..80_000_u32 {
+        // Two in a row, and then far away.
+        let sequence = (index / 2 * 10_000 + index % 2) % 65_536;
+        let packet = picture(u16::try_from(sequence).unwrap(), index);
+        relay.pass(&with_extension(&packet, 4, &[1]));
+    }
+    let left = relay.left();
+    assert!(left.len() >= 39_999, "{}", left.len());
+    assert!(
+        left.iter()
+            .all(|packet| packet.extensions == [(5, vec![1])])
+    );
+}
+
 #[test]
 fn frames_and_tones_of_the_track_take_their_numbers_in_between() {
     let source = opus(SOURCE, "m");

@@ -49,7 +49,9 @@ pub(crate) struct Forwarder {
     codecs: Vec<MappedCodec>,
     /// Payload type of the source to place in the list; [`NOT_MAPPED`] for the rest.
     places: [u8; 128],
-    /// Counts changes of the source.
+    /// Counts changes of the source by the application.
+    switches: u16,
+    /// Counts beginnings: changes, and jumps of the source's numbers.
     epoch: u16,
     /// Where the source stands: its highest number, and what is added to its timestamps.
     position: Option<Position>,
@@ -57,7 +59,7 @@ pub(crate) struct Forwarder {
     left: u16,
     /// Numbers of the source that have not come, with those kept for them, in order.
     missing: VecDeque<(u64, u16)>,
-    /// The latest epochs with ids of the source to ids of the track; 0 drops the element.
+    /// The latest changes with ids of the source to ids of the track; 0 drops the element.
     tables: VecDeque<(u16, [u8; 16])>,
 }
 
@@ -82,6 +84,7 @@ impl Forwarder {
             source: 0,
             codecs: Vec::new(),
             places: [NOT_MAPPED; 128],
+            switches: 0,
             epoch: 0,
             position: None,
             left: 0,
@@ -119,6 +122,7 @@ impl Forwarder {
         self.source = ssrc;
         self.codecs = mapped;
         self.places = places;
+        self.switches = self.switches.wrapping_add(1);
         self.begin_anew();
         let mut table = [0; 16];
         let theirs = source.rtp_ext_header_ids.iter().flatten();
@@ -130,7 +134,7 @@ impl Forwarder {
         if self.tables.len() == MAX_TABLES {
             self.tables.pop_front();
         }
-        self.tables.push_back((self.epoch, table));
+        self.tables.push_back((self.switches, table));
         true
     }
 
@@ -144,14 +148,11 @@ impl Forwarder {
         self.codecs.get(usize::from(*place)).copied()
     }
 
-    fn table(&self, epoch: u16) -> Option<&[u8; 16]> {
-        // A source that began anew by itself keeps the table of the last change.
-        let known = self.tables.iter().rev();
-        let behind = |since: u16| epoch.wrapping_sub(since) < 1 << 15;
+    fn table(&self, source: u16) -> Option<&[u8; 16]> {
+        let mut known = self.tables.iter().rev();
         known
-            .filter(|(since, _)| behind(*since))
+            .find(|(switch, _)| *switch == source)
             .map(|(_, table)| table)
-            .next()
     }
 
     /// The number that a packet leaves with; `None` for one that comes too late.
@@ -189,10 +190,10 @@ impl Forwarder {
     pub(super) fn extend(
         &self,
         own: Option<&ExtensionElements>,
-        (block, epoch): (&[u8], u16),
+        (block, source): (&[u8], u16),
         into: &mut ExtensionElements,
     ) -> bool {
-        let Some(table) = self.table(epoch) else {
+        let Some(table) = self.table(source) else {
             return false;
         };
         into.clear();
@@ -267,7 +268,7 @@ impl Media {
             }
             return Ok(Forwarded::Withheld);
         };
-        let table = forwarder.table(forwarder.epoch);
+        let table = forwarder.table(forwarder.switches);
         let carries = |(id, _): (u8, _)| {
             let ours = table.and_then(|table| table.get(usize::from(id)));
             ours.is_some_and(|ours| *ours != 0)
@@ -320,6 +321,7 @@ impl Media {
                 sequence: packet.sequence,
                 skip,
                 epoch: forwarder.epoch,
+                source: forwarder.switches,
                 lead,
             }),
             cargo: Cargo::Media,

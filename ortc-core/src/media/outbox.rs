@@ -42,8 +42,10 @@ pub(crate) struct SourcePlace {
     pub(crate) sequence: u64,
     /// Numbers missing before it; `None` when it comes after others with higher ones.
     pub(crate) skip: Option<u16>,
-    /// Which of the sources that the track forwards, one after the other.
+    /// Which beginning of a source it belongs to.
     pub(crate) epoch: u16,
+    /// Which of the sources that the track forwards, one after the other.
+    pub(crate) source: u16,
     /// Octets of header extension at the beginning of the payload.
     pub(crate) lead: u16,
 }
@@ -52,7 +54,9 @@ impl Numbering {
     /// The header extension at the beginning of the payload: its octets, and whose it is.
     pub(crate) fn lead(self) -> Option<(usize, u16)> {
         match self {
-            Self::OfSource(place) if place.lead > 0 => Some((usize::from(place.lead), place.epoch)),
+            Self::OfSource(place) if place.lead > 0 => {
+                Some((usize::from(place.lead), place.source))
+            }
             Self::OfSource(_) | Self::Next { .. } => None,
         }
     }

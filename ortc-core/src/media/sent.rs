@@ -34,13 +34,13 @@ impl Extensions<'_> {
     /// The extension of a packet: `None` without one. What the elements of the source were must
     /// still be known.
     fn of(&mut self, sent: &SentPacket) -> Result<Option<&ExtensionElements>, Forgotten> {
-        let Some((len, epoch)) = sent.lead else {
+        let Some((len, source)) = sent.lead else {
             return Ok(self.own);
         };
         let block = sent.payload.body.get(..len).unwrap_or_default();
         let known = self
             .forwarder
-            .is_some_and(|forwarder| forwarder.extend(self.own, (block, epoch), self.scratch));
+            .is_some_and(|forwarder| forwarder.extend(self.own, (block, source), self.scratch));
         match known {
             true => Ok(Some(&*self.scratch).filter(|elements| !elements.is_empty())),
             false => Err(Forgotten),

@@ -62,6 +62,14 @@ export const CASES = [
     },
   },
   {
+    name: "the offer names no SSRC",
+    run: async ({ program, publisher, player }) => {
+      await publish(publisher, program.whip("a"), { nameless: true });
+      await play(player, program.whep("a"));
+      await decodes(player);
+    },
+  },
+  {
     name: "another publisher takes over",
     run: async ({ program, publisher, player, another }) => {
       await publish(publisher, program.whip("a"));
@@ -90,7 +98,7 @@ export const CASES = [
     },
   },
   {
-    name: "ICE lite and a token", options: ["--ice", "lite", "--token", "secret"],
+    name: "a full agent and a token", options: ["--ice", "full", "--token", "secret"],
     run: async ({ program, publisher, player }) => {
       is("the answer without", await refused(publish(publisher, program.whip("a"))), 401);
       await publish(publisher, program.whip("a"), { token: "secret" });

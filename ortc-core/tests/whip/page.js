@@ -11,14 +11,15 @@ class Session {
     connection.addEventListener("icecandidate", ({ candidate }) => this.candidates.push(candidate));
   }
 
-  async open({ trickle = false } = {}) {
+  async open({ trickle = false, nameless = false } = {}) {
     const { connection } = this;
     await connection.setLocalDescription();
     if (!trickle) await this.gathered();
     this.candidates = [];
-    const response = await fetch(this.endpoint, {
-      method: "POST", headers: { ...this.headers, "Content-Type": TYPE }, body: connection.localDescription.sdp,
-    });
+    const { sdp } = connection.localDescription;
+    const body = nameless ? sdp.replaceAll(/a=ssrc.*\r\n/g, "") : sdp;
+    const headers = { ...this.headers, "Content-Type": TYPE };
+    const response = await fetch(this.endpoint, { method: "POST", headers, body });
     const text = await response.text();
     if (response.status !== 201) throw new Error(`${response.status}: ${text}`);
     this.url = new URL(response.headers.get("Location"), this.endpoint);
@@ -69,22 +70,17 @@ class Session {
   }
 }
 
-globalThis.publish = async (endpoint, { token, trickle, codec } = {}) => {
+globalThis.publish = async (endpoint, { token, ...how } = {}) => {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: true });
   const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
   for (const track of stream.getTracks()) {
-    const transceiver = connection.addTransceiver(track, { direction: "sendonly", streams: [stream] });
-    if (track.kind === "video" && codec) {
-      const { codecs } = RTCRtpReceiver.getCapabilities("video");
-      const named = codecs.filter(({ mimeType }) => mimeType.toLowerCase() === `video/${codec}`);
-      transceiver.setCodecPreferences([...named, ...codecs.filter(({ mimeType }) => /rtx/.test(mimeType))]);
-    }
+    connection.addTransceiver(track, { direction: "sendonly", streams: [stream] });
   }
   globalThis.session = new Session(connection, endpoint, token);
-  await globalThis.session.open({ trickle });
+  await globalThis.session.open(how);
 };
 
-globalThis.play = async (endpoint, { token, trickle } = {}) => {
+globalThis.play = async (endpoint, { token, ...how } = {}) => {
   const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
   for (const kind of ["audio", "video"]) connection.addTransceiver(kind, { direction: "recvonly" });
   document.querySelector("video")?.remove();
@@ -93,7 +89,7 @@ globalThis.play = async (endpoint, { token, trickle } = {}) => {
   document.body.append(video);
   connection.addEventListener("track", ({ track }) => video.srcObject.addTrack(track));
   globalThis.session = new Session(connection, endpoint, token);
-  await globalThis.session.open({ trickle });
+  await globalThis.session.open(how);
 };
 
 globalThis.received = async () => {
