@@ -405,7 +405,8 @@ impl Config {
     }
 
     /// Octets that a handshake message of the peer may have. Default 16384; 2048 to 65536. At
-    /// most eight messages wait at once, in memory for what was received of them.
+    /// most eight messages wait at once, in memory for what was received of them, and one more where
+    /// fragments in plaintext contradict each other.
     ///
     /// # Errors
     ///

@@ -65,7 +65,9 @@
 //! fragments that contradict each other, a hello where none is due are dropped and counted
 //! ([`DropReason`]); only a complete message in its turn that breaks the protocol closes, and after the handshake only
 //! authenticated records matter. What waits is bounded: 16 KiB of records that came early, eight
-//! messages in memory for what came of them, four connection ids, and [`Config::max_queued_data`].
+//! messages in memory for what came of them and the next of them once more, four connection ids, and
+//! [`Config::max_queued_data`]. A fragment that somebody else was first with does not keep its message
+//! out: what contradicts it is collected beside it.
 //!
 //! Without ICE, a server on an open port puts a [`CookieGate`] before its endpoints: no state is
 //! kept, and at most three octets leave for each that came, until a client has shown with a cookie
