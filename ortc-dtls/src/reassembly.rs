@@ -173,23 +173,31 @@ impl Reassembly {
     /// As [`Reassembly::insert`], but a fragment in plaintext that the next message has no room for
     /// begins the message anew beside what came of it. Of what contradicts the first version, the
     /// newest stays.
+    ///
+    /// What is said of the fragment is the same: nothing may be acknowledged that can still be
+    /// displaced.
     pub(crate) fn insert_or_contest(&mut self, fragment: &Fragment<'_>, epoch: u64) -> Stored {
         let stored = self.insert(fragment, epoch);
         let is_refused = matches!(stored, Stored::Inconsistent | Stored::TooManyPieces);
-        if !(is_refused || self.rival.is_some()) || fragment.message_seq != self.next {
-            return stored;
+        if is_refused || self.rival.is_some() {
+            self.contest(fragment, epoch, is_refused);
         }
+        stored
+    }
+
+    fn contest(&mut self, fragment: &Fragment<'_>, epoch: u64, is_refused: bool) {
         let index = usize::from(self.next % SLOTS);
         let first = self.slots.get(index).and_then(|slot| slot.head);
         let (Ok(length), Ok(start)) = (
             usize::try_from(fragment.length),
             usize::try_from(fragment.offset),
         ) else {
-            return stored;
+            return;
         };
         let is_empty = fragment.body.is_empty() && length > 0;
-        if epoch > 0 || is_empty || first.is_none_or(|first| first.epoch > 0) {
-            return stored;
+        let in_plaintext = epoch == 0 && first.is_some_and(|first| first.epoch == 0);
+        if fragment.message_seq != self.next || is_empty || !in_plaintext {
+            return;
         }
         let head = Head {
             kind: fragment.kind,
@@ -199,17 +207,13 @@ impl Reassembly {
         let rival = self.rival.get_or_insert_default();
         if rival.head != Some(head) {
             if !is_refused {
-                return stored;
+                return;
             }
             rival.clear();
         }
-        match rival.insert(head, start, fragment.body) {
-            Stored::TooManyPieces => {
-                rival.clear();
-                rival.insert(head, start, fragment.body)
-            }
-            Stored::Repeated if !is_refused => stored,
-            contested => contested,
+        if rival.insert(head, start, fragment.body) == Stored::TooManyPieces {
+            rival.clear();
+            rival.insert(head, start, fragment.body);
         }
     }
 
