@@ -57,7 +57,8 @@
 //! application vouches for the peer: [`Endpoint::accept_peer`],
 //! [`Endpoint::set_expected_fingerprint`]. [`PeerVerification::TrustFirst`] does without, and is
 //! open to whoever can intercept the path. A fingerprint that does not match ends the connection
-//! and no key is exported.
+//! and no key is exported. A server that lets in clients without a certificate
+//! ([`ClientCertificate::Requested`]) expects no fingerprint and never counts them as verified.
 //!
 //! Plaintext of the handshake can be forged by anyone who can send to the endpoint, so that the
 //! owner should let in only what comes over a path that ICE has validated. What is left to such a
@@ -192,7 +193,7 @@ pub mod wire;
 
 pub use alert::AlertDescription;
 pub use certificate::{Certificate, CertificateConfig, CertificateError, subject_public_key};
-pub use config::{Config, ConfigError, PeerVerification, Role};
+pub use config::{ClientCertificate, Config, ConfigError, PeerVerification, Role};
 pub use connection_id::ConnectionId;
 pub use endpoint::{
     ConnectionIdError, Endpoint, Flight, KeyUpdate, KeyUpdateError, Receipt, SendError,
