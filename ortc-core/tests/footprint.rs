@@ -11,7 +11,7 @@ const MOST_HEAP: i64 = 24 * 1024;
 
 /// What the pair of ends keeps on the heap, divided by two: warm-up of process-wide tables first.
 #[test]
-fn a_connected_side_keeps_less_than_26_kib_on_the_heap() {
+fn a_connected_side_keeps_less_than_24_kib_on_the_heap() {
     let connect = || {
         Pair::connected(
             Profile::AeadAes128Gcm,

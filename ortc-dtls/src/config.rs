@@ -31,6 +31,18 @@ pub enum PeerVerification {
     TrustFirst,
 }
 
+/// What a server, which asks each client for a certificate, does with one that shows none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ClientCertificate {
+    /// The handshake fails: in WebRTC both sides have one (RFC 5763 §5).
+    #[default]
+    Required,
+    /// The handshake goes on, unless a fingerprint is expected. Nobody can tell who such a client
+    /// is: it is never verified, and [`PeerVerification`] says whether it is held until
+    /// [`Endpoint::accept_peer`](crate::Endpoint::accept_peer).
+    Requested,
+}
+
 /// What the peer's close_notify ends in DTLS 1.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Closing {
@@ -105,6 +117,7 @@ pub struct Config {
     pub(crate) max_handshake_message: usize,
     pub(crate) max_queued: usize,
     pub(crate) verification: PeerVerification,
+    pub(crate) client_certificate: ClientCertificate,
     pub(crate) expected: Vec<Fingerprint>,
     pub(crate) key_log: bool,
     pub(crate) connection_id_length: Option<u8>,
@@ -156,6 +169,7 @@ impl Config {
             max_handshake_message: 16 * 1024,
             max_queued: 256 * 1024,
             verification: PeerVerification::default(),
+            client_certificate: ClientCertificate::default(),
             expected: Vec::new(),
             key_log: false,
             connection_id_length: None,
@@ -405,7 +419,8 @@ impl Config {
     }
 
     /// Octets that a handshake message of the peer may have. Default 16384; 2048 to 65536. At
-    /// most eight messages wait at once, in memory for what was received of them.
+    /// most eight messages wait at once, in memory for what was received of them, and one more where
+    /// fragments in plaintext contradict each other.
     ///
     /// # Errors
     ///
@@ -432,6 +447,14 @@ impl Config {
     #[must_use]
     pub const fn verification(mut self, policy: PeerVerification) -> Self {
         self.verification = policy;
+        self
+    }
+
+    /// What a server does with a client that shows no certificate. Default
+    /// [`ClientCertificate::Required`].
+    #[must_use]
+    pub const fn client_certificate(mut self, policy: ClientCertificate) -> Self {
+        self.client_certificate = policy;
         self
     }
 

@@ -1,7 +1,8 @@
-//! What a complete handshake leaves, and the two proofs without which there is none.
+//! What a complete handshake leaves, and the proofs without which there is none.
 
 use subtle::ConstantTimeEq as _;
 
+use crate::config::ClientCertificate;
 use crate::context::Context;
 use crate::crypto::Provider;
 use crate::event::{CloseReason, ProtocolError};
@@ -48,6 +49,17 @@ impl Secrets {
 #[derive(Debug)]
 pub(crate) struct KeyProved(SignatureScheme);
 
+/// The client may go without a certificate. Only [`permit_absence`] makes one.
+#[derive(Debug)]
+pub(crate) struct AbsencePermitted(());
+
+/// How the peer came to be let in.
+#[derive(Debug)]
+pub(crate) enum PeerKey {
+    Proved(KeyProved),
+    Absent(AbsencePermitted),
+}
+
 /// The peer saw the same handshake. Only [`verify_finished`] makes one.
 #[derive(Debug)]
 pub(crate) struct FinishedProved(());
@@ -57,7 +69,7 @@ pub(crate) struct FinishedProved(());
 pub(crate) struct Established {
     pub(crate) negotiated: Negotiated,
     pub(crate) secrets: Secrets,
-    key: KeyProved,
+    key: PeerKey,
     _finished: FinishedProved,
 }
 
@@ -65,7 +77,7 @@ impl Established {
     pub(crate) const fn new(
         negotiated: Negotiated,
         secrets: Secrets,
-        key: KeyProved,
+        key: PeerKey,
         finished: FinishedProved,
     ) -> Self {
         Self {
@@ -76,9 +88,17 @@ impl Established {
         }
     }
 
-    /// How the peer proved its key.
-    pub(crate) const fn scheme(&self) -> SignatureScheme {
-        self.key.0
+    /// How the peer proved its key, if it has one.
+    pub(crate) const fn scheme(&self) -> Option<SignatureScheme> {
+        match self.key {
+            PeerKey::Proved(KeyProved(scheme)) => Some(scheme),
+            PeerKey::Absent(_) => None,
+        }
+    }
+
+    /// Whether the peer is a client that showed no certificate.
+    pub(crate) const fn is_anonymous(&self) -> bool {
+        matches!(self.key, PeerKey::Absent(_))
     }
 }
 
@@ -114,6 +134,18 @@ pub(crate) fn verify_signature(
         .verify(signed.scheme, key, message, signed.signature)
         .map_err(|_| ProtocolError::Signature)?;
     Ok(KeyProved(signed.scheme))
+}
+
+/// A client shows no certificate: refused with this error, unless the configuration lets it in and
+/// nobody in particular is expected.
+pub(crate) fn permit_absence(
+    cx: &Context,
+    refusal: ProtocolError,
+) -> Result<AbsencePermitted, CloseReason> {
+    match cx.config.client_certificate {
+        ClientCertificate::Requested if !cx.expects_someone() => Ok(AbsencePermitted(())),
+        ClientCertificate::Requested | ClientCertificate::Required => Err(refusal.into()),
+    }
 }
 
 /// Compares a Finished with what it must be.

@@ -57,15 +57,18 @@
 //! application vouches for the peer: [`Endpoint::accept_peer`],
 //! [`Endpoint::set_expected_fingerprint`]. [`PeerVerification::TrustFirst`] does without, and is
 //! open to whoever can intercept the path. A fingerprint that does not match ends the connection
-//! and no key is exported.
+//! and no key is exported. A server that lets in clients without a certificate
+//! ([`ClientCertificate::Requested`]) expects no fingerprint and never counts them as verified.
 //!
 //! Plaintext of the handshake can be forged by anyone who can send to the endpoint, so that the
 //! owner should let in only what comes over a path that ICE has validated. What is left to such a
 //! sender: alerts, ChangeCipherSpec, HelloRequest, data in plaintext, records out of place,
 //! fragments that contradict each other, a hello where none is due are dropped and counted
-//! ([`DropReason`]); only a complete message in its turn that breaks the protocol closes, and after the handshake only
-//! authenticated records matter. What waits is bounded: 16 KiB of records that came early, eight
-//! messages in memory for what came of them, four connection ids, and [`Config::max_queued_data`].
+//! ([`DropReason`]); only a complete message in its turn that breaks the protocol closes, and after
+//! the handshake only authenticated records matter. A fragment that somebody else was first with
+//! does not keep its message out: what contradicts it is collected beside it. What waits is bounded:
+//! 16 KiB of records that came early, eight messages in memory for what came of them and the next of
+//! them once more, four connection ids, and [`Config::max_queued_data`].
 //!
 //! Without ICE, a server on an open port puts a [`CookieGate`] before its endpoints: no state is
 //! kept, and at most three octets leave for each that came, until a client has shown with a cookie
@@ -134,9 +137,9 @@
 //! A full mutual handshake with certificates on P-256 costs both sides together about 14 µs in
 //! DTLS 1.2 and 20 µs in 1.3 besides its key exchange and signatures, which take 190 µs over X25519
 //! (`ring`, one core of a virtual machine with an AMD EPYC, link-time optimisation):
-//! `cargo bench -p ortc-dtls --bench handshake`. In `benches/peers`, a package of its own since it
-//! builds BoringSSL, `cargo bench` prints the same beside other implementations, each over the
-//! floor of its own library.
+//! `cargo bench -p ortc-dtls --bench handshake`; above 25 µs, `ratio` fails too. In `benches/peers`,
+//! a package of its own since it builds BoringSSL, `cargo bench` prints the same beside other
+//! implementations, each over the floor of its own library.
 //!
 //! # Standards
 //!
@@ -190,7 +193,7 @@ pub mod wire;
 
 pub use alert::AlertDescription;
 pub use certificate::{Certificate, CertificateConfig, CertificateError, subject_public_key};
-pub use config::{Config, ConfigError, PeerVerification, Role};
+pub use config::{ClientCertificate, Config, ConfigError, PeerVerification, Role};
 pub use connection_id::ConnectionId;
 pub use endpoint::{
     ConnectionIdError, Endpoint, Flight, KeyUpdate, KeyUpdateError, Receipt, SendError,

@@ -2,7 +2,10 @@
 //! RFC 9147 §5.2, §5.5).
 //!
 //! Memory grows with the octets that were received and could belong to a coming message, never
-//! with the lengths that fragments claim: eight messages ahead, each up to a limit.
+//! with the lengths that fragments claim: eight messages ahead, each up to a limit, and the next one
+//! a second time. What is not authenticated may be forged, so that whoever is first with a fragment
+//! must not hold its message's place: what contradicts it is collected beside it, and the one that
+//! is complete first counts.
 
 use core::mem;
 
@@ -55,6 +58,8 @@ pub struct Reassembly {
     limit: usize,
     /// None while nothing waits, so that an endpoint whose handshake is over is small.
     slots: Vec<Slot>,
+    /// The next message, as fragments have it that its slot refused.
+    rival: Option<Box<Slot>>,
 }
 
 #[derive(Debug, Default)]
@@ -90,6 +95,7 @@ impl Reassembly {
             next: 0,
             limit,
             slots: Vec::new(),
+            rival: None,
         }
     }
 
@@ -99,6 +105,7 @@ impl Reassembly {
             next,
             limit,
             slots: Vec::new(),
+            rival: None,
         }
     }
 
@@ -111,7 +118,8 @@ impl Reassembly {
     /// Octets held for messages that are not complete or not taken out.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.slots.iter().map(|slot| slot.octets.len()).sum()
+        let slots = self.slots.iter().chain(self.rival.as_deref());
+        slots.map(|slot| slot.octets.len()).sum()
     }
 
     /// Keeps what is new in a fragment.
@@ -150,24 +158,76 @@ impl Reassembly {
         match slot.head {
             Some(known) if known == head => {}
             // Protected records displace what came in plaintext under the same number.
-            Some(known) if known.epoch < epoch => slot.clear(),
+            Some(known) if known.epoch < epoch => {
+                slot.clear();
+                if ahead == 0 {
+                    self.rival = None;
+                }
+            }
             Some(_) => return Stored::Inconsistent,
             None => {}
         }
         slot.insert(head, start, fragment.body)
     }
 
+    /// As [`Reassembly::insert`], but a fragment in plaintext that the next message has no room for
+    /// begins the message anew beside what came of it. Of what contradicts the first version, the
+    /// newest stays.
+    ///
+    /// What is said of the fragment is the same: nothing may be acknowledged that can still be
+    /// displaced.
+    pub(crate) fn insert_or_contest(&mut self, fragment: &Fragment<'_>, epoch: u64) -> Stored {
+        let stored = self.insert(fragment, epoch);
+        let is_refused = matches!(stored, Stored::Inconsistent | Stored::TooManyPieces);
+        if is_refused || self.rival.is_some() {
+            self.contest(fragment, epoch, is_refused);
+        }
+        stored
+    }
+
+    fn contest(&mut self, fragment: &Fragment<'_>, epoch: u64, is_refused: bool) {
+        let index = usize::from(self.next % SLOTS);
+        let first = self.slots.get(index).and_then(|slot| slot.head);
+        let (Ok(length), Ok(start)) = (
+            usize::try_from(fragment.length),
+            usize::try_from(fragment.offset),
+        ) else {
+            return;
+        };
+        let is_empty = fragment.body.is_empty() && length > 0;
+        let in_plaintext = epoch == 0 && first.is_some_and(|first| first.epoch == 0);
+        if fragment.message_seq != self.next || is_empty || !in_plaintext {
+            return;
+        }
+        let head = Head {
+            kind: fragment.kind,
+            length,
+            epoch,
+        };
+        let rival = self.rival.get_or_insert_default();
+        if rival.head != Some(head) {
+            if !is_refused {
+                return;
+            }
+            rival.clear();
+        }
+        if rival.insert(head, start, fragment.body) == Stored::TooManyPieces {
+            rival.clear();
+            rival.insert(head, start, fragment.body);
+        }
+    }
+
     /// Takes out the next message if it is complete.
     pub fn pop(&mut self) -> Option<Message> {
         let message_seq = self.next;
         let slot = self.slots.get_mut(usize::from(message_seq % SLOTS))?;
-        let head = slot.head?;
-        // Pieces are disjoint: all octets of all of them are the message.
-        if slot.octets.len() != head.length {
-            return None;
-        }
-        let body = slot.take_body();
+        let rival = self.rival.as_deref_mut();
+        let (head, body) = match slot.take_complete() {
+            Some(first) => first,
+            None => rival?.take_complete()?,
+        };
         slot.clear();
+        self.rival = None;
         self.next = self.next.wrapping_add(1);
         Some(Message {
             kind: head.kind,
@@ -183,6 +243,7 @@ impl Reassembly {
         match self.slots.get_mut(index) {
             Some(slot) if slot.head.is_some_and(|head| head.epoch == 0) => {
                 slot.clear();
+                self.rival = None;
                 true
             }
             _ => false,
@@ -192,6 +253,7 @@ impl Reassembly {
     /// Forgets everything that waits and gives its memory back: the handshake is over.
     pub(crate) fn release(&mut self) {
         self.slots = Vec::new();
+        self.rival = None;
     }
 }
 
@@ -213,7 +275,10 @@ impl Slot {
         if self.octets.len() == head.length {
             return Stored::Repeated;
         }
-        if start == 0 && body.len() == head.length && self.pieces.is_empty() {
+        if start == 0 && body.len() == head.length {
+            // Whole, it needs no pieces, which may be somebody else's.
+            self.octets.clear();
+            self.pieces.clear();
             self.octets.extend_from_slice(body);
             return Stored::New;
         }
@@ -255,6 +320,12 @@ impl Slot {
             from = gap_end;
         }
         outcome
+    }
+
+    fn take_complete(&mut self) -> Option<(Head, Vec<u8>)> {
+        let head = self.head?;
+        // Pieces are disjoint: all octets of all of them are the message.
+        (self.octets.len() == head.length).then(|| (head, self.take_body()))
     }
 
     fn take_body(&mut self) -> Vec<u8> {

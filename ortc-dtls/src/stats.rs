@@ -28,7 +28,8 @@ pub enum DropReason {
     /// A handshake message that a peer in its role does not send, or not now: HelloRequest, a
     /// ClientHello to a client, a hello in plaintext where none is due.
     Role,
-    /// A handshake fragment that is malformed, empty, or contradicts earlier ones.
+    /// A handshake fragment that is malformed, empty, or contradicts earlier ones; the message may
+    /// still be completed by the next of its kind.
     Fragment,
     /// A fragment of a message that was processed, or octets that were already there.
     Duplicate,

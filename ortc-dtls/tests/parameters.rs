@@ -13,8 +13,9 @@ use std::sync::Arc;
 
 use ortc_dtls::crypto::{KeyAlgorithm, NamedGroup, Provider, SignatureScheme};
 use ortc_dtls::{
-    AlertDescription, Certificate, CertificateConfig, CipherSuite, CloseReason, Config,
-    ConfigError, Event, HashAlgorithm, PeerVerification, ProtocolError, Role, Version,
+    AlertDescription, Certificate, CertificateConfig, CipherSuite, ClientCertificate, CloseReason,
+    Config, ConfigError, Event, HashAlgorithm, KeyingError, PeerVerification, ProtocolError, Role,
+    VerificationError, Version,
 };
 use pair::{DELAY, Pair, provider};
 
@@ -198,4 +199,113 @@ fn signature_schemes_that_make_no_sense_are_refused() {
         only12.versions(&[Version::DTLS13]).map(|_| ()),
         Err(ConfigError::Versions)
     );
+}
+
+/// A client that can prove its key with nothing that the server verifies shows no certificate.
+fn anonymous_pair(version: Version, adapt: impl Fn(Config) -> Config) -> (Pair, Certificate) {
+    let provider = provider();
+    let kinds = [KeyAlgorithm::EcdsaP384, KeyAlgorithm::EcdsaP256];
+    let [of_client, of_server] = kinds.map(|kind| chain(&provider, kind));
+    let config = |certificate: &Certificate| {
+        let config = Config::new(certificate.clone(), provider.clone());
+        config.versions(&[version]).unwrap()
+    };
+    let server = config(&of_server)
+        .signature_schemes(vec![SignatureScheme::ECDSA_SHA256])
+        .unwrap()
+        .client_certificate(ClientCertificate::Requested);
+    let client = config(&of_client)
+        .expected_fingerprints(vec![of_server.fingerprint(HashAlgorithm::Sha256)]);
+    (Pair::new(client, adapt(server)), of_client)
+}
+
+fn run(pair: &mut Pair) {
+    pair.run(8 * DELAY, |_, _, _| vec![DELAY], |_| false);
+}
+
+#[test]
+fn a_client_without_certificate_is_let_in_where_none_is_required_and_is_never_verified() {
+    for version in VERSIONS {
+        let (mut pair, _) = anonymous_pair(version, |config| config);
+        run(&mut pair);
+        assert_eq!(pair.events[1], [Event::Unverified], "{version}");
+        assert!(pair.client.is_verified());
+        let server = &mut pair.server;
+        assert_eq!(server.version(), Some(version));
+        assert_eq!(server.srtp_keying(), Err(KeyingError::Unverified));
+        assert_eq!(server.peer_certificate_der(), None);
+        assert_eq!(server.peer_fingerprint(HashAlgorithm::Sha256), None);
+        assert_eq!(server.peer_signature_scheme(), None);
+        server.accept_peer().unwrap();
+        run(&mut pair);
+        assert_eq!(pair.events[1], [Event::Unverified, Event::Connected]);
+        assert!(!pair.server.is_verified());
+        pair.assert_works();
+        // Accepted or not, it is not who is expected later.
+        let fingerprint = pair.client.peer_fingerprint(HashAlgorithm::Sha256).unwrap();
+        assert_eq!(
+            pair.server.set_expected_fingerprint(fingerprint),
+            Err(VerificationError::Mismatch)
+        );
+        assert_eq!(pair.server.srtp_keying(), Err(KeyingError::NotConnected));
+        run(&mut pair);
+        assert_eq!(
+            pair.closed(Role::Server),
+            Some(CloseReason::FingerprintMismatch)
+        );
+
+        let trust = |config: Config| config.verification(PeerVerification::TrustFirst);
+        let (mut pair, _) = anonymous_pair(version, trust);
+        assert!(pair.connect());
+        assert_eq!(pair.events[1], [Event::Connected]);
+        assert!(!pair.server.is_verified());
+        pair.assert_works();
+    }
+}
+
+#[test]
+fn a_client_without_certificate_is_not_the_one_that_is_expected() {
+    for version in VERSIONS {
+        let error = if version == Version::DTLS12 {
+            ProtocolError::NoCertificate
+        } else {
+            ProtocolError::CertificateRequired
+        };
+        let (_, expected) = anonymous_pair(version, |config| config);
+        let expected = expected.fingerprint(HashAlgorithm::Sha256);
+        let policies: [&dyn Fn(Config) -> Config; 2] = [
+            &|config| config.expected_fingerprints(vec![expected]),
+            &|config| config.client_certificate(ClientCertificate::Required),
+        ];
+        for policy in policies {
+            let (mut pair, _) = anonymous_pair(version, policy);
+            run(&mut pair);
+            assert_eq!(pair.events[1], [Event::Closed(error.into())], "{version}");
+        }
+
+        // Said at any time of the handshake.
+        for steps in 0..8 {
+            let (mut pair, _) = anonymous_pair(version, |config| config);
+            pair.run(steps * DELAY / 2, |_, _, _| vec![DELAY], |_| false);
+            let _ = pair.server.set_expected_fingerprint(expected);
+            run(&mut pair);
+            assert!(!pair.events[1].contains(&Event::Connected));
+            assert!(pair.closed(Role::Server).is_some(), "{version} {steps}");
+        }
+    }
+}
+
+/// Whoever has a certificate shows it, and is measured by it.
+#[test]
+fn a_certificate_that_is_only_requested_counts_as_one_that_is_required() {
+    let provider = provider();
+    for version in VERSIONS {
+        let mut pair = pair::pair_of([&[version]; 2], &provider, |config| {
+            config.client_certificate(ClientCertificate::Requested)
+        });
+        assert!(pair.connect());
+        assert!(pair.server.is_verified());
+        assert!(pair.server.peer_signature_scheme().is_some());
+        pair.assert_works();
+    }
 }

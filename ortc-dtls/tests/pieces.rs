@@ -287,3 +287,57 @@ fn a_chain_of_long_certificates_goes_through_the_smallest_datagrams() {
         }
     }
 }
+
+/// A fragment of what never comes, with every number and of every kind, before each step. Only what
+/// is complete can do harm; the rest costs a repetition where it came before its turn.
+#[test]
+fn whoever_is_first_with_a_fragment_does_not_keep_its_message_out() {
+    const KINDS: [HandshakeType; 9] = [
+        HandshakeType::CLIENT_HELLO,
+        HandshakeType::SERVER_HELLO,
+        HandshakeType::CERTIFICATE,
+        HandshakeType::SERVER_KEY_EXCHANGE,
+        HandshakeType::CERTIFICATE_REQUEST,
+        HandshakeType::SERVER_HELLO_DONE,
+        HandshakeType::CLIENT_KEY_EXCHANGE,
+        HandshakeType::CERTIFICATE_VERIFY,
+        HandshakeType::FINISHED,
+    ];
+    let provider = provider();
+    let versions: [&[Version]; 3] = [
+        &[Version::DTLS12],
+        &[Version::DTLS13],
+        &[Version::DTLS13, Version::DTLS12],
+    ];
+    for versions in versions {
+        for (mtu, to) in [256, 1200]
+            .into_iter()
+            .flat_map(|mtu| [(mtu, Role::Client), (mtu, Role::Server)])
+        {
+            let mut pair = pair_of([versions; 2], &provider, |config| config.mtu(mtu).unwrap());
+            while !pair.connected() {
+                let now = pair.now;
+                for kind in KINDS {
+                    for message_seq in 0..10 {
+                        let mut contents = Vec::new();
+                        Fragment {
+                            kind,
+                            length: 3001,
+                            message_seq,
+                            offset: 1000,
+                            body: &[0xaa; 20],
+                        }
+                        .encode(&mut contents);
+                        let mut forged = record(ContentType::HANDSHAKE, 0, 9, &contents);
+                        pair.side(to).handle_datagram(&mut forged, now);
+                    }
+                }
+                assert!(pair.side(to).held_octets() <= 9 * 20, "{versions:?} {to:?}");
+                let what = format!("{versions:?} {mtu} {to:?} {:?}", pair.side(to).stats());
+                assert!(pair.elapsed() < Duration::from_secs(1), "{what}");
+                pair.run(Duration::from_millis(5), |_, _, _| vec![DELAY], |_| false);
+            }
+            pair.assert_works();
+        }
+    }
+}

@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A client that leaves it to the other side to give way does so itself after this: the other may
 /// have been told to be the client.
 const YIELD: Duration = Duration::from_millis(1_500);
+/// Who gave way and hears only answers to what it gave up goes on with that after this: the hello
+/// that it gave way to was nobody's.
+const RECONSIDER: Duration = Duration::from_secs(5);
 /// Two sides that were both told the same role see no progress for this long.
 const CONFLICT: Duration = Duration::from_secs(10);
 
@@ -52,9 +55,15 @@ pub(crate) struct Running {
     policy: DtlsRole,
     lot: Lot,
     progress: Progress,
-    /// Our own handshake as client, given up for the other's. Where the other has given up its own
-    /// as well, this one goes on.
-    parked: Option<Box<Endpoint>>,
+    parked: Option<Box<Parked>>,
+}
+
+/// Our own handshake as client, given up for the other's. Where the other has given up its own as
+/// well, or never had one, this one goes on.
+#[derive(Debug)]
+struct Parked {
+    client: Endpoint,
+    since: Instant,
 }
 
 /// What falls to a side that was not told its role.
@@ -149,14 +158,15 @@ impl Running {
             self.handle_collision(contents, now);
             return Receipt::Nothing;
         }
-        if self.role == Role::Server && is_servers(contents) {
-            self.take_up();
+        let answer = is_servers(contents);
+        if self.role == Role::Server && answer {
+            self.take_up(now);
         }
-        // A server has a partner once a ClientHello came, a client once a handshake message did that
-        // is none; nothing else that arrives here says anything about roles.
+        // A server has a partner once a ClientHello came, a client once the answer to its own did;
+        // nothing else that arrives here says anything about roles.
         let agrees = match self.role {
             Role::Server => hello,
-            Role::Client => !hello && contents.first() == Some(&HANDSHAKE),
+            Role::Client => answer,
         };
         if agrees {
             self.progress = Progress::Agreed;
@@ -191,7 +201,7 @@ impl Running {
             Endpoint::new(Arc::clone(&self.config), Role::Server, now),
         );
         self.role = Role::Server;
-        self.parked = Some(Box::new(client));
+        self.parked = Some(Box::new(Parked { client, since: now }));
         if let Progress::Collision(_, held) = progress {
             for mut datagram in held.datagrams {
                 self.handle_datagram(&mut datagram, now);
@@ -200,13 +210,16 @@ impl Running {
     }
 
     /// The other side answers as a server: each has given way to the other. The one whose lot it is
-    /// goes on as client where it had begun, with the hello that was answered.
-    fn take_up(&mut self) {
-        if self.lot.crossed == Role::Client
-            && self.endpoint.version().is_none()
-            && let Some(client) = self.parked.take()
+    /// goes on as client where it had begun, with the hello that was answered. So does the other in
+    /// the end: where both gave way, no answer is repeated for so long.
+    fn take_up(&mut self, now: Instant) {
+        let is_ours = |parked: &mut Box<Parked>| {
+            self.lot.crossed == Role::Client || now >= parked.since + RECONSIDER
+        };
+        if self.endpoint.version().is_none()
+            && let Some(parked) = self.parked.take_if(is_ours)
         {
-            self.endpoint = *client;
+            self.endpoint = parked.client;
             self.role = Role::Client;
         }
     }
@@ -232,9 +245,9 @@ impl Running {
     /// must hold the peer to the same.
     pub(crate) fn reconfigure(&mut self, config: &Arc<Config>, fingerprint: Fingerprint) {
         self.config = Arc::clone(config);
-        if let Some(client) = &mut self.parked {
+        if let Some(parked) = &mut self.parked {
             // It has seen no certificate, so that nothing can contradict.
-            let _ = client.set_expected_fingerprint(fingerprint);
+            let _ = parked.client.set_expected_fingerprint(fingerprint);
         }
     }
 
@@ -285,7 +298,89 @@ fn is_servers(datagram: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use ortc_dtls::{Certificate, crypto};
+
     use super::*;
+
+    fn config() -> Arc<Config> {
+        let provider = crypto::default_provider();
+        let certificate = Certificate::generate(&provider).unwrap();
+        Arc::new(Config::new(certificate, provider))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "one arbitrary origin of time")]
+    fn origin() -> Instant {
+        Instant::now()
+    }
+
+    fn client(config: &Arc<Config>, crossed: Role, now: Instant) -> Running {
+        let lot = Lot {
+            place: Place::Guess(Role::Client),
+            crossed,
+        };
+        Running::start(config, DtlsRole::Auto, lot, Held::default(), now)
+    }
+
+    /// Over a perfect path without delay, until both are connected or the time is over.
+    fn connect(us: &mut Running, peer: &mut Endpoint, began: Instant, limit: Duration) -> bool {
+        let mut now = began;
+        while now <= began + limit {
+            let mut quiet = false;
+            while !quiet {
+                quiet = true;
+                let mut datagram = Vec::new();
+                while us.endpoint.poll_transmit(&mut datagram, now).is_some() {
+                    peer.handle_datagram(&mut datagram, now);
+                    datagram.clear();
+                    quiet = false;
+                }
+                while peer.poll_transmit(&mut datagram, now).is_some() {
+                    us.handle_datagram(&mut datagram, now);
+                    datagram.clear();
+                    quiet = false;
+                }
+            }
+            if us.endpoint.version().is_some() && peer.version().is_some() {
+                return true;
+            }
+            now += Duration::from_millis(10);
+            us.endpoint.handle_timeout(now);
+            us.handle_role_timeout(now).unwrap();
+            peer.handle_timeout(now);
+        }
+        false
+    }
+
+    /// Somebody who can send over the path and not read there makes us give way to nobody.
+    #[test]
+    fn a_hello_that_nobody_stands_behind_does_not_end_a_handshake() {
+        let (config, now) = (config(), origin());
+        let mut hello = Vec::new();
+        let mut stranger = Endpoint::new(Arc::clone(&config), Role::Client, now);
+        stranger.poll_transmit(&mut hello, now).unwrap();
+        for crossed in [Role::Client, Role::Server] {
+            let mut us = client(&config, crossed, now);
+            let mut peer = Endpoint::new(Arc::clone(&config), Role::Server, now);
+            let mut ours = Vec::new();
+            us.endpoint.poll_transmit(&mut ours, now).unwrap();
+            peer.handle_datagram(&mut ours, now);
+            us.handle_datagram(&mut hello.clone(), now);
+            let limit = 3 * RECONSIDER;
+            assert!(connect(&mut us, &mut peer, now, limit), "{crossed:?}");
+        }
+    }
+
+    /// Nor does a record that only looks like one of a handshake settle who is the client.
+    #[test]
+    fn junk_does_not_say_who_is_the_client() {
+        let (config, now) = (config(), origin());
+        let mut us = client(&config, Role::Server, now);
+        let mut peer = Endpoint::new(Arc::clone(&config), Role::Client, now);
+        let mut junk = vec![HANDSHAKE, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff];
+        us.handle_datagram(&mut junk, now);
+        // Our own hello is lost: the peer was told to be the client, and drops it.
+        assert!(connect(&mut us, &mut peer, now, CONFLICT));
+    }
 
     #[test]
     fn a_flight_that_waits_is_bounded_in_datagrams_and_in_octets() {

@@ -109,7 +109,7 @@ impl Endpoint {
         if !protected13 {
             self.check_turn(fragment)?;
         }
-        let outcome = match self.reassembly.insert(fragment, epoch) {
+        let outcome = match self.reassembly.insert_or_contest(fragment, epoch) {
             Stored::New => Ok(Outcome::New),
             Stored::Repeated => Ok(Outcome::Known),
             Stored::Past => Err(DropReason::Duplicate),

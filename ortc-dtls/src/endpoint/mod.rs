@@ -92,7 +92,8 @@ enum Writing {
 enum Verification {
     /// Nobody yet: everything is held.
     Nobody,
-    /// Nobody, and the configuration does not mind.
+    /// Nobody, and the configuration does not mind, or the application does not that there is no
+    /// certificate.
     Policy,
     /// An expected fingerprint, or the application.
     Verified,
@@ -366,12 +367,17 @@ impl Endpoint {
             return Err(VerificationError::Mismatch);
         }
         if self.cx.peer.is_some() {
-            self.verified();
+            self.vouched_for();
+        } else if self.connected().is_some() {
+            // A client without certificate is not who was expected.
+            self.finish(CloseReason::FingerprintMismatch);
+            return Err(VerificationError::Mismatch);
         }
         Ok(())
     }
 
-    /// Accepts the certificate that the peer has shown: the application vouches for it.
+    /// Accepts the certificate that the peer has shown: the application vouches for it. A client that
+    /// showed none is let in, and stays unverified.
     ///
     /// # Errors
     ///
@@ -380,7 +386,7 @@ impl Endpoint {
     pub fn accept_peer(&mut self) -> Result<(), VerificationError> {
         match self.state {
             State::Connected(_) => {
-                self.verified();
+                self.vouched_for();
                 Ok(())
             }
             State::Handshake(_) => Err(VerificationError::NotConnected),
@@ -389,7 +395,8 @@ impl Endpoint {
     }
 
     /// Whether an expected fingerprint matched or the application accepted the peer. Stays false
-    /// under [`PeerVerification::TrustFirst`] as long as neither happened.
+    /// under [`PeerVerification::TrustFirst`] as long as neither happened, and for a client without
+    /// certificate.
     #[must_use]
     pub fn is_verified(&self) -> bool {
         self.connected()
@@ -468,8 +475,12 @@ impl Endpoint {
     }
 
     fn connect(&mut self, established: Established) -> Result<(), CloseReason> {
-        let peer = self.cx.peer.as_ref().ok_or(CloseReason::Internal)?;
-        let verification = if peer.is_expected {
+        let is_expected = match &self.cx.peer {
+            Some(peer) => peer.is_expected,
+            None if established.is_anonymous() => false,
+            None => return Err(CloseReason::Internal),
+        };
+        let verification = if is_expected {
             Verification::Verified
         } else if self.cx.expects_someone() {
             return Err(CloseReason::FingerprintMismatch);
@@ -502,18 +513,23 @@ impl Endpoint {
     }
 
     /// Somebody vouches for the peer: what was held is let go.
-    fn verified(&mut self) {
+    fn vouched_for(&mut self) {
         let State::Connected(connected) = &mut self.state else {
             return;
         };
-        match mem::replace(&mut connected.verification, Verification::Verified) {
-            Verification::Nobody => {
-                self.cx.events.push_back(Event::Verified);
-                self.cx.events.push_back(Event::Connected);
-                self.release_data();
-            }
-            Verification::Policy => self.cx.events.push_back(Event::Verified),
-            Verification::Verified => {}
+        let verification = if connected.established.is_anonymous() {
+            // There is nothing that could have been verified.
+            Verification::Policy
+        } else {
+            Verification::Verified
+        };
+        let before = mem::replace(&mut connected.verification, verification);
+        if before != Verification::Verified && verification == Verification::Verified {
+            self.cx.events.push_back(Event::Verified);
+        }
+        if before == Verification::Nobody {
+            self.cx.events.push_back(Event::Connected);
+            self.release_data();
         }
     }
 

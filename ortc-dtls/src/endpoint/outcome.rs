@@ -14,7 +14,8 @@ impl Endpoint {
             .map(|der| Fingerprint::of(algorithm, der))
     }
 
-    /// The peer's certificate, while connected.
+    /// The peer's certificate, while connected; `None` for a client that showed none
+    /// ([`ClientCertificate::Requested`](crate::ClientCertificate::Requested)).
     #[must_use]
     pub fn peer_certificate_der(&self) -> Option<&[u8]> {
         self.connected()?;
@@ -77,10 +78,10 @@ impl Endpoint {
         self.connected()?.established.negotiated.group
     }
 
-    /// How the peer proved its key, while connected.
+    /// How the peer proved its key, while connected; `None` for a client without certificate.
     #[must_use]
     pub fn peer_signature_scheme(&self) -> Option<SignatureScheme> {
-        Some(self.connected()?.established.scheme())
+        self.connected()?.established.scheme()
     }
 
     /// The application protocol (RFC 7301), while connected.

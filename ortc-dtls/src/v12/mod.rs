@@ -10,7 +10,7 @@ use self::suite::Authentication;
 pub(crate) use self::suite::{SCHEMES, Suite, has_group};
 use crate::context::Context;
 use crate::established::{
-    Established, FinishedProved, KeyProved, Negotiated, Secrets, verify_signature,
+    Established, FinishedProved, KeyProved, Negotiated, PeerKey, Secrets, verify_signature,
 };
 use crate::event::{CloseReason, ProtocolError};
 use crate::hello::Answers;
@@ -35,7 +35,7 @@ impl Session {
     const fn established(
         self,
         secrets: Tls12Secrets,
-        key: KeyProved,
+        key: PeerKey,
         finished: FinishedProved,
     ) -> Established {
         let negotiated = Negotiated {

@@ -161,6 +161,10 @@ impl Model {
         let (kind, length, octets) = self.messages.entry(fragment.message_seq).or_insert(empty);
         assert_eq!((*kind, *length), (fragment.kind, fragment.length));
         let before = octets.len();
+        let whole = fragment.length as usize;
+        if fragment.body.len() == whole && before < whole {
+            octets.clear();
+        }
         for (offset, &octet) in (fragment.offset..).zip(fragment.body) {
             octets.entry(offset).or_insert(octet);
         }

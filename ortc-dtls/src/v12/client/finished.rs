@@ -1,7 +1,7 @@
 //! The server's Finished in.
 
 use crate::context::Context;
-use crate::established::{Established, KeyProved, verify_finished};
+use crate::established::{Established, KeyProved, PeerKey, verify_finished};
 use crate::event::CloseReason;
 use crate::keying::Tls12Secrets;
 use crate::reassembly::Message;
@@ -31,6 +31,6 @@ impl AwaitFinished {
         cx.flight.clear();
         Ok(self
             .session
-            .established(self.secrets, self.proved, finished))
+            .established(self.secrets, PeerKey::Proved(self.proved), finished))
     }
 }

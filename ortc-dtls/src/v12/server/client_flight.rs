@@ -1,9 +1,11 @@
 //! Certificate, ClientKeyExchange, CertificateVerify in (RFC 5246 §7.4.6 to §7.4.8).
 
+use super::State;
 use super::finished::AwaitFinished;
 use crate::config::Role;
 use crate::context::Context;
 use crate::crypto::KeyExchange;
+use crate::established::{AbsencePermitted, PeerKey, permit_absence};
 use crate::event::{CloseReason, ProtocolError};
 use crate::keying::Tls12Secrets;
 use crate::reassembly::Message;
@@ -29,12 +31,17 @@ impl AwaitCertificate {
         if message.kind != HandshakeType::CERTIFICATE {
             return Err(unexpected(message));
         }
-        // Authentication is mutual in WebRTC (RFC 5763 §5): no certificate, no connection.
-        let der = parse_first(&message.body)?.ok_or(ProtocolError::NoCertificate)?;
-        cx.learn_peer(der)?;
+        let absent = match parse_first(&message.body)? {
+            Some(der) => {
+                cx.learn_peer(der)?;
+                None
+            }
+            None => Some(permit_absence(cx, ProtocolError::NoCertificate)?),
+        };
         self.transcript.add_received(message);
         Ok(AwaitKeyExchange {
             session: self.session,
+            absent,
             exchange: self.exchange,
             transcript: self.transcript,
         })
@@ -44,6 +51,8 @@ impl AwaitCertificate {
 #[derive(Debug)]
 pub(crate) struct AwaitKeyExchange {
     session: Session,
+    /// The client showed no certificate, so that no CertificateVerify follows.
+    absent: Option<AbsencePermitted>,
     exchange: Box<dyn KeyExchange>,
     transcript: Transcript,
 }
@@ -53,7 +62,7 @@ impl AwaitKeyExchange {
         mut self,
         message: &Message,
         cx: &mut Context,
-    ) -> Result<AwaitVerify, CloseReason> {
+    ) -> Result<State, CloseReason> {
         if message.kind != HandshakeType::CLIENT_KEY_EXCHANGE {
             return Err(unexpected(message));
         }
@@ -65,11 +74,22 @@ impl AwaitKeyExchange {
         self.transcript.add_received(message);
         let (session, transcript) = (&self.session, &self.transcript);
         let secrets = keys::establish(cx, Role::Server, session, &pre_master, transcript)?;
-        Ok(AwaitVerify {
+        let Some(absent) = self.absent else {
+            return Ok(State::Verify(AwaitVerify {
+                session: self.session,
+                secrets,
+                transcript: self.transcript,
+            }));
+        };
+        self.transcript.forget_messages();
+        let expected = keys::verify_data(cx, Role::Client, &secrets, &self.transcript)?;
+        Ok(State::Finished(AwaitFinished {
             session: self.session,
             secrets,
+            key: PeerKey::Absent(absent),
+            expected,
             transcript: self.transcript,
-        })
+        }))
     }
 }
 
@@ -98,7 +118,7 @@ impl AwaitVerify {
         Ok(AwaitFinished {
             session: self.session,
             secrets: self.secrets,
-            proved,
+            key: PeerKey::Proved(proved),
             expected,
             transcript: self.transcript,
         })

@@ -2,7 +2,7 @@
 
 use crate::config::Role;
 use crate::context::Context;
-use crate::established::{Established, KeyProved, verify_finished};
+use crate::established::{Established, PeerKey, verify_finished};
 use crate::event::CloseReason;
 use crate::flight::Await;
 use crate::keying::Tls12Secrets;
@@ -16,7 +16,7 @@ use crate::wire::HandshakeType;
 pub(crate) struct AwaitFinished {
     pub(super) session: Session,
     pub(super) secrets: Tls12Secrets,
-    pub(super) proved: KeyProved,
+    pub(super) key: PeerKey,
     pub(super) expected: [u8; VERIFY_DATA_LEN],
     pub(super) transcript: Transcript,
 }
@@ -40,8 +40,6 @@ impl AwaitFinished {
             out.extend_from_slice(&verify_data);
         });
         cx.flight.launch(Await::Nothing, cx.now);
-        Ok(self
-            .session
-            .established(self.secrets, self.proved, finished))
+        Ok(self.session.established(self.secrets, self.key, finished))
     }
 }

@@ -39,7 +39,7 @@ impl State {
             Self::Certificate(state) => {
                 Step::Next(Self::KeyExchange(state.on_message(message, cx)?))
             }
-            Self::KeyExchange(state) => Step::Next(Self::Verify(state.on_message(message, cx)?)),
+            Self::KeyExchange(state) => Step::Next(state.on_message(message, cx)?),
             Self::Verify(state) => Step::Next(Self::Finished(state.on_message(message, cx)?)),
             Self::Finished(state) => Step::Done(Box::new(state.on_message(message, cx)?)),
         })

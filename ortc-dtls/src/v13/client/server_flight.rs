@@ -3,7 +3,7 @@
 use super::State;
 use crate::config::Role;
 use crate::context::Context;
-use crate::established::{Established, KeyProved, Secrets, verify_finished};
+use crate::established::{Established, KeyProved, PeerKey, Secrets, verify_finished};
 use crate::event::{CloseReason, ProtocolError};
 use crate::flight::Await;
 use crate::hello::{Answers, is_offered};
@@ -220,7 +220,7 @@ impl AwaitFinished {
         Ok(Established::new(
             session.negotiated(),
             Secrets::V13(traffic),
-            self.proved,
+            PeerKey::Proved(self.proved),
             proved,
         ))
     }

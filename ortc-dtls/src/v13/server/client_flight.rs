@@ -1,8 +1,9 @@
 //! Certificate, CertificateVerify and Finished of the client in (RFC 8446 §4.4).
 
+use super::State;
 use crate::config::Role;
 use crate::context::Context;
-use crate::established::{Established, KeyProved, Secrets, verify_finished};
+use crate::established::{Established, PeerKey, Secrets, permit_absence, verify_finished};
 use crate::event::{CloseReason, ProtocolError};
 use crate::reassembly::Message;
 use crate::v13::schedule::{ApplicationSecrets, FinishedKey};
@@ -29,14 +30,22 @@ impl AwaitCertificate {
         mut self,
         message: &Message,
         cx: &mut Context,
-    ) -> Result<AwaitVerify, CloseReason> {
+    ) -> Result<State, CloseReason> {
         if message.kind != HandshakeType::CERTIFICATE {
             return Err(unexpected(message));
         }
-        // Authentication is mutual in WebRTC (RFC 5763 §5): no certificate, no connection.
-        learn_certificate(message, cx)?.ok_or(ProtocolError::CertificateRequired)?;
+        let absent = match learn_certificate(message, cx)? {
+            Some(()) => None,
+            None => Some(permit_absence(cx, ProtocolError::CertificateRequired)?),
+        };
         self.0.transcript.add_received(message);
-        Ok(AwaitVerify(self.0))
+        Ok(match absent {
+            None => State::Verify(AwaitVerify(self.0)),
+            Some(absent) => State::Finished(AwaitFinished {
+                flight: self.0,
+                key: PeerKey::Absent(absent),
+            }),
+        })
     }
 }
 
@@ -53,7 +62,7 @@ impl AwaitVerify {
         self.0.transcript.add_received(message);
         Ok(AwaitFinished {
             flight: self.0,
-            proved,
+            key: PeerKey::Proved(proved),
         })
     }
 }
@@ -61,7 +70,7 @@ impl AwaitVerify {
 #[derive(Debug)]
 pub(crate) struct AwaitFinished {
     flight: Box<Flight>,
-    proved: KeyProved,
+    key: PeerKey,
 }
 
 impl AwaitFinished {
@@ -88,7 +97,7 @@ impl AwaitFinished {
         Ok(Established::new(
             session.negotiated(),
             Secrets::V13(traffic),
-            self.proved,
+            self.key,
             finished,
         ))
     }

@@ -25,7 +25,7 @@ impl State {
         cx: &mut Context,
     ) -> Result<Step<Self>, CloseReason> {
         Ok(match self {
-            Self::Certificate(state) => Step::Next(Self::Verify(state.on_message(message, cx)?)),
+            Self::Certificate(state) => Step::Next(state.on_message(message, cx)?),
             Self::Verify(state) => Step::Next(Self::Finished(state.on_message(message, cx)?)),
             Self::Finished(state) => Step::Done(Box::new(state.on_message(message, cx)?)),
         })
