@@ -18,8 +18,8 @@ pub enum Event {
     /// The handshake is complete and the peer is verified as the policy demands: keys can be
     /// exported, application data flows. Comes once.
     Connected,
-    /// The handshake is complete, but nobody vouches for the peer's certificate, or there is none: everything is
-    /// held until an expected fingerprint is set or the peer is accepted.
+    /// The handshake is complete, but nobody vouches for the peer's certificate, or there is none:
+    /// everything is held until an expected fingerprint is set or the peer is accepted.
     Unverified,
     /// The certificate of a peer that was unverified matched or was accepted. Where the policy
     /// held the connection, [`Event::Connected`] follows. Never comes for a client without
