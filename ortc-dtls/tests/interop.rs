@@ -26,8 +26,8 @@ use std::time::Instant;
 use ortc_dtls::crypto::KeyAlgorithm;
 use ortc_dtls::wire::NamedGroup;
 use ortc_dtls::{
-    Certificate, CertificateConfig, CipherSuite, CloseReason, Config, CookieGate, Endpoint, Event,
-    Fingerprint, PeerVerification, Role, Verdict,
+    Certificate, CertificateConfig, CipherSuite, ClientCertificate, CloseReason, Config,
+    CookieGate, Endpoint, Event, Fingerprint, PeerVerification, Role, Verdict,
 };
 
 /// DTLS 1.2 alone, with what else is usual.
@@ -87,10 +87,16 @@ impl OpenSsl {
     }
 
     fn start(&self, arguments: &[&str]) -> Peer {
+        let own = ["-cert", "cert.pem", "-key", "key.pem"];
+        self.start_anonymous(&[arguments, &own].concat())
+    }
+
+    /// Without its certificate.
+    fn start_anonymous(&self, arguments: &[&str]) -> Peer {
         let mut command = Command::new("openssl");
         command
             .args(arguments)
-            .args(["-dtls1_2", "-cert", "cert.pem", "-key", "key.pem"])
+            .arg("-dtls1_2")
             .args(["-use_srtp", "SRTP_AES128_CM_SHA1_80:SRTP_AEAD_AES_256_GCM"])
             .args([
                 "-keymatexport",
@@ -425,6 +431,23 @@ fn client_of_a_server_over_p256_with_small_datagrams() {
 fn server_of_an_ecdsa_client() {
     let suite = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256";
     accept_client("se", EC, &[], suite, |c| c);
+}
+
+#[test]
+fn server_of_a_client_without_certificate() {
+    let Some(openssl) = OpenSsl::new("sa", EC) else {
+        return;
+    };
+    let socket = socket();
+    let connect = socket.local_addr().unwrap().to_string();
+    let peer = openssl.start_anonymous(&["s_client", "-connect", &connect]);
+    let config = config().client_certificate(ClientCertificate::Requested);
+    let mut driver = Driver::new(config, Role::Server, socket, None);
+    driver.run(|event| *event == Event::Unverified);
+    assert_eq!(driver.endpoint.peer_certificate_der(), None);
+    driver.endpoint.accept_peer().unwrap();
+    let suite = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256";
+    converse(driver, peer, suite);
 }
 
 #[test]
