@@ -38,6 +38,7 @@ impl Figures {
                     "packets": track.stream.packets,
                     "repeated": track.stream.retransmitted
                         + track.rtx.map_or(0, |rtx| rtx.packets),
+                    "rtx": track.rtx.map_or(0, |rtx| rtx.packets),
                     "lost": track.stream.remote_lost,
                     "rtt": rtt(track.stream.rtt),
                 })
@@ -55,6 +56,8 @@ impl Figures {
                     "frames": track.frames,
                     "lost": track.stream.lost,
                     "repaired": track.recovered.max(track.repaired),
+                    "nacks": track.nacks,
+                    "byRtx": track.repaired,
                     "jitter": track.stream.jitter.as_secs_f64() * 1_000.0,
                 })
             })

@@ -159,7 +159,7 @@ async function start() {
     conn.addStream(stream);
     if (conn.tracks({ kind: "audio" }).length > 0) dialler = conn.addDtmfHandler();
     conn.tracks().forEach(prefer);
-    conn.tracks().forEach(({ ssrc, kind }) => names.set(ssrc, { audio: "microphone", video: "camera" }[kind]));
+    conn.tracks().forEach(({ ssrc, kind }) => names.set(ssrc, { audio: "mic", video: "camera" }[kind]));
     // send tracks description to the peer
     const describe = () => conn?.tracks().forEach((track) => {
       signalingChannel.send(JSON.stringify({ track: plain(track.getDescription()) }));
@@ -224,7 +224,7 @@ function hear(evt) {
 // So far the draft's example.
 
 /** Streams of the other pages of the room are named by their calls. */
-const nameOf = (stream) => stream.replace("page-", "visitor ");
+const nameOf = (stream) => stream.replace("page-", "guest ");
 
 function view(stream) {
   const name = stream.id;
@@ -236,7 +236,7 @@ function view(stream) {
   caption.textContent = {
     film: "The film that Rust sends",
     echo: "You, by way of Rust",
-  }[name] ?? nameOf(name).replace("v", "V");
+  }[name] ?? nameOf(name).replace("g", "G");
   figure.append(video, caption);
   figure.dataset.stream = name;
   $("videos").append(figure);
