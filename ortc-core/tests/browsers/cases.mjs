@@ -203,6 +203,12 @@ export const CASES = [
     await hangUp(page);
     await until("Rust ends the call", program.said, (text) => /call 1: over/.test(text));
   } },
+  { name: "the page hangs up, and nobody signals it", run: async ({ open, program }) => {
+    const page = await open();
+    await connected(page);
+    await page.evaluate(() => globalThis.ortc.connection.close());
+    await until("Rust ends the call", program.said, (text) => /closed by the peer\s+call 1: over/.test(text));
+  } },
   { name: "the page is loaded again", run: async ({ open, program, browser }) => {
     const page = await open();
     await connected(page);
