@@ -41,7 +41,7 @@ class SignalingChannel {
   }
 
   close() {
-    this.#socket.onclose = null;
+    this.#socket.onclose = this.#socket.onerror = null;
     this.#socket.close();
   }
 }
@@ -106,12 +106,14 @@ async function start() {
   notice("");
   show("connecting", "Connecting …");
   await RTCConnection.ready();
-  signalingChannel = new SignalingChannel($("room").value.trim());
+  const channel = signalingChannel = new SignalingChannel($("room").value.trim());
   signalingChannel.onmessage = hear;
   signalingChannel.onclose = () => notice(conn
     ? "The connection to the server is lost. The call goes on as long as it can; nobody can join it."
     : "The server has closed the door. Try again later.");
-  await signalingChannel.opened;
+  await channel.opened;
+  // Who has hung up meanwhile wants no call.
+  if (channel !== signalingChannel) return;
 
   conn = new RTCConnection({ iceServers: [] });
   const own = conn;
