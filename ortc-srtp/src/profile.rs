@@ -43,6 +43,17 @@ impl Profile {
         }
     }
 
+    /// The name in the registry of DTLS-SRTP protection profiles.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Aes128CmHmacSha1_80 => "SRTP_AES128_CM_HMAC_SHA1_80",
+            Self::Aes128CmHmacSha1_32 => "SRTP_AES128_CM_HMAC_SHA1_32",
+            Self::AeadAes128Gcm => "SRTP_AEAD_AES_128_GCM",
+            Self::AeadAes256Gcm => "SRTP_AEAD_AES_256_GCM",
+        }
+    }
+
     /// The profile of a code point, or `None` if this crate does not implement it.
     ///
     /// The `NULL` profiles (0x0005, 0x0006) are never returned: media is always encrypted

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use ortc_core::RTCConnection;
+use ortc_core::{Profile, RTCConnection};
 use serde_json::{Value, json};
 
 /// The counters of a second ago, to make rates of.
@@ -70,7 +70,7 @@ impl Figures {
                 "cipher": dtls.cipher_suite.map(|suite| suite.to_string()),
                 "role": format!("{:?}", dtls.role).to_lowercase(),
             })),
-            "srtp": stats.srtp_profile.map(|profile| format!("{profile:?}")),
+            "srtp": stats.srtp_profile.map(Profile::name),
             "dropped": stats.drops.iter()
                 .map(|(reason, count)| (reason.to_string(), count))
                 .collect::<BTreeMap<_, _>>(),

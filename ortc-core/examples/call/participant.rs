@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use ortc_core::{
     Autostart, CertificateFingerprint, Datagram, DisconnectReason, DtmfContainer, Ecn, Event,
-    Frame, MediaKind, MediaStream, MediaStreamTrack, Path, Profile, RTCConnection,
+    Frame, MediaKind, MediaStream, MediaStreamTrack, Path, RTCConnection,
     RTCIceCandidateDescription, RTCTrack, RTCTrackDescription, SendTrackStats,
 };
 
@@ -398,7 +398,7 @@ impl Participant {
             role: format!("{:?}", dtls.role).to_lowercase(),
             srtp_profile: stats
                 .srtp_profile
-                .map_or_else(String::new, |profile| profile_name(profile).to_owned()),
+                .map_or_else(String::new, |profile| profile.name().to_owned()),
         });
         self.report.dtls = dtls;
         // Again after an interruption: media goes on.
@@ -498,15 +498,4 @@ fn show(candidate: &RTCIceCandidateDescription) -> String {
         |address| address.to_string(),
     );
     format!("{} {} {address}", candidate.kind, candidate.transport)
-}
-
-/// The name in the registry of RFC 5764 and RFC 7714.
-fn profile_name(profile: Profile) -> &'static str {
-    match profile {
-        Profile::Aes128CmHmacSha1_80 => "SRTP_AES128_CM_HMAC_SHA1_80",
-        Profile::Aes128CmHmacSha1_32 => "SRTP_AES128_CM_HMAC_SHA1_32",
-        Profile::AeadAes128Gcm => "SRTP_AEAD_AES_128_GCM",
-        Profile::AeadAes256Gcm => "SRTP_AEAD_AES_256_GCM",
-        _ => "an SRTP profile without a name here",
-    }
 }

@@ -216,7 +216,9 @@ impl Agent {
             .remotes
             .get(pair.remote)
             .is_some_and(|remote| remote.kind() == CandidateKind::PeerReflexive);
-        if stray && pair.valid().is_none() && !pair.is_worth_trying(heard_at, now) {
+        // A lite agent tries nothing: it has only the peer's checks to go by.
+        let tries = stray && pair.valid().is_none() && !self.config.is_lite();
+        if tries && !pair.is_worth_trying(heard_at, now) {
             return;
         }
         let edge = check.use_candidate && !pair.wish.now;
