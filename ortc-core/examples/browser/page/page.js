@@ -10,6 +10,8 @@ install();
 const $ = (id) => document.getElementById(id);
 const graphs = { rate: new Graph($("rate")), loss: new Graph($("loss")), rtt: new Graph($("rtt")) };
 let conn, signalingChannel, dialler, timer, figures, before = {};
+/** Counts calls that were begun or ended: who hangs up while a call is made wants none. */
+let turns = 0;
 /** What the figures call a track, by SSRC. */
 const names = new Map();
 
@@ -105,15 +107,16 @@ function plainFromRust(description) {
 async function start() {
   notice("");
   show("connecting", "Connecting …");
+  const turn = ++turns;
   await RTCConnection.ready();
-  const channel = signalingChannel = new SignalingChannel($("room").value.trim());
+  if (turn !== turns) return;
+  signalingChannel = new SignalingChannel($("room").value.trim());
   signalingChannel.onmessage = hear;
   signalingChannel.onclose = () => notice(conn
     ? "The connection to the server is lost. The call goes on as long as it can; nobody can join it."
     : "The server has closed the door. Try again later.");
-  await channel.opened;
-  // Who has hung up meanwhile wants no call.
-  if (channel !== signalingChannel) return;
+  await signalingChannel.opened;
+  if (turn !== turns) return;
 
   conn = new RTCConnection({ iceServers: [] });
   const own = conn;
@@ -252,7 +255,8 @@ function leave(name) {
 }
 
 function stop() {
-  if (!signalingChannel) return;
+  turns += 1;
+  if (!signalingChannel) return show("idle", "Not connected");
   signalingChannel.send(JSON.stringify({ hangUp: true }));
   signalingChannel.close();
   clearInterval(timer);
