@@ -22,7 +22,7 @@ impl Figures {
         self.last = Some(now);
         let mut rate = |ssrc: u32, octets: u64| {
             let before = self.octets.insert(ssrc, octets).unwrap_or(octets);
-            let bits = u32::try_from((octets - before) * 8).unwrap_or(u32::MAX);
+            let bits = u32::try_from(octets.saturating_sub(before) * 8).unwrap_or(u32::MAX);
             f64::from(bits) / 1_000.0 / seconds
         };
         let rtt = |rtt: Option<core::time::Duration>| rtt.map(|rtt| rtt.as_secs_f64() * 1_000.0);
@@ -38,6 +38,7 @@ impl Figures {
                     "packets": track.stream.packets,
                     "repeated": track.stream.retransmitted
                         + track.rtx.map_or(0, |rtx| rtx.packets),
+                    "rtx": track.rtx.map_or(0, |rtx| rtx.packets),
                     "lost": track.stream.remote_lost,
                     "rtt": rtt(track.stream.rtt),
                 })
@@ -55,6 +56,8 @@ impl Figures {
                     "frames": track.frames,
                     "lost": track.stream.lost,
                     "repaired": track.recovered.max(track.repaired),
+                    "nacks": track.nacks,
+                    "byRtx": track.repaired,
                     "jitter": track.stream.jitter.as_secs_f64() * 1_000.0,
                 })
             })

@@ -1,35 +1,33 @@
 //! The one loop: datagrams, signalling and time, for all calls on one UDP port.
 
 use core::error::Error;
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::time::Instant;
 
-use ortc_core::{ConnectionId, Path, RTCSocket, Route, SocketOptions};
+use ortc_core::{ConnectionId, RTCSocket, Route, SocketOptions};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use serde_json::json;
-use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
 use crate::call::{Call, Company};
 use crate::film::Films;
 use crate::options::Arguments;
 use crate::rooms::Rooms;
+use crate::sockets::{DATAGRAM, Sockets};
 use crate::system;
 use crate::web::Order;
 
-/// Larger than any datagram of a path of 1,500 octets.
-const DATAGRAM: usize = 2_048;
 /// Datagrams read in a row before anything else is done.
 const BURST: usize = 64;
 /// How often a page hears figures.
 const FIGURES: core::time::Duration = core::time::Duration::from_secs(1);
 
+/// Enough to write a text for each page.
+const FAREWELL: core::time::Duration = core::time::Duration::from_millis(200);
+
 pub(crate) struct Hub {
-    /// One for each address, all on one port.
-    sockets: Vec<(SocketAddr, UdpSocket)>,
+    sockets: Sockets,
     shared: RTCSocket,
     orders: mpsc::Receiver<Order>,
     calls: BTreeMap<u64, Call>,
@@ -61,21 +59,11 @@ impl Hub {
         arguments: &Arguments,
         orders: mpsc::Receiver<Order>,
     ) -> Result<Self, Box<dyn Error>> {
-        let mut ips = arguments.addresses.clone();
-        if ips.is_empty() {
-            ips = own_addresses().await?;
-        }
-        let mut port = arguments.media_port;
-        let mut sockets = Vec::new();
-        for ip in ips {
-            let socket = UdpSocket::bind((ip, port)).await?;
-            port = socket.local_addr()?.port();
-            sockets.push((socket.local_addr()?, socket));
-        }
+        let sockets = Sockets::bind(arguments.addresses.clone(), arguments.media_port).await?;
         let options = SocketOptions::new(system::seed()?);
-        let options = sockets.iter().fold(options, |options, (address, _)| {
-            options.local_address(*address)
-        });
+        let options = sockets
+            .addresses()
+            .fold(options, SocketOptions::local_address);
         let now = system::now();
         Ok(Self {
             sockets,
@@ -98,12 +86,14 @@ impl Hub {
     }
 
     pub(crate) fn addresses(&self) -> String {
-        let addresses = self.sockets.iter().map(|(address, _)| address.to_string());
+        let addresses = self.sockets.addresses().map(|address| address.to_string());
         let texts: Vec<_> = addresses.collect();
         texts.join(", ")
     }
 
+    /// Runs until Ctrl-C.
     pub(crate) async fn run(mut self) -> Result<(), Box<dyn Error>> {
+        let mut interrupted = core::pin::pin!(tokio::signal::ctrl_c());
         loop {
             let due = tokio::time::Instant::from_std(self.next_deadline());
             tokio::select! {
@@ -111,17 +101,31 @@ impl Hub {
                     Some(order) => self.handle_order(order)?,
                     None => return Ok(()),
                 },
-                ready = readable(&self.sockets) => {
+                ready = self.sockets.readable() => {
                     ready?;
-                    for index in 0..self.sockets.len() {
-                        self.handle_datagrams(index)?;
-                    }
+                    self.handle_datagrams()?;
                 }
                 () = tokio::time::sleep_until(due) => {}
+                heard = &mut interrupted => {
+                    heard?;
+                    self.end().await;
+                    return Ok(());
+                }
             }
             self.handle_timeouts();
-            self.flush()?;
+            self.flush();
         }
+    }
+
+    /// Ends all calls, so that the recordings are whole and the pages know.
+    async fn end(&mut self) {
+        let now = system::now();
+        for call in self.calls.values_mut() {
+            call.connection.close(now);
+        }
+        self.flush();
+        // What the pages are told leaves by tasks of their own.
+        tokio::time::sleep(FAREWELL).await;
     }
 
     fn next_deadline(&self) -> Instant {
@@ -176,25 +180,17 @@ impl Hub {
         Ok(())
     }
 
-    fn handle_datagrams(&mut self, index: usize) -> Result<(), Box<dyn Error>> {
+    fn handle_datagrams(&mut self) -> Result<(), Box<dyn Error>> {
         let mut datagram = [0; DATAGRAM];
         for _ in 0..BURST {
-            let Some((local, socket)) = self.sockets.get(index) else {
+            let Some((path, len)) = self.sockets.receive(&mut datagram)? else {
                 return Ok(());
-            };
-            let (len, remote) = match socket.try_recv_from(&mut datagram) {
-                Ok(received) => received,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                // An ICMP answer to something sent before: it concerns no datagram that came.
-                Err(error) if error.kind() == ErrorKind::ConnectionRefused => continue,
-                Err(error) => return Err(error.into()),
             };
             if self.loss.takes() {
                 continue;
             }
             let now = system::now();
             let contents = datagram.get_mut(..len).unwrap_or_default();
-            let path = Path::udp(*local, remote);
             if let Route::Connection(id) = self.shared.handle_datagram(path, contents, now)
                 && let Some(call) = self
                     .by_id
@@ -221,7 +217,7 @@ impl Hub {
         }
     }
 
-    fn flush(&mut self) -> Result<(), Box<dyn Error>> {
+    fn flush(&mut self) {
         let now = system::now();
         for call in self.calls.values_mut() {
             while let Some(update) = call.connection.poll_socket_update() {
@@ -242,14 +238,8 @@ impl Hub {
         for call in self.calls.values_mut() {
             call.handle_events(now);
             while let Some(transmit) = call.connection.poll_transmit(&mut self.out, now) {
-                let ours =
-                    |(address, _): &&(SocketAddr, UdpSocket)| *address == transmit.path.local;
-                if !self.loss.takes()
-                    && let Some((_, socket)) = self.sockets.iter().find(ours)
-                    && let Err(error) = socket.try_send_to(&self.out, transmit.path.remote)
-                {
-                    // Lost, like what the network loses.
-                    tracing::debug!(%error, "a datagram was not sent");
+                if !self.loss.takes() {
+                    self.sockets.send(&transmit.path, &self.out);
                 }
                 self.out.clear();
             }
@@ -267,30 +257,5 @@ impl Hub {
         }
         self.rooms.say_goodbye(&mut self.calls, now);
         self.calls.retain(|_, call| !call.is_over());
-        Ok(())
     }
-}
-
-/// Waits until a datagram is there.
-async fn readable(sockets: &[(SocketAddr, UdpSocket)]) -> std::io::Result<()> {
-    let waits = sockets
-        .iter()
-        .map(|(_, socket)| Box::pin(socket.readable()));
-    futures_util::future::select_all(waits).await.0
-}
-
-/// Loopback, and the address that this machine would send from.
-async fn own_addresses() -> Result<Vec<IpAddr>, Box<dyn Error>> {
-    let mut addresses = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
-    // Connecting a UDP socket sends nothing; it only chooses an address (RFC 5737 has no hosts).
-    let probe = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
-    if probe
-        .connect((Ipv4Addr::new(192, 0, 2, 1), 9))
-        .await
-        .is_ok()
-    {
-        addresses.push(probe.local_addr()?.ip());
-    }
-    addresses.dedup();
-    Ok(addresses)
 }

@@ -14,6 +14,8 @@ mod media;
 mod options;
 mod record;
 mod rooms;
+#[path = "../whip/sockets.rs"]
+mod sockets;
 #[path = "../call/source.rs"]
 #[expect(dead_code, reason = "the other example compares files as well")]
 mod source;
@@ -40,7 +42,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(&arguments.out)?;
-    let listener = TcpListener::bind(("localhost", arguments.port)).await?;
+    let listener = TcpListener::bind(("localhost", arguments.port)).await;
+    let listener = listener.map_err(|error| {
+        let port = arguments.port;
+        format!("port {port} cannot serve the page, --port names another: {error}")
+    })?;
     let (orders, inbox) = mpsc::channel(web::MAX_ORDERS);
     let hub = Hub::bind(&arguments, inbox).await?;
     println!("Open http://localhost:{}/", listener.local_addr()?.port());

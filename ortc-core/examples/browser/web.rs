@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 /// Orders that may wait for the hub; a page that floods waits itself.
 pub(crate) const MAX_ORDERS: usize = 256;
-/// Texts that may wait for one page; a page that does not read loses its call.
+/// Texts that may wait for one page; one that does not read misses the rest.
 const MAX_TEXTS: usize = 1_024;
 /// Octets of one signalling text; descriptions of a track have some thousand.
 const MAX_TEXT: usize = 64 << 10;

@@ -39,7 +39,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
-    let listener = TcpListener::bind(arguments.http).await?;
+    let listener = TcpListener::bind(arguments.http).await;
+    let listener = listener
+        .map_err(|error| format!("cannot serve at {}, see --http: {error}", arguments.http))?;
     let (orders, inbox) = mpsc::channel(web::MAX_ORDERS);
     let hub = Hub::bind(&arguments, inbox).await?;
     let http = format!("http://{}", listener.local_addr()?);

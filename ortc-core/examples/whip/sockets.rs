@@ -1,4 +1,4 @@
-//! The UDP sockets of all sessions: one for each address of this machine, all on one port.
+//! The UDP sockets of a program: one for each address of this machine, all on one port.
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::io::{self, ErrorKind};
@@ -41,11 +41,13 @@ impl Sockets {
         for (local, socket) in &self.0 {
             match socket.try_recv_from(buf) {
                 Ok((len, remote)) => return Ok(Some((Path::udp(*local, remote), len))),
-                // An ICMP answer to something sent before: it concerns no datagram that came.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                // An ICMP answer to something sent before, as systems tell it: it concerns no
+                // datagram that came.
                 Err(error)
                     if matches!(
                         error.kind(),
-                        ErrorKind::WouldBlock | ErrorKind::ConnectionRefused
+                        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset
                     ) => {}
                 Err(error) => return Err(error),
             }

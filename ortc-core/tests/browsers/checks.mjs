@@ -25,6 +25,7 @@ export const inbound = (page) => page.evaluate(async () => {
     samples: (entry.totalSamplesReceived ?? 0) - (entry.concealedSamples ?? 0),
     lost: entry.packetsLost,
     nacks: entry.nackCount,
+    repaired: entry.retransmittedPacketsReceived,
   }));
 });
 

@@ -71,7 +71,8 @@ export class RTCConnection extends EventTarget {
   #connecting = false;
   #answered = false;
   #closed = false;
-  #connected = false;
+  /** What was fired last: "connected" or "disconnected". */
+  #told;
   #work = Promise.resolve();
   #begun;
   #first = new Promise((done) => { this.#begun = done; });
@@ -374,13 +375,17 @@ export class RTCConnection extends EventTarget {
 
   async #stateChanged() {
     const state = this.#pc.connectionState;
-    if (state === "connected" && !this.#connected) {
-      this.#connected = true;
+    if (state === "connected" && this.#told !== "connected") {
+      this.#told = "connected";
       this.remote.dtls.fingerprint = this.#remoteDtls.fingerprint;
       fire(this, "connected");
       this.#tellPair();
-    } else if (["disconnected", "failed", "closed"].includes(state) && this.#connected && !this.#closed) {
-      this.#connected = false;
+      return;
+    }
+    // One that never came about has failed, too.
+    const ended = state === "failed" || (["disconnected", "closed"].includes(state) && this.#told === "connected");
+    if (ended && this.#told !== "disconnected" && !this.#closed) {
+      this.#told = "disconnected";
       fire(this, "disconnected");
     }
   }

@@ -10,6 +10,10 @@ install();
 const $ = (id) => document.getElementById(id);
 const graphs = { rate: new Graph($("rate")), loss: new Graph($("loss")), rtt: new Graph($("rtt")) };
 let conn, signalingChannel, dialler, timer, figures, before = {};
+/** Counts calls that were begun or ended: who hangs up while a call is made wants none. */
+let turns = 0;
+/** What the figures call a track, by SSRC. */
+const names = new Map();
 
 /** For tests and the curious. */
 globalThis.ortc = {
@@ -39,7 +43,7 @@ class SignalingChannel {
   }
 
   close() {
-    this.#socket.onclose = null;
+    this.#socket.onclose = this.#socket.onerror = null;
     this.#socket.close();
   }
 }
@@ -68,6 +72,7 @@ function show(state, text) {
   $("state").textContent = text;
   $("start").hidden = state !== "idle";
   $("stop").hidden = state === "idle";
+  $("room").disabled = state !== "idle";
   for (const id of ["mic", "cam", "end"]) $(id).disabled = state !== "connected";
   document.querySelectorAll("#keys button, #ask button").forEach((button) => { button.disabled = state !== "connected"; });
 }
@@ -93,17 +98,25 @@ function plain(description) {
   return query.has("plain") ? members : description;
 }
 
+/** The same of what Rust says, but for the fingerprint: no browser connects without one. */
+function plainFromRust(description) {
+  return query.has("plain") ? { ...plain(description), dtls: description.dtls } : description;
+}
+
 // From here on it is the draft's example, but for `ready()`.
 async function start() {
   notice("");
   show("connecting", "Connecting …");
+  const turn = ++turns;
   await RTCConnection.ready();
+  if (turn !== turns) return;
   signalingChannel = new SignalingChannel($("room").value.trim());
   signalingChannel.onmessage = hear;
   signalingChannel.onclose = () => notice(conn
     ? "The connection to the server is lost. The call goes on as long as it can; nobody can join it."
     : "The server has closed the door. Try again later.");
   await signalingChannel.opened;
+  if (turn !== turns) return;
 
   conn = new RTCConnection({ iceServers: [] });
   const own = conn;
@@ -151,6 +164,7 @@ async function start() {
     conn.addStream(stream);
     if (conn.tracks({ kind: "audio" }).length > 0) dialler = conn.addDtmfHandler();
     conn.tracks().forEach(prefer);
+    conn.tracks().forEach(({ ssrc, kind }) => names.set(ssrc, { audio: "mic", video: "camera" }[kind]));
     // send tracks description to the peer
     const describe = () => conn?.tracks().forEach((track) => {
       signalingChannel.send(JSON.stringify({ track: plain(track.getDescription()) }));
@@ -188,10 +202,13 @@ function hear(evt) {
       conn.remote.ice.lite = message.iceInfo.lite;
       conn.connect();
     }
-    if (message.candidate) conn.setRemoteCandidate(message.candidate);
+    if (message.candidate) conn.setRemoteCandidate(plainFromRust(message.candidate));
     // Firefox gives packets that come before it is ready to another track: Rust waits for this.
     if (message.track) {
-      conn.receiveTrack(message.track).then(() => signalingChannel.send(JSON.stringify({ ready: message.track.ssrc })));
+      const { ssrc, kind, msid: [stream] } = message.track;
+      names.set(ssrc, nameOf(stream));
+      log(`receives ${kind} of ${nameOf(stream)}`);
+      conn.receiveTrack(plainFromRust(message.track)).then(() => signalingChannel?.send(JSON.stringify({ ready: ssrc })));
     }
   } catch (error) {
     logError(error);
@@ -211,6 +228,9 @@ function hear(evt) {
 }
 // So far the draft's example.
 
+/** Streams of the other pages of the room are named by their calls. */
+const nameOf = (stream) => stream.replace("page-", "guest ");
+
 function view(stream) {
   const name = stream.id;
   const figure = document.createElement("figure");
@@ -221,22 +241,22 @@ function view(stream) {
   caption.textContent = {
     film: "The film that Rust sends",
     echo: "You, by way of Rust",
-  }[name] ?? `Visitor ${name.replace("page-", "")}`;
+  }[name] ?? nameOf(name).replace("g", "G");
   figure.append(video, caption);
   figure.dataset.stream = name;
   $("videos").append(figure);
   // The echo of one's own voice is no pleasure.
   video.muted = name === "echo";
-  stream.getTracks().forEach((track) => log(`receives ${track.kind} of ${name}`));
 }
 
 function leave(name) {
-  log(`${name} has left`);
+  log(`${nameOf(name)} has left`);
   document.querySelector(`#videos figure[data-stream="${name}"]`)?.remove();
 }
 
 function stop() {
-  if (!signalingChannel) return;
+  turns += 1;
+  if (!signalingChannel) return show("idle", "Not connected");
   signalingChannel.send(JSON.stringify({ hangUp: true }));
   signalingChannel.close();
   clearInterval(timer);
@@ -249,6 +269,7 @@ function stop() {
   Object.values(graphs).forEach((graph) => graph.clear());
   for (const id of ["mic", "cam"]) $(id).setAttribute("aria-pressed", "true");
   before = {};
+  names.clear();
   show("idle", "Not connected");
 }
 
@@ -279,15 +300,16 @@ function lossOf(rust) {
 }
 
 function rows({ receiving, sending }) {
-  const row = (direction) => (track) => {
-    const cells = [direction, track.codec ?? "", Math.round(track.kbps), track.packets ?? "", track.lost ?? "",
-      track.repaired ?? track.repeated ?? "", track.frames ?? ""];
+  const row = (arrow, word) => (track) => {
+    const cells = [`${arrow} ${names.get(track.ssrc) ?? ""}`, track.codec ?? "", Math.round(track.kbps),
+      track.packets ?? "", track.lost ?? "", track.repaired ?? track.repeated ?? "", track.frames ?? ""];
     const line = document.createElement("tr");
-    line.title = `SSRC ${track.ssrc}`;
+    line.title = `${word} SSRC ${track.ssrc}`;
     line.append(...cells.map((cell) => Object.assign(document.createElement("td"), { textContent: cell })));
     return line;
   };
-  return [...receiving.map(row("receives")), ...sending.map(row("sends"))];
+  const order = (a, b) => (names.get(a.ssrc) ?? "").localeCompare(names.get(b.ssrc) ?? "");
+  return [...[...receiving].sort(order).map(row("←", "receives")), ...[...sending].sort(order).map(row("→", "sends"))];
 }
 
 for (const key of "123A456B789C*0#D") {
