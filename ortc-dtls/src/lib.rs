@@ -134,8 +134,8 @@
 //! A record of 1200 octets, sent and received, costs at most 1.25 times what the AEAD alone does:
 //! `cargo bench -p ortc-dtls --bench ratio` fails above that.
 //!
-//! A full mutual handshake with certificates on P-256 costs both sides together about 14 µs in
-//! DTLS 1.2 and 20 µs in 1.3 besides its key exchange and signatures, which take 190 µs over X25519
+//! A full mutual handshake with certificates on P-256 costs both sides together about 15 µs in
+//! DTLS 1.2 and 21 µs in 1.3 besides its key exchange and signatures, which take 190 µs over X25519
 //! (`ring`, one core of a virtual machine with an AMD EPYC, link-time optimisation):
 //! `cargo bench -p ortc-dtls --bench handshake`; above 25 µs, `ratio` fails too. In `benches/peers`,
 //! a package of its own since it builds BoringSSL, `cargo bench` prints the same beside other
