@@ -102,7 +102,7 @@ fn records(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(1200));
     for version in VERSIONS {
         let configs = configs(&provider, NamedGroup::X25519, version);
-        let [mut client, mut server] = connect(&configs, now, &mut datagram);
+        let [mut client, _] = connect(&configs, now, &mut datagram);
         group.bench_function(format!("{version}: send"), |bencher| {
             bencher.iter(|| {
                 datagram.clear();
