@@ -144,6 +144,12 @@ export const CASES = [
       await wholeCall(page, browser);
       await dtlsIs(page, { version: "DTLS 1.3", role: "client" });
     }) },
+  ...["client", "server"].map((role) => (
+    { name: `X25519MLKEM768, Rust is the ${role}`, options: ["--post-quantum", "--dtls", role],
+      run: withPage(async (page, browser) => {
+        await wholeCall(page, browser);
+        await dtlsIs(page, { version: "DTLS 1.3", group: "X25519MLKEM768" });
+      }) })),
   { name: "Rust is ICE lite", options: ["--ice", "lite"], run: withPage(async (page, browser) => {
     await wholeCall(page, browser);
     const role = await iceRole(page);
