@@ -283,7 +283,8 @@ export const CASES = [
     await page.evaluate(() => globalThis.ortc.connection.tracks({ kind: "video" })[0].remove());
     await sleep(1_500);
     await goes([[audio, true], [video, false]]);
-    await browserDecodes(page);
+    // The echo of the picture has gone with it, sooner or later.
+    await browserDecodes(page, { video: 1 });
     await noErrors(page);
   }) },
   // Rust hears nothing of the page's DTLS role, so that it says its own.
