@@ -118,7 +118,7 @@ impl Machine for Node {
 
 /// Both sides of a path, each of which expects the other's certificate.
 fn configs(version: Version, path: &Path) -> [Arc<Config>; 2] {
-    let provider: Arc<dyn Provider> = Arc::new(Cheap::new());
+    let provider: Arc<dyn Provider> = Arc::new(Cheap::new(0));
     let certificates = [(); 2].map(|()| Certificate::generate(&provider).unwrap());
     [0, 1].map(|me: usize| {
         let peer = certificates[1 - me].fingerprint(HashAlgorithm::Sha256);
