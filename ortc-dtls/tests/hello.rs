@@ -3,14 +3,13 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::indexing_slicing,
     reason = "test code: a failed expectation is the report"
 )]
 
 mod craft;
 mod pair;
 
-use craft::{extensions, message, records};
+use craft::{answer_to_hello, extensions, message, records};
 use ortc_dtls::wire::handshake::Fragment;
 use ortc_dtls::wire::hello::ClientHello;
 use ortc_dtls::wire::{ExtensionType, HandshakeType, ParseError};
@@ -64,23 +63,8 @@ fn client_hello(
     body
 }
 
-/// What a server says to a hello: the reason and the alert, or nothing when it goes on.
 fn verdict(body: &[u8]) -> Option<(ProtocolError, u8)> {
-    let provider = provider();
-    let now = pair::origin();
-    let mut server = Endpoint::new(config(&provider).into(), Role::Server, now);
-    server.handle_datagram(&mut message(HandshakeType::CLIENT_HELLO, 0, body), now);
-    let mut answer = Vec::new();
-    server.poll_transmit(&mut answer, now).unwrap();
-    match server.poll_event() {
-        Some(Event::Closed(CloseReason::Protocol(error))) => {
-            assert_eq!(answer.len(), 15);
-            assert_eq!(answer[13], 2, "fatal");
-            Some((error, answer[14]))
-        }
-        None => None,
-        other => panic!("{other:?}"),
-    }
+    answer_to_hello(config(&provider()), body)
 }
 
 #[test]
