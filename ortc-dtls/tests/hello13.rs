@@ -64,6 +64,22 @@ fn hellos_that_cannot_be_answered_are_refused_with_the_right_alert() {
         (41, &[0, 1, 2]),
     ];
     assert_eq!(hello(more), None);
+    let not_last: &List<'_> = &[
+        VERSIONS,
+        GROUPS,
+        SCHEMES,
+        (41, &[0, 1, 2]),
+        (45, &[1, 1]),
+        key_share,
+    ];
+    assert_eq!(
+        hello(not_last),
+        Some((
+            ProtocolError::Malformed(ParseError::Invalid("pre_shared_key")),
+            47
+        )),
+        "RFC 8446 §4.2.11"
+    );
 
     let missing = |kind| Some((ProtocolError::MissingExtension(ExtensionType(kind)), 109));
     assert_eq!(hello(&[VERSIONS, SCHEMES, key_share]), missing(10));
@@ -276,12 +292,15 @@ fn a_server_chooses_only_from_what_was_offered() {
 
 #[test]
 fn a_server_that_could_do_better_is_not_believed() {
-    let mut random = [7; 32];
-    random[24..].copy_from_slice(b"DOWNGRD\x01");
-    let old = |config| reply(config, random, &[], [0xc0, 0x2b], &[(23, &[])]).0;
-    assert_eq!(old(config()), Some(ProtocolError::Downgrade));
-    let only12 = config().versions(&[Version::DTLS12]).unwrap();
-    assert_eq!(old(only12), None, "it offered nothing better");
+    // The second is that of a server which says DTLS 1.1 and is made to say DTLS 1.2.
+    for sign in [b"DOWNGRD\x01", b"DOWNGRD\x00"] {
+        let mut random = [7; 32];
+        random[24..].copy_from_slice(sign);
+        let old = |config| reply(config, random, &[], [0xc0, 0x2b], &[(23, &[])]).0;
+        assert_eq!(old(config()), Some(ProtocolError::Downgrade));
+        let only12 = config().versions(&[Version::DTLS12]).unwrap();
+        assert_eq!(old(only12), None, "it offered nothing better");
+    }
     assert_eq!(
         ProtocolError::Downgrade.alert(),
         AlertDescription::ILLEGAL_PARAMETER
