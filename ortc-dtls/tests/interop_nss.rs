@@ -98,10 +98,13 @@ impl Nss {
             Role::Server => "server",
         };
         let database = format!("sql:{}", self.directory.display());
-        let mut child = Command::new("tstclnt")
+        // What it exports is written by lines only to a terminal, unless `stdbuf` says so.
+        let mut child = Command::new("stdbuf")
             .env("LD_LIBRARY_PATH", self.libraries)
+            .args(["-oL", "tstclnt"])
             .args(["-P", role, "-h", "127.0.0.1", "-p", &port.to_string()])
             .args(["-d", &database, "-n", "peer", "-V", "tls1.3:tls1.3", "-o"])
+            .args(["-x", "EXTRACTOR-dtls_srtp:60,EXPORTER-test:40:context"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -137,6 +140,27 @@ impl Drop for Nss {
 struct Running {
     child: Child,
     lines: Receiver<String>,
+}
+
+impl Running {
+    /// The next key material that it prints, so many octets.
+    fn exported(&self, ours: &mut Ours, len: usize) -> Vec<u8> {
+        let (mut begun, mut octets) = (false, Vec::new());
+        let complete = ours.run(|_| {
+            while octets.len() < len
+                && let Ok(line) = self.lines.try_recv()
+            {
+                if begun {
+                    let digits = line.replace([':', ' '], "");
+                    octets.extend(hex::decode(digits.trim()).unwrap());
+                }
+                begun |= line.contains("Keying Material:") && !line.contains("Exported");
+            }
+            octets.len() >= len
+        });
+        assert!(complete, "NSS prints no key material");
+        octets
+    }
 }
 
 impl Drop for Running {
@@ -218,8 +242,19 @@ fn config(suite: CipherSuite, groups: &[NamedGroup]) -> Config {
         .unwrap()
 }
 
-/// Data both ways, before and after both sides have changed their keys.
+/// Both export the same, with a context and without; data both ways, before and after both sides
+/// have changed their keys.
 fn converse(ours: &mut Ours, peer: &mut Running) {
+    for (label, context, len) in [
+        ("EXTRACTOR-dtls_srtp", None, 60),
+        ("EXPORTER-test", Some(&b"context"[..]), 40),
+    ] {
+        let mut exported = vec![0; len];
+        (ours.endpoint)
+            .export_keying_material(label, context, &mut exported)
+            .unwrap();
+        assert_eq!(peer.exported(ours, len), exported, "{label}");
+    }
     let mut stdin = peer.child.stdin.take().unwrap();
     for round in 0..3 {
         let text = format!("to NSS {round}");
