@@ -9,6 +9,7 @@
 )]
 
 mod craft;
+mod craft13;
 #[path = "craft13/hello.rs"]
 mod hellos;
 mod pair;
@@ -16,7 +17,9 @@ mod pair;
 use std::sync::Arc;
 
 use craft::{message, records};
+use craft13::Epoch;
 use hellos::{GROUPS, List, SCHEMES, VERSIONS, client_hello, config, only13, reply, share};
+use ortc_dtls::wire::extension::Extensions;
 use ortc_dtls::wire::handshake::Fragment;
 use ortc_dtls::wire::hello::ServerHello;
 use ortc_dtls::wire::{ExtensionType, HandshakeType, ParseError};
@@ -225,6 +228,36 @@ fn a_record_size_limit_is_kept_in_both_versions() {
         assert!(pair.sent.iter().all(|(_, datagram)| datagram.len() < 1200));
         assert_eq!(pair.server.stats().dropped(DropReason::RecordTooLong), 0);
     }
+}
+
+/// Clients refuse more than the version that was chosen has (RFC 8449 §4).
+#[test]
+fn a_server_of_both_versions_says_the_limit_of_the_one_that_it_chose() {
+    let mut said = Vec::new();
+    for client in [Version::DTLS12, Version::DTLS13] {
+        let both: &[_] = &[Version::DTLS13, Version::DTLS12];
+        let mut pair = pair_of([&[client], both], &provider(), |config| {
+            config.key_log(true)
+        });
+        assert!(pair.connect());
+        let flight = pair.sent.iter().find(|(from, _)| *from == Role::Server);
+        let flight = &flight.unwrap().1;
+        let extensions = if client == Version::DTLS12 {
+            let (_, contents) = records(flight).remove(0);
+            let (fragment, _) = Fragment::split(&contents).unwrap();
+            let hello = ServerHello::parse(fragment.body).unwrap();
+            hello.extensions.record_size_limit().unwrap()
+        } else {
+            let epoch = Epoch::of(&provider(), &pair, Role::Server, 2);
+            let records = epoch.open_all(flight);
+            let (fragment, _) = Fragment::split(&records[0].contents).unwrap();
+            assert_eq!(fragment.kind, HandshakeType::ENCRYPTED_EXTENSIONS);
+            let extensions = Extensions::parse(&fragment.body[2..]).unwrap();
+            extensions.record_size_limit().unwrap()
+        };
+        said.push(extensions);
+    }
+    assert_eq!(said, [Some(16_384), Some(16_385)]);
 }
 
 #[test]

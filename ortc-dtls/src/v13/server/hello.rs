@@ -332,7 +332,9 @@ fn answer(
     let keys = start_handshake_epoch(cx, Role::Server, &session, &shared, &transcript)?;
     let kind = HandshakeType::ENCRYPTED_EXTENSIONS;
     transcript.add_sent(cx.flight.message(kind, HANDSHAKE, |out| {
-        writer::vector16(out, |out| choice.answers.encode(out, &config));
+        writer::vector16(out, |out| {
+            choice.answers.encode(ProtocolVersion::DTLS13, out, &config)
+        });
     }));
     let kind = HandshakeType::CERTIFICATE_REQUEST;
     transcript.add_sent(cx.flight.message(kind, HANDSHAKE, |out| {
