@@ -50,9 +50,9 @@ fn a_path_that_comes_up_late_gets_the_current_flight_at_once() {
                 let left = trips(version) - after + again;
                 assert_eq!(took, left * DELAY, "{version} {after}");
                 pair.assert_works();
-                let quiet = |side: Role, pair: &mut Pair| pair.side(side).poll_timeout().is_none();
                 pair.settle();
-                assert!(quiet(Role::Client, &mut pair) && quiet(Role::Server, &mut pair));
+                let sides = [&pair.client, &pair.server];
+                assert!(sides.iter().all(|side| side.poll_timeout().is_none()));
             }
         }
     }
