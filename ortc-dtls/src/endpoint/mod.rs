@@ -58,6 +58,8 @@ pub struct Endpoint {
     hint: Option<AlertDescription>,
     outgoing: Outgoing,
     slab: BytesMut,
+    /// Octets that it was last made with.
+    slab_len: usize,
     /// Octets of application data in events that were not taken out.
     incoming: usize,
     receipt: Receipt,
@@ -146,6 +148,7 @@ impl Endpoint {
             hint: None,
             outgoing: Outgoing::default(),
             slab: BytesMut::new(),
+            slab_len: 0,
             incoming: 0,
             receipt: Receipt::Nothing,
         };

@@ -173,7 +173,10 @@ fn encode(out: &mut Vec<u8>, choice: &Choice, config: &Config, id: Option<&[u8]>
                 out.extend_from_slice(&[1, 0]);
             });
         }
-        choice.session.answers.encode(out, config);
+        choice
+            .session
+            .answers
+            .encode(ProtocolVersion::DTLS12, out, config);
         if let Some(id) = id {
             connection_id(out, id);
         }
