@@ -94,6 +94,20 @@ fn a_server_repeats_its_hello_whatever_anyone_says_of_it() {
     }
 }
 
+/// It has no timer: whoever lost it has nothing but his own repetition.
+#[test]
+fn a_request_for_a_cookie_is_repeated_whatever_anyone_says_of_it() {
+    let mut pair = pair13(&provider(), |config| config.cookie_exchange(true));
+    let now = pair.now;
+    let hello = hello_of(&mut pair.client, now);
+    pair.server.handle_datagram(&mut hello.clone(), now);
+    let lost = hello_of(&mut pair.server, now);
+    pair.server.handle_datagram(&mut everything_arrived(), now);
+    assert_eq!(pair.server.poll_transmit(&mut Vec::new(), now), None);
+    pair.server.handle_datagram(&mut hello.clone(), now);
+    assert_eq!(hello_of(&mut pair.server, now).len(), lost.len());
+}
+
 #[test]
 fn a_path_that_comes_up_gets_the_hello_at_once_whatever_anyone_said_of_it() {
     let mut pair = pair13(&provider(), |config| config);

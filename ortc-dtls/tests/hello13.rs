@@ -73,6 +73,21 @@ fn hellos_that_cannot_be_answered_are_refused_with_the_right_alert() {
         hello(&[VERSIONS, GROUPS, SCHEMES, key_share, (41, &[0])]),
         missing(45)
     );
+    // What it covers is all that comes before it (RFC 8446 §4.2.11).
+    assert_eq!(
+        hello(&[
+            VERSIONS,
+            GROUPS,
+            SCHEMES,
+            (45, &[1, 1]),
+            (41, &[0]),
+            key_share
+        ]),
+        Some((
+            ProtocolError::Malformed(ParseError::Invalid("place of pre_shared_key")),
+            47
+        ))
+    );
     let nothing = |what| Some((ProtocolError::NothingInCommon(what), 40));
     assert_eq!(
         hello(&[VERSIONS, GROUPS, (13, &[0, 2, 4, 1]), key_share]),

@@ -170,6 +170,10 @@ fn choose<'a>(
     if psk.is_some() && extensions.get(modes).is_none() {
         return Err(missing(modes));
     }
+    let last = extensions.iter().last().map(|(kind, _)| kind);
+    if psk.is_some() && last != Some(ExtensionType::PRE_SHARED_KEY) {
+        return Err(ParseError::Invalid("place of pre_shared_key").into());
+    }
 
     let suite = config
         .cipher_suites
