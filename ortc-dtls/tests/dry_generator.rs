@@ -1,14 +1,9 @@
 //! A generator that fails when a client is let in: the endpoint is closed, once and for good.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "test code: a failed expectation is the report"
-)]
-
 mod pair;
 
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use ortc_dtls::crypto::{
     AeadAlgorithm, AeadKey, CryptoError, Hash, HashContext, HeaderProtectionKey, HmacKey,
