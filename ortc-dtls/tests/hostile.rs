@@ -6,6 +6,8 @@
 //! |---|---|
 //! | junk, records out of place, alerts, ChangeCipherSpec, HelloRequest, plaintext data | `noise_at_every_step_changes_nothing` here and in `hostile13.rs` |
 //! | the same, hellos, requests for cookies and shares, ACKs, at every step in both roles, each counted | `injection.rs` |
+//! | the same and repetitions, parts and reflections of what was sent, on a lossy path, with and without a carrier | `storm.rs` |
+//! | acknowledgements in plaintext of what never arrived | `forged_ack.rs` |
 //! | a second ClientHello, with and without a gate | `injection.rs`, `restart.rs`, `gate.rs` |
 //! | a complete message in its turn that breaks the protocol, and its alert | `hello.rs`, `hello13.rs`, `retry13.rs`, `flights13.rs`, `an_unexpected_message_in_sequence_closes` |
 //! | authenticated records that break the protocol | `only_authenticated_alerts_close_and_renegotiation_is_ignored`, `key_update.rs` |
@@ -19,7 +21,7 @@
 //! | fragments that lie about their length, overlap, are empty, come before the peer's | `pieces.rs`, `fragmentation.rs` |
 //! | a million fragments or junk records, before, amid and after a handshake | `floods.rs` |
 //! | records and extensions with connection ids | `connection_id_hostile.rs` |
-//! | amplification | `repeated_hellos_do_not_make_a_server_an_amplifier`, `forged_acknowledgements_do_not_make_a_server_an_amplifier` in `hostile13.rs`, `gate.rs` |
+//! | amplification | `repeated_hellos_do_not_make_a_server_an_amplifier`, `forged_acknowledgements_do_not_make_a_server_an_amplifier` in `hostile13.rs`, `a_server_that_asked_for_a_cookie_is_no_amplifier` in `forged_ack.rs`, `gate.rs` |
 //! | a number used twice under one key | `every_nonce_is_epoch_and_sequence_and_is_used_once`, `no_number_is_used_twice_under_one_key` in `hostile13.rs` |
 //! | secrets in what is printed | `debug_output_shows_no_secret` in `handshake.rs`, `an_endpoint_prints_no_secrets` in `key_update.rs` |
 //!

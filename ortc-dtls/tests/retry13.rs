@@ -12,14 +12,14 @@ mod pair;
 
 use std::sync::Arc;
 
-use craft::{message, records};
+use craft::{message, record, records};
 use hellos::{
     List, RETRY, SCHEMES, VERSIONS, client_hello, config, only13, reply, server_hello, share,
 };
 use ortc_dtls::crypto::NamedGroup;
 use ortc_dtls::wire::handshake::Fragment;
 use ortc_dtls::wire::hello::ClientHello;
-use ortc_dtls::wire::{ExtensionType, HandshakeType, ParseError};
+use ortc_dtls::wire::{ContentType, ExtensionType, HandshakeType, ParseError};
 use ortc_dtls::{CloseReason, Endpoint, Event, ProtocolError, Role, Version};
 use pair::{DELAY, hello_of, pair_by_role, pair13, provider};
 
@@ -145,6 +145,48 @@ fn a_retry_that_asks_for_nothing_sensible_is_refused() {
         retry(&[SELECTED, (51, &[0, 0x17]), (14, &[])]),
         Some(ProtocolError::MisplacedExtension(ExtensionType::USE_SRTP))
     );
+}
+
+/// The second hello has to have room for it, and for all else.
+#[test]
+fn a_cookie_that_no_hello_has_room_for_is_refused() {
+    for (len, closed) in [
+        (65_480, Some(())),
+        (32_769, Some(())),
+        (32_768, None),
+        (16_000, None),
+    ] {
+        let config = config().max_handshake_message(65_536).unwrap();
+        let now = pair::origin();
+        let mut client = Endpoint::new(Arc::new(config), Role::Client, now);
+        hello_of(&mut client, now);
+        let cookie = [
+            &u16::try_from(len).unwrap().to_be_bytes()[..],
+            &vec![7; len],
+        ]
+        .concat();
+        let list: &List<'_> = &[(43, &[0xfe, 0xfc]), (44, &cookie)];
+        let request = server_hello(RETRY, &[], [0x13, 0x01], list);
+        for (number, body) in (0_u32..).zip(request.chunks(16_000)) {
+            let mut contents = Vec::new();
+            Fragment {
+                kind: HandshakeType::SERVER_HELLO,
+                length: request.len().try_into().unwrap(),
+                message_seq: 0,
+                offset: 16_000 * number,
+                body,
+            }
+            .encode(&mut contents);
+            let mut record = record(ContentType::HANDSHAKE, 0, number.into(), &contents);
+            client.handle_datagram(&mut record, now);
+        }
+        let invalid = ProtocolError::Malformed(ParseError::Invalid("length of the cookie"));
+        let expected = closed.map(|()| Event::Closed(CloseReason::Protocol(invalid)));
+        assert_eq!(client.poll_event(), expected, "{len}");
+        let mut out = Vec::new();
+        while client.poll_transmit(&mut out, now).is_some() {}
+        assert_eq!(out.len() > len, closed.is_none(), "{len}");
+    }
 }
 
 #[test]

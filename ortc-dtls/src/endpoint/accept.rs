@@ -27,6 +27,9 @@ impl Endpoint {
             Some(own) => Self::with_connection_id(config, Role::Server, own, now),
             None => Self::new(config, Role::Server, now),
         };
+        if matches!(endpoint.state, State::Closed) {
+            return endpoint;
+        }
         let config = endpoint.cx.config.clone();
         // The request and the hello before it have the numbers before these.
         let next = message.message_seq.saturating_add(1);

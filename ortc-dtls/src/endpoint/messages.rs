@@ -183,11 +183,15 @@ impl Endpoint {
 
     /// A message that was processed comes again.
     fn on_past(&mut self, fragment: &Fragment<'_>, epoch: u64) -> Result<Outcome, DropReason> {
-        let ends = fragment.offset as usize + fragment.body.len() == fragment.length as usize;
         // Once there are keys, a repetition in plaintext may be anyone's.
         let counts = epoch > 0 || self.connected().is_none();
+        let voucher = if epoch > 0 {
+            Voucher::Peer
+        } else {
+            Voucher::Anyone
+        };
         let flight = &mut self.cx.flight;
-        if ends && counts && flight.on_repeated(fragment.message_seq, self.cx.now) {
+        if counts && flight.on_repeated(fragment, voucher, self.cx.now) {
             tracing::debug!(role = ?self.role, "flight repeated since the peer repeats its own");
             self.cx.stats.retransmissions += 1;
         }

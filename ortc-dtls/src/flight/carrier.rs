@@ -56,6 +56,7 @@ impl Flight {
     pub(crate) fn carry(&mut self, by: Carrier, now: Instant) {
         let before = self.carrier;
         self.carrier = by;
+        self.distrust();
         if before == Carrier::Outside && by == Carrier::Datagrams && !self.items.is_empty() {
             if let Some(timer) = &mut self.timer {
                 *timer = Timer {

@@ -115,6 +115,8 @@ pub(crate) struct Flight {
     vouched_by_anyone: bool,
     /// The last message of the peer's flight that this one answers.
     answers: Option<u16>,
+    /// Octets of it that came again since this flight was sent, whoever sent them.
+    came_again: usize,
     timer: Option<Timer>,
     /// As long as nothing is measured, and the most that is waited first.
     first_interval: Duration,
@@ -146,6 +148,7 @@ impl Flight {
             acknowledgements: Acknowledgements::Unknown,
             vouched_by_anyone: false,
             answers: None,
+            came_again: 0,
             timer: None,
             first_interval,
             max_interval,
@@ -203,6 +206,7 @@ impl Flight {
         self.item = 0;
         self.offset = 0;
         self.answers = None;
+        self.came_again = 0;
         self.timer = None;
         self.timeouts = 0;
         self.repeated = false;
@@ -360,9 +364,10 @@ impl Flight {
         true
     }
 
-    /// Forgets what anyone acknowledged: it did not help.
+    /// Forgets what anyone acknowledged: it did not help, or nobody is left who finds that out.
     fn distrust(&mut self) {
         if mem::take(&mut self.vouched_by_anyone) {
+            self.renew();
             for item in &mut self.items {
                 match item {
                     Item::Handshake {
@@ -380,11 +385,29 @@ impl Flight {
     ///
     /// While the timer runs it would repair that by itself, but late after many time-outs; so it
     /// is helped, at most once per first interval. Says whether the flight is sent again.
-    pub(crate) fn on_repeated(&mut self, message_seq: u16, now: Instant) -> bool {
-        self.answers == Some(message_seq) && self.hurry(now)
+    pub(crate) fn on_repeated(
+        &mut self,
+        fragment: &Fragment<'_>,
+        voucher: Voucher,
+        now: Instant,
+    ) -> bool {
+        if self.answers != Some(fragment.message_seq) {
+            return false;
+        }
+        self.came_again = self.came_again.saturating_add(fragment.body.len());
+        // Nothing else spaces what has no timer, and the end of a message is short and may be
+        // anyone's (RFC 9147 §5.1).
+        let spaced = self.timer.is_some() || voucher == Voucher::Peer;
+        let ends = fragment.offset as usize + fragment.body.len() == fragment.length as usize;
+        if !ends || !(spaced || self.octets.len() <= self.came_again.saturating_mul(2)) {
+            return false;
+        }
+        self.came_again = 0;
+        self.hurry(now)
     }
 
-    /// Sends the flight again at once, unless that has just been done; without a timer always.
+    /// Sends the flight again at once, all that only anyone has acknowledged included, unless that
+    /// has just been done; without a timer always.
     pub(crate) fn hurry(&mut self, now: Instant) -> bool {
         if self.is_unsent() || self.items.is_empty() || !self.is_own() {
             return false;
@@ -398,6 +421,7 @@ impl Flight {
             }
             timer.at = timer.at.max(now + self.interval);
         }
+        self.distrust();
         self.rewind(now);
         self.is_queued()
     }
@@ -413,6 +437,7 @@ impl Flight {
         self.timeouts = 0;
         let unsent = self.is_unsent() && self.item == 0 && self.offset == 0;
         let repeated = self.repeated || !unsent;
+        self.distrust();
         self.rewind(now);
         self.repeated = repeated;
         !unsent
@@ -426,6 +451,10 @@ impl Flight {
         voucher: Voucher,
         now: Instant,
     ) -> Acked {
+        // A carrier that shows less than all has no timer to show the rest again.
+        if voucher == Voucher::Anyone && !self.is_own() {
+            return Acked::Nothing;
+        }
         let mut news = false;
         for record in records.take(MAX_ACKED) {
             for sent in self.sent.iter().filter(|sent| sent.record == record) {

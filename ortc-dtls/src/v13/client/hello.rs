@@ -12,6 +12,10 @@ use crate::v13::{Session, Suite, Transcript, start_handshake_epoch};
 use crate::wire::hello::ServerHello;
 use crate::wire::{ExtensionType, NamedGroup, ParseError, ProtocolVersion, key_share};
 
+/// Octets of a cookie that are sent back: the second ClientHello, whose extensions have room for
+/// 65535, is the first and the cookie.
+const MAX_COOKIE: usize = 1 << 15;
+
 /// What a HelloRetryRequest fixed.
 #[derive(Debug)]
 pub(crate) struct Retried {
@@ -47,6 +51,9 @@ pub(crate) fn on_retry_request(
     let cookie = cookie.map(key_share::parse_cookie).transpose()?;
     if group.is_none() && cookie.is_none() {
         return Err(ProtocolError::SecondHello.into());
+    }
+    if cookie.is_some_and(|cookie| cookie.len() > MAX_COOKIE) {
+        return Err(ParseError::Invalid("length of the cookie").into());
     }
     let provider = &*cx.config.provider;
     let mut transcript = Transcript::new(provider, suite.hash);

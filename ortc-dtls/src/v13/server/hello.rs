@@ -171,7 +171,7 @@ fn choose<'a>(
         extensions.get(modes).ok_or_else(|| missing(modes))?;
         // It is the last one (RFC 8446 §4.2.11).
         if extensions.iter().last().is_none_or(|(kind, _)| kind != psk) {
-            return Err(ParseError::Invalid("pre_shared_key").into());
+            return Err(ParseError::Invalid("place of pre_shared_key").into());
         }
     }
 
