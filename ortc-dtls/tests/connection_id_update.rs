@@ -7,6 +7,7 @@
 
 mod craft;
 mod craft13;
+mod ids;
 mod pair;
 
 use core::time::Duration;
@@ -18,18 +19,12 @@ use ortc_dtls::crypto::Provider;
 use ortc_dtls::wire::{ContentType, HandshakeType, ParseError};
 use ortc_dtls::{
     Carrier, CloseReason, ConnectionId, ConnectionIdError, Endpoint, Event, KeyUpdate,
-    ProtocolError, Role,
+    ProtocolError, Role, Version,
 };
 use pair::{DELAY, Pair, pair, pair13, provider};
 
 fn connected(length: u8) -> (Pair, Arc<dyn Provider>) {
-    let provider = provider();
-    let mut pair = pair13(&provider, |config| {
-        config.key_log(true).connection_id_length(Some(length))
-    });
-    assert!(pair.connect());
-    pair.settle();
-    (pair, provider)
+    ids::connected(Version::DTLS13, [Some(length); 2])
 }
 
 fn id(octets: &[u8]) -> ConnectionId {
@@ -299,6 +294,7 @@ fn messages_that_break_the_rules_close() {
         assert_eq!(verdict(length, messages).1, expected, "{messages:02x?}");
     }
     assert_eq!(ProtocolError::ConnectionIdRequests.alert().0, 52);
+    assert_eq!(new.to_string(), "new_connection_id");
 }
 
 #[test]

@@ -13,10 +13,10 @@ mod pair;
 
 use std::sync::Arc;
 
-use craft::{extensions, record};
+use craft::extensions;
 use hellos::{GROUPS, List, RETRY, SCHEMES, VERSIONS, client_hello, config, share};
 use ortc_dtls::wire::handshake::Fragment;
-use ortc_dtls::wire::{ContentType, HandshakeType, ParseError};
+use ortc_dtls::wire::{HandshakeType, ParseError};
 use ortc_dtls::{CloseReason, DropReason, Endpoint, Event, ProtocolError, Role, Version};
 use pair::hello_of;
 
@@ -106,7 +106,6 @@ impl Hello {
         let length = u32::try_from(body.len()).unwrap();
         let mut offset = 0;
         for piece in body.chunks(8192) {
-            let mut out = Vec::new();
             let fragment = Fragment {
                 kind,
                 length,
@@ -114,9 +113,8 @@ impl Hello {
                 offset,
                 body: piece,
             };
-            fragment.encode(&mut out);
             offset += u32::try_from(piece.len()).unwrap();
-            let mut contents = record(ContentType::HANDSHAKE, 0, offset.into(), &out);
+            let mut contents = craft::fragment(offset.into(), &fragment);
             endpoint.handle_datagram(&mut contents, now);
         }
         endpoint

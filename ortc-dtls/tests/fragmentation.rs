@@ -65,15 +65,13 @@ fn a_hello_may_come_in_pieces_of_any_length_and_order() {
             .chunks(len)
             .enumerate()
             .map(|(index, body)| {
-                let mut out = Vec::new();
                 let offset = u32::try_from(index * len).unwrap();
-                Fragment {
+                let piece = Fragment {
                     offset,
                     body,
                     ..whole
-                }
-                .encode(&mut out);
-                record(ContentType::HANDSHAKE, 0, 5, &out)
+                };
+                craft::fragment(5, &piece)
             })
             .collect();
         for order in ["forwards", "backwards", "twice"] {

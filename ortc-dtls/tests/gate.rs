@@ -1,7 +1,6 @@
 //! A server on an open port: cookies without state (RFC 6347 §4.2.1, RFC 9147 §5.1).
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     clippy::panic,
     reason = "test code: a failed expectation is the report"
 )]
@@ -19,7 +18,7 @@ use ortc_dtls::{
     Admission, AlertDescription, Certificate, CloseReason, Config, CookieGate, Endpoint, Event,
     GateDrop, ProtocolError, Role, Verdict, Version,
 };
-use pair::{DELAY, Pair, hello_of, provider, providers, verified};
+use pair::{DELAY, Pair, configs, hello_of, provider, providers};
 
 const V12: &[Version] = &[Version::DTLS12];
 const V13: &[Version] = &[Version::DTLS13];
@@ -89,17 +88,10 @@ fn parts(
     groups: &[NamedGroup],
     provider: &Arc<dyn Provider>,
 ) -> (Pair, Arc<Config>) {
-    let certificates = [(); 2].map(|()| Certificate::generate(provider).unwrap());
-    let config = |role: Role| {
-        let certificate = certificates[role as usize].clone();
-        let config = Config::new(certificate, provider.clone());
-        config.versions(versions[role as usize]).unwrap()
-    };
-    let [client, server] = verified(
-        config(Role::Client),
-        config(Role::Server).groups(groups.to_vec()).unwrap(),
-        [&certificates[0], &certificates[1]],
-    );
+    let [client, server] = configs(versions, provider, |role, config| match role {
+        Role::Client => config,
+        Role::Server => config.groups(groups.to_vec()).unwrap(),
+    });
     let server = Arc::new(server);
     (Pair::new(client, (*server).clone()), server)
 }

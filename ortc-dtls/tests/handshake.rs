@@ -12,7 +12,7 @@ use ortc_dtls::{
     ProtocolError, Role, SendError, Version,
 };
 use ortc_testkit::provider::Deterministic;
-use pair::{DELAY, Pair, config, pair, provider, providers, verified};
+use pair::{DELAY, Pair, config, pair, pair_by_role, provider, providers, verified};
 
 const ECDSA_SUITES: [CipherSuite; 3] = [
     CipherSuite::ECDHE_ECDSA_AES_128_GCM,
@@ -170,14 +170,12 @@ fn a_client_proves_an_rsa_certificate() {
 #[test]
 fn the_server_picks_the_first_srtp_profile_of_its_own_list() {
     let provider = provider();
-    let certificates = [(); 2].map(|()| Certificate::generate(&provider).unwrap());
-    let [client, server] = certificates
-        .clone()
-        .map(|certificate| pair::config12(certificate, &provider));
-    let client = client.srtp_profiles(vec![7, 8, 1]).unwrap();
-    let server = server.srtp_profiles(vec![2, 1, 7]).unwrap();
-    let [client, server] = verified(client, server, [&certificates[0], &certificates[1]]);
-    let mut pair = Pair::new(client, server);
+    let profiles = [vec![7, 8, 1], vec![2, 1, 7]];
+    let mut pair = pair_by_role([&[Version::DTLS12]; 2], &provider, |role, config| {
+        config
+            .srtp_profiles(profiles[role as usize].clone())
+            .unwrap()
+    });
     assert!(pair.connect());
     assert_eq!(pair.client.srtp_profile(), Some(1));
     assert_eq!(pair.server.srtp_profile(), Some(1));
@@ -193,13 +191,14 @@ fn the_server_picks_the_first_srtp_profile_of_its_own_list() {
 fn without_a_common_profile_there_is_a_connection_and_no_srtp() {
     let provider = provider();
     for profiles in [vec![], vec![2]] {
-        let certificates = [(); 2].map(|()| Certificate::generate(&provider).unwrap());
-        let [client, server] = certificates
-            .clone()
-            .map(|certificate| pair::config12(certificate, &provider));
-        let server = server.srtp_profiles(profiles).unwrap();
-        let [client, server] = verified(client, server, [&certificates[0], &certificates[1]]);
-        let mut pair = Pair::new(client, server);
+        let mut pair = pair_by_role(
+            [&[Version::DTLS12]; 2],
+            &provider,
+            |role, config| match role {
+                Role::Client => config,
+                Role::Server => config.srtp_profiles(profiles.clone()).unwrap(),
+            },
+        );
         assert!(pair.connect());
         assert_eq!(pair.client.srtp_keying(), Err(KeyingError::NoSrtpProfile));
         assert_eq!(pair.server.srtp_keying(), Err(KeyingError::NoSrtpProfile));

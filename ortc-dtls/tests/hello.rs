@@ -3,18 +3,17 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::indexing_slicing,
     reason = "test code: a failed expectation is the report"
 )]
 
 mod craft;
 mod pair;
 
-use craft::{extensions, message, records};
+use craft::{answer_to_hello, extensions, message, records};
 use ortc_dtls::wire::handshake::Fragment;
 use ortc_dtls::wire::hello::ClientHello;
 use ortc_dtls::wire::{ExtensionType, HandshakeType, ParseError};
-use ortc_dtls::{CloseReason, Endpoint, Event, ProtocolError, Role};
+use ortc_dtls::{CloseReason, Endpoint, Event, ExtendedMasterSecret, ProtocolError, Role};
 use pair::{config, hello_of, provider};
 
 #[test]
@@ -64,23 +63,8 @@ fn client_hello(
     body
 }
 
-/// What a server says to a hello: the reason and the alert, or nothing when it goes on.
 fn verdict(body: &[u8]) -> Option<(ProtocolError, u8)> {
-    let provider = provider();
-    let now = pair::origin();
-    let mut server = Endpoint::new(config(&provider).into(), Role::Server, now);
-    server.handle_datagram(&mut message(HandshakeType::CLIENT_HELLO, 0, body), now);
-    let mut answer = Vec::new();
-    server.poll_transmit(&mut answer, now).unwrap();
-    match server.poll_event() {
-        Some(Event::Closed(CloseReason::Protocol(error))) => {
-            assert_eq!(answer.len(), 15);
-            assert_eq!(answer[13], 2, "fatal");
-            Some((error, answer[14]))
-        }
-        None => None,
-        other => panic!("{other:?}"),
-    }
+    answer_to_hello(config(&provider()), body)
 }
 
 #[test]
@@ -186,6 +170,24 @@ fn hellos_that_cannot_be_answered_are_refused_with_the_right_alert() {
     );
     trailing.truncate(40);
     assert_eq!(verdict(&trailing).map(|(_, alert)| alert), Some(50));
+}
+
+/// RFC 7627 §5.2
+#[test]
+fn a_hello_without_extended_master_secret_is_taken_where_it_is_only_preferred() {
+    let hello = |list: &[(u16, &[u8])]| {
+        let policy = ExtendedMasterSecret::Preferred;
+        let config = config(&provider()).extended_master_secret(policy);
+        let body = client_hello([0xfe, 0xfd], &[0xc0, 0x2b], &[0], list);
+        answer_to_hello(config, &body)
+    };
+    assert_eq!(hello(&[GROUPS, SCHEMES]), None);
+    assert_eq!(hello(&[EMS, GROUPS, SCHEMES]), None);
+    // An extension with contents is not the one that is meant.
+    assert_eq!(
+        hello(&[(23, &[0]), GROUPS, SCHEMES]),
+        Some((ProtocolError::NoExtendedMasterSecret, 40))
+    );
 }
 
 /// What a client says to a ServerHello.

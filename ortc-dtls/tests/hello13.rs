@@ -1,13 +1,6 @@
 //! Hellos of DTLS 1.3: what is refused with which alert, what is agreed on, downgrades
 //! (RFC 8446 §4.1, §4.2, RFC 9147 §5.1 to §5.4).
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "test code: a failed expectation is the report"
-)]
-
 mod craft;
 mod craft13;
 #[path = "craft13/hello.rs"]
@@ -16,7 +9,7 @@ mod pair;
 
 use std::sync::Arc;
 
-use craft::{message, records};
+use craft::{answer_to_hello, records};
 use craft13::Epoch;
 use hellos::{GROUPS, List, SCHEMES, VERSIONS, client_hello, config, only13, reply, share};
 use ortc_dtls::wire::extension::Extensions;
@@ -24,28 +17,9 @@ use ortc_dtls::wire::handshake::Fragment;
 use ortc_dtls::wire::hello::ServerHello;
 use ortc_dtls::wire::{ExtensionType, HandshakeType, ParseError};
 use ortc_dtls::{
-    AlertDescription, CloseReason, Config, DropReason, Endpoint, Event, ProtocolError, Role,
-    Version,
+    AlertDescription, CloseReason, DropReason, Endpoint, Event, ProtocolError, Role, Version,
 };
 use pair::{DELAY, Pair, hello_of, pair_of, provider};
-
-/// What a server says to a hello: the reason and the alert, or nothing when it goes on.
-fn verdict(config: Config, body: &[u8]) -> Option<(ProtocolError, u8)> {
-    let now = pair::origin();
-    let mut server = Endpoint::new(Arc::new(config), Role::Server, now);
-    server.handle_datagram(&mut message(HandshakeType::CLIENT_HELLO, 0, body), now);
-    let mut answer = Vec::new();
-    server.poll_transmit(&mut answer, now).unwrap();
-    match server.poll_event() {
-        Some(Event::Closed(CloseReason::Protocol(error))) => {
-            assert_eq!(answer.len(), 15);
-            assert_eq!(answer[13], 2, "fatal");
-            Some((error, answer[14]))
-        }
-        None => None,
-        other => panic!("{other:?}"),
-    }
-}
 
 #[test]
 fn hellos_that_cannot_be_answered_are_refused_with_the_right_alert() {
@@ -53,7 +27,7 @@ fn hellos_that_cannot_be_answered_are_refused_with_the_right_alert() {
     let key_share = (51, &share[..]);
     let suite = &[0x13, 0x01];
     let all = [VERSIONS, GROUPS, SCHEMES, key_share];
-    let hello = |list: &List<'_>| verdict(only13(), &client_hello(suite, &[0], &[], list));
+    let hello = |list: &List<'_>| answer_to_hello(only13(), &client_hello(suite, &[0], &[], list));
     assert_eq!(hello(&all), None);
     // Unknown values and extensions do not disturb, nor do offers to resume.
     let more: &List<'_> = &[
@@ -103,7 +77,7 @@ fn hellos_that_cannot_be_answered_are_refused_with_the_right_alert() {
         nothing("group")
     );
     assert_eq!(
-        verdict(only13(), &client_hello(&[0x13, 0x04], &[0], &[], &all)),
+        answer_to_hello(only13(), &client_hello(&[0x13, 0x04], &[0], &[], &all)),
         nothing("cipher suite")
     );
     assert_eq!(
@@ -135,7 +109,7 @@ fn hellos_that_cannot_be_answered_are_refused_with_the_right_alert() {
         Some((ProtocolError::KeyShare, 47))
     );
     assert_eq!(
-        verdict(only13(), &client_hello(suite, &[0], &[1], &all)),
+        answer_to_hello(only13(), &client_hello(suite, &[0], &[1], &all)),
         Some((
             ProtocolError::Malformed(ParseError::Invalid("legacy_cookie")),
             47
@@ -143,7 +117,10 @@ fn hellos_that_cannot_be_answered_are_refused_with_the_right_alert() {
     );
     for compression in [&[0_u8, 1][..], &[1, 0], &[0, 0]] {
         let body = client_hello(suite, compression, &[], &all);
-        assert_eq!(verdict(only13(), &body).map(|(_, alert)| alert), Some(47));
+        assert_eq!(
+            answer_to_hello(only13(), &body).map(|(_, alert)| alert),
+            Some(47)
+        );
     }
     // Only DTLS 1.2, or a version that nobody knows.
     for list in [

@@ -1,10 +1,5 @@
 //! What strangers send in DTLS 1.3: noise has no effect, and nothing grows.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "test code: a failed expectation is the report"
-)]
-
 mod craft;
 mod craft13;
 mod pair;
@@ -12,27 +7,14 @@ mod pair;
 use core::time::Duration;
 use std::collections::BTreeSet;
 
-use craft::{message, record};
+use craft::{ack, message, record};
 use craft13::Epoch;
-use ortc_dtls::wire::handshake::Fragment;
 use ortc_dtls::wire::{ContentType, HandshakeType};
 use ortc_dtls::{DropReason, Endpoint, Role, Version};
 use pair::{DELAY, Pair, hello_of, pair_of, pair13, provider};
 
 const BOTH: &[Version] = &[Version::DTLS13, Version::DTLS12];
 const LIMIT: Duration = Duration::from_secs(2);
-
-fn ack(numbers: &[(u64, u64)]) -> Vec<u8> {
-    let mut contents = u16::try_from(16 * numbers.len())
-        .unwrap()
-        .to_be_bytes()
-        .to_vec();
-    for (epoch, sequence) in numbers {
-        contents.extend_from_slice(&epoch.to_be_bytes());
-        contents.extend_from_slice(&sequence.to_be_bytes());
-    }
-    contents
-}
 
 /// Datagrams that anyone can make and that must not matter to anyone at any time.
 fn noise() -> Vec<Vec<u8>> {
@@ -162,120 +144,6 @@ fn forged_acknowledgements_do_not_make_a_server_an_amplifier() {
     }
     let more = pair.server.stats().datagrams_sent - before;
     assert!(more <= before * 6, "{more} after {before}");
-}
-
-/// Whatever octet of whatever datagram is changed on the way: both connect with the same keys, or
-/// somebody notices.
-#[test]
-fn no_flipped_octet_goes_unnoticed() {
-    let provider = provider();
-    let mut clean = pair_of([BOTH; 2], &provider, |config| config);
-    assert!(clean.connect());
-    clean.settle();
-    let lengths: Vec<usize> = clean
-        .sent
-        .iter()
-        .map(|(_, contents)| contents.len())
-        .collect();
-    let (mut repaired, mut refused) = (0, 0);
-    for (index, &len) in lengths.iter().enumerate() {
-        for at in 0..len {
-            let mut pair = pair_of([BOTH; 2], &provider, |config| config);
-            let end = pair.now + Duration::from_millis(600);
-            while !pair.connected() && pair.now < end {
-                let before = pair.sent.len();
-                pair.transmit(&mut |_, _, _| vec![DELAY]);
-                for flying in &mut pair.flying {
-                    if before <= index && index < pair.sent.len() && flying.contents.len() > at {
-                        flying.contents[at] ^= 1 << (at % 8);
-                    }
-                }
-                let step = pair.now + DELAY;
-                pair.now = step;
-                for mut flying in core::mem::take(&mut pair.flying) {
-                    pair.side(flying.to)
-                        .handle_datagram(&mut flying.contents, step);
-                }
-                pair.client.handle_timeout(step);
-                pair.server.handle_timeout(step);
-            }
-            if pair.connected() {
-                assert_eq!(
-                    pair.client.version(),
-                    Some(Version::DTLS13),
-                    "no downgrade: datagram {index}, octet {at}"
-                );
-                pair.assert_works();
-                repaired += 1;
-            } else {
-                refused += 1;
-                let half = [&pair.client, &pair.server].map(|side| side.srtp_keying().is_ok());
-                assert_ne!(half, [true, true], "datagram {index}, octet {at}");
-            }
-        }
-    }
-    // What is protected is repaired by repetition; only the hellos can be spoilt.
-    assert!(
-        repaired > 1000 && (100..400).contains(&refused),
-        "{repaired} {refused}"
-    );
-}
-
-#[test]
-fn a_flood_of_any_kind_leaves_bounded_memory() {
-    let provider = provider();
-    let mut clean = pair_of([BOTH; 2], &provider, |config| config);
-    assert!(clean.connect());
-    clean.settle();
-    for connected in [false, true] {
-        let mut fresh;
-        let pair = if connected {
-            &mut clean
-        } else {
-            fresh = pair_of([BOTH; 2], &provider, |config| config);
-            &mut fresh
-        };
-        let now = pair.now;
-        let mut high_water = 0;
-        for round in 0..20_000_u32 {
-            let salt = round.to_be_bytes();
-            let number = u16::from_be_bytes([salt[2], salt[3]]);
-            let mut out = Vec::new();
-            let fragment = Fragment {
-                kind: HandshakeType::CERTIFICATE,
-                length: 16_000,
-                message_seq: number % 12,
-                offset: round % 16_000,
-                body: &[1],
-            };
-            fragment.encode(&mut out);
-            let mut cipher = vec![0x2e | (salt[3] & 1), salt[2], salt[3], 0, 100];
-            cipher.resize(105, salt[3]);
-            let floods = [
-                record(ContentType::HANDSHAKE, 0, u64::from(round), &out),
-                record(ContentType::HANDSHAKE, 1, u64::from(round), &[salt[3]; 90]),
-                record(
-                    ContentType::ACK,
-                    0,
-                    round.into(),
-                    &ack(&[(0, round.into()); 50]),
-                ),
-                cipher,
-            ];
-            for mut contents in floods {
-                pair.server.handle_datagram(&mut contents.clone(), now);
-                pair.client.handle_datagram(&mut contents, now);
-            }
-            let held = pair.server.held_octets().max(pair.client.held_octets());
-            high_water = high_water.max(held);
-        }
-        assert!(high_water <= 16 * 1024 + 9 * 128, "{high_water}");
-        assert_eq!(connected, high_water == 0);
-        assert_eq!(pair.server.poll_event(), None);
-        assert_eq!(pair.client.poll_event(), None);
-    }
-    clean.assert_works();
-    assert!(clean.client.stats().dropped(DropReason::BadRecord) > 0);
 }
 
 #[test]

@@ -18,14 +18,12 @@ mod pair;
 use core::time::Duration;
 use std::sync::Arc;
 
-use craft::{extensions, message, record, records};
+use craft::{ack, extensions, message, record, records};
 use ortc_dtls::crypto::Provider;
 use ortc_dtls::wire::handshake::Fragment;
 use ortc_dtls::wire::{ContentType, HandshakeType};
-use ortc_dtls::{
-    Certificate, Config, CookieGate, DropReason, Endpoint, Role, Stats, Verdict, Version,
-};
-use pair::{DELAY, Pair, hello_of, pair_of, provider, verified};
+use ortc_dtls::{CookieGate, DropReason, Endpoint, Role, Stats, Verdict, Version};
+use pair::{DELAY, Pair, configs, hello_of, pair_of, provider};
 
 const VERSIONS: [&[Version]; 3] = [
     &[Version::DTLS12],
@@ -54,14 +52,6 @@ fn stranger(versions: &[Version], provider: &Arc<dyn Provider>) -> Vec<u8> {
 fn retry_request() -> Vec<u8> {
     let chosen = extensions(&[(43, &[0xfe, 0xfc]), (51, &[0, 0x17])]);
     [&[0xfe, 0xfd][..], &RETRY, &[0, 0x13, 0x01, 0], &chosen].concat()
-}
-
-fn ack(numbers: &[(u64, u64)]) -> Vec<u8> {
-    let len = u16::try_from(16 * numbers.len()).unwrap().to_be_bytes();
-    let numbers = numbers
-        .iter()
-        .flat_map(|(epoch, sequence)| [epoch.to_be_bytes(), sequence.to_be_bytes()].concat());
-    len.into_iter().chain(numbers).collect()
 }
 
 /// What can be made without keys, with every number that a message of a handshake can have.
@@ -241,16 +231,7 @@ fn a_second_hello_from_elsewhere_does_not_take_the_place_of_the_first() {
 fn hellos_from_elsewhere_do_not_get_past_a_gate() {
     let provider = provider();
     for versions in VERSIONS {
-        let certificates = [(); 2].map(|()| Certificate::generate(&provider).unwrap());
-        let make = |certificate: &Certificate| {
-            let config = Config::new(certificate.clone(), provider.clone());
-            config.versions(versions).unwrap()
-        };
-        let [client, server] = verified(
-            make(&certificates[0]),
-            make(&certificates[1]),
-            [&certificates[0], &certificates[1]],
-        );
+        let [client, server] = configs([versions; 2], &provider, |_, config| config);
         let mut pair = Pair::new(client, server.clone());
         let (server, now) = (Arc::new(server), pair.now);
         let mut gate = CookieGate::new(server.clone(), now).unwrap();

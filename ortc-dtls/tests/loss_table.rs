@@ -12,19 +12,18 @@
 )]
 
 mod cheap;
+mod node;
 mod pair;
 
-use core::net::SocketAddr;
 use core::time::Duration;
 use std::sync::Arc;
-use std::time::Instant;
 
 use cheap::Cheap;
+use node::time_to_connect;
+use ortc_dtls::Version;
 use ortc_dtls::crypto::Provider;
-use ortc_dtls::{Certificate, Config, Endpoint, Event, HashAlgorithm, Role, Version};
 use ortc_testkit::link::Link;
-use ortc_testkit::net::{Machine, Net};
-use pair::DELAY;
+use pair::{DELAY, configs};
 
 /// Handshakes per cell.
 const SEEDS: u64 = 300;
@@ -82,83 +81,20 @@ fn paths() -> Vec<Path> {
     ]
 }
 
-struct Node {
-    endpoint: Endpoint,
-    local: SocketAddr,
-    remote: SocketAddr,
-    connected: bool,
-}
-
-impl Machine for Node {
-    fn handle_datagram(&mut self, _: SocketAddr, _: SocketAddr, contents: &mut [u8], now: Instant) {
-        self.endpoint.handle_datagram(contents, now);
-        while let Some(event) = self.endpoint.poll_event() {
-            assert_eq!(event, Event::Connected);
-            self.connected = true;
-        }
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        self.endpoint.handle_timeout(now);
-    }
-
-    fn poll_transmit(
-        &mut self,
-        buf: &mut Vec<u8>,
-        now: Instant,
-    ) -> Option<(SocketAddr, SocketAddr)> {
-        self.endpoint.poll_transmit(buf, now)?;
-        Some((self.local, self.remote))
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.endpoint.poll_timeout()
-    }
-}
-
-/// Both sides of a path, each of which expects the other's certificate.
-fn configs(version: Version, path: &Path) -> [Arc<Config>; 2] {
-    let provider: Arc<dyn Provider> = Arc::new(Cheap::new());
-    let certificates = [(); 2].map(|()| Certificate::generate(&provider).unwrap());
-    [0, 1].map(|me: usize| {
-        let peer = certificates[1 - me].fingerprint(HashAlgorithm::Sha256);
-        let config = Config::new(certificates[me].clone(), provider.clone())
-            .versions(&[version])
-            .unwrap()
+/// Milliseconds until both sides were connected: median and 95th percentile.
+fn times(version: Version, path: &Path) -> [u128; 2] {
+    let provider: Arc<dyn Provider> = Arc::new(Cheap::new(0));
+    let configs = configs([&[version]; 2], &provider, |_, config| {
+        config
             .mtu(path.mtu)
             .unwrap()
             .retransmission(path.intervals[0], path.intervals[1])
             .unwrap()
             .handshake_timeout(None)
-            .expected_fingerprints(vec![peer]);
-        Arc::new(config)
-    })
-}
-
-/// Milliseconds until both sides were connected: median and 95th percentile.
-fn times(version: Version, path: &Path) -> [u128; 2] {
-    let configs = configs(version, path);
+    });
+    let configs = configs.map(Arc::new);
     let mut times: Vec<u128> = (0..SEEDS)
-        .map(|seed| {
-            let mut net = Net::new(seed).link(path.link);
-            let now = net.now();
-            let addresses: [SocketAddr; 2] =
-                ["10.0.0.1:1", "10.0.0.2:2"].map(|text| text.parse().unwrap());
-            let nodes = [Role::Client, Role::Server].map(|role| {
-                let me = role as usize;
-                let node = Node {
-                    endpoint: Endpoint::new(configs[me].clone(), role, now),
-                    local: addresses[me],
-                    remote: addresses[1 - me],
-                    connected: false,
-                };
-                net.add(node, &[addresses[me]])
-            });
-            let end = now + Duration::from_secs(3600);
-            let both = |net: &mut Net<Node>| nodes.iter().all(|&node| net.node(node).connected);
-            assert!(net.run_until(end, both), "seed {seed} never connects");
-            net.elapsed().as_millis()
-        })
+        .map(|seed| time_to_connect(&configs, path.link, seed).as_millis())
         .collect();
     times.sort_unstable();
     [times[times.len() / 2], times[times.len() * 95 / 100]]

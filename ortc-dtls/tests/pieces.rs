@@ -319,16 +319,14 @@ fn whoever_is_first_with_a_fragment_does_not_keep_its_message_out() {
                 let now = pair.now;
                 for kind in KINDS {
                     for message_seq in 0..10 {
-                        let mut contents = Vec::new();
-                        Fragment {
+                        let fragment = Fragment {
                             kind,
                             length: 3001,
                             message_seq,
                             offset: 1000,
                             body: &[0xaa; 20],
-                        }
-                        .encode(&mut contents);
-                        let mut forged = record(ContentType::HANDSHAKE, 0, 9, &contents);
+                        };
+                        let mut forged = craft::fragment(9, &fragment);
                         pair.side(to).handle_datagram(&mut forged, now);
                     }
                 }

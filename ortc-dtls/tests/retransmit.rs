@@ -6,20 +6,18 @@
     reason = "test code: a failed expectation is the report"
 )]
 
+mod node;
 mod pair;
 
-use core::net::SocketAddr;
 use core::time::Duration;
 use std::sync::Arc;
-use std::time::Instant;
 
-use ortc_dtls::{
-    Certificate, CloseReason, Config, DropReason, Endpoint, Event, HashAlgorithm, Role,
-};
+use node::time_to_connect;
+use ortc_dtls::crypto::Provider;
+use ortc_dtls::{CloseReason, Config, DropReason, Role, Version};
 use ortc_testkit::link::Link;
-use ortc_testkit::net::{Machine, Net};
 use ortc_testkit::provider::Deterministic;
-use pair::{DELAY, pair, provider};
+use pair::{DELAY, configs, pair, provider};
 
 const MTUS: [usize; 4] = [256, 576, 1200, 1500];
 const LIMIT: Duration = Duration::from_secs(20);
@@ -226,80 +224,21 @@ fn a_handshake_without_answer_ends_with_its_reason() {
     assert_eq!(pair.server.poll_timeout(), None);
 }
 
-struct Node {
-    endpoint: Endpoint,
-    local: SocketAddr,
-    remote: SocketAddr,
-    connected: Option<Instant>,
-}
-
-impl Machine for Node {
-    fn handle_datagram(&mut self, _: SocketAddr, _: SocketAddr, contents: &mut [u8], now: Instant) {
-        self.endpoint.handle_datagram(contents, now);
-        while let Some(event) = self.endpoint.poll_event() {
-            assert_eq!(event, Event::Connected);
-            self.connected = Some(now);
-        }
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        self.endpoint.handle_timeout(now);
-    }
-
-    fn poll_transmit(
-        &mut self,
-        buf: &mut Vec<u8>,
-        now: Instant,
-    ) -> Option<(SocketAddr, SocketAddr)> {
-        self.endpoint.poll_transmit(buf, now)?;
-        Some((self.local, self.remote))
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.endpoint.poll_timeout()
-    }
-}
-
 /// How long 200 handshakes took over such a path: median, 95th percentile, longest.
 fn times_to_connect(loss: f64, mtu: usize, longest: Duration) -> [Duration; 3] {
+    let link = Link::perfect(DELAY)
+        .with_loss(loss)
+        .with_duplicate(0.1)
+        .with_jitter(Duration::from_millis(20));
     let mut times: Vec<Duration> = (0..200)
         .map(|seed| {
-            let provider = Deterministic::new(seed);
-            let link = Link::perfect(DELAY)
-                .with_loss(loss)
-                .with_duplicate(0.1)
-                .with_jitter(Duration::from_millis(20));
-            let mut net = Net::new(seed).link(link);
-            let now = net.now();
-            let addresses = ["10.0.0.1:1", "10.0.0.2:2"].map(|text| text.parse().unwrap());
-            let certificates = [(); 2].map(|()| Certificate::generate(&provider).unwrap());
-            let fingerprints = certificates
-                .clone()
-                .map(|certificate| certificate.fingerprint(HashAlgorithm::Sha256));
-            let nodes = [Role::Client, Role::Server].map(|role| {
-                let me = role as usize;
-                let config = pair::config12(certificates[me].clone(), &provider)
-                    .mtu(mtu)
-                    .unwrap()
-                    .handshake_timeout(None)
-                    .retransmission(Duration::from_millis(50), longest)
-                    .unwrap()
-                    .expected_fingerprints(vec![fingerprints[1 - me]]);
-                let node = Node {
-                    endpoint: Endpoint::new(Arc::new(config), role, now),
-                    local: addresses[me],
-                    remote: addresses[1 - me],
-                    connected: None,
-                };
-                net.add(node, &[addresses[me]])
+            let provider: Arc<dyn Provider> = Deterministic::new(seed);
+            let configs = configs([&[Version::DTLS12]; 2], &provider, |_, config| {
+                let first = Duration::from_millis(50);
+                let config = config.mtu(mtu).unwrap().handshake_timeout(None);
+                config.retransmission(first, longest).unwrap()
             });
-            let end = now + Duration::from_secs(3600);
-            let both =
-                |net: &mut Net<Node>| nodes.iter().all(|&node| net.node(node).connected.is_some());
-            assert!(net.run_until(end, both), "seed {seed} never connects");
-            let keys = nodes.map(|node| net.node(node).endpoint.srtp_keying().unwrap());
-            assert_eq!(keys[0], keys[1]);
-            net.elapsed()
+            time_to_connect(&configs.map(Arc::new), link, seed)
         })
         .collect();
     times.sort_unstable();

@@ -20,8 +20,10 @@ use ortc_dtls::crypto::NamedGroup;
 use ortc_dtls::wire::handshake::Fragment;
 use ortc_dtls::wire::hello::ClientHello;
 use ortc_dtls::wire::{ExtensionType, HandshakeType, ParseError};
-use ortc_dtls::{CloseReason, Config, Endpoint, Event, ProtocolError, Role};
-use pair::{DELAY, Pair, hello_of, pair13, provider};
+use ortc_dtls::{CloseReason, Endpoint, Event, ProtocolError, Role, Version};
+use pair::{DELAY, hello_of, pair_by_role, pair13, provider};
+
+const BOTH: &[Version] = &[Version::DTLS13, Version::DTLS12];
 
 /// What a machine in the middle does with a hello.
 type Change = fn(&mut Vec<u8>);
@@ -58,17 +60,10 @@ fn a_retry_for_another_group_or_a_cookie_or_both_leads_to_a_connection() {
                 vec![NamedGroup::X25519MLKEM768],
             ],
         ] {
-            let [certificate, other] =
-                [(); 2].map(|()| ortc_dtls::Certificate::generate(&provider).unwrap());
-            let make = |certificate: &ortc_dtls::Certificate, groups: &Vec<NamedGroup>| {
-                Config::new(certificate.clone(), provider.clone())
-                    .groups(groups.clone())
-                    .unwrap()
-            };
-            let client = make(&certificate, &groups[0]);
-            let server = make(&other, &groups[1]).cookie_exchange(cookie);
-            let [client, server] = pair::verified(client, server, [&certificate, &other]);
-            let mut pair = Pair::new(client, server);
+            let mut pair = pair_by_role([BOTH; 2], &provider, |role, config| {
+                let groups = groups[role as usize].clone();
+                config.groups(groups).unwrap().cookie_exchange(cookie)
+            });
             assert!(pair.connect(), "{groups:?} {:?}", pair.events);
             let asked = cookie || groups[0][0] != groups[1][0];
             assert_eq!(pair.elapsed(), if asked { 5 } else { 3 } * DELAY);

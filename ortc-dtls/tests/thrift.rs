@@ -14,7 +14,7 @@ use ortc_dtls::crypto::{
     KeyAlgorithm, KeyExchange, NamedGroup, Provider, PublicKey, SignatureScheme, SigningKey,
 };
 use ortc_dtls::{Certificate, Config, Version};
-use pair::{Pair, provider, verified};
+use pair::{Pair, configs, provider, verified};
 use zeroize::Zeroizing;
 
 /// What was asked for.
@@ -153,12 +153,7 @@ fn nothing_is_computed_twice() {
         // Two extractions, the handshake and the master secret, four traffic secrets, both Finished.
         (Version::DTLS13, 4, 4, 10),
     ] {
-        let certificates = [(); 2].map(|()| Certificate::generate(&provider).unwrap());
-        let [client, server] = certificates.clone().map(|certificate| {
-            let config = Config::new(certificate, provider.clone());
-            config.versions(&[version]).unwrap()
-        });
-        let [client, server] = verified(client, server, [&certificates[0], &certificates[1]]);
+        let [client, server] = configs([&[version]; 2], &provider, |_, config| config);
         counts.take();
         assert!(Pair::new(client, server).connect());
         let expected = Asked {

@@ -15,10 +15,8 @@ use craft::{message, records};
 use ortc_dtls::wire::HandshakeType;
 use ortc_dtls::wire::handshake::Fragment;
 use ortc_dtls::wire::hello::ClientHello;
-use ortc_dtls::{
-    Certificate, Config, CookieGate, DropReason, Endpoint, Event, Role, Verdict, Version,
-};
-use pair::{DELAY, Pair, provider, verified};
+use ortc_dtls::{Config, CookieGate, DropReason, Endpoint, Event, Role, Verdict, Version};
+use pair::{DELAY, Pair, configs, provider};
 
 const ADDRESS: &[u8] = b"192.0.2.1:4711";
 /// The versions of the client; the server has DTLS 1.2.
@@ -27,14 +25,9 @@ const VERSIONS: [&[Version]; 2] = [&[Version::DTLS12], &[Version::DTLS13, Versio
 /// A client, and the configuration of its server.
 fn parts(versions: &[Version]) -> (Pair, Arc<Config>) {
     let provider = provider();
-    let certificates = [(); 2].map(|()| Certificate::generate(&provider).unwrap());
-    let [client, server] = certificates.clone().map(|certificate| {
-        Config::new(certificate, provider.clone())
-            .versions(versions)
-            .unwrap()
+    let [client, server] = configs([versions, &[Version::DTLS12]], &provider, |_, config| {
+        config
     });
-    let server = server.versions(&[Version::DTLS12]).unwrap();
-    let [client, server] = verified(client, server, [&certificates[0], &certificates[1]]);
     let server = Arc::new(server);
     (Pair::new(client, (*server).clone()), server)
 }

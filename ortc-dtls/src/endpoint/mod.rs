@@ -296,8 +296,7 @@ impl Endpoint {
             }
         }
         let (outbound, mtu) = (&self.cx.outbound, self.cx.config.mtu);
-        let epoch = outbound.epoch();
-        let max = (mtu - outbound.overhead(epoch)).min(outbound.limit(epoch));
+        let max = outbound.room(mtu);
         if data.len() > max {
             return Err(SendError::TooLarge { max });
         }

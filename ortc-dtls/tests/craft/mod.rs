@@ -14,9 +14,9 @@ use ortc_dtls::keying::prf;
 use ortc_dtls::wire::handshake::Fragment;
 use ortc_dtls::wire::record::RecordHeader;
 use ortc_dtls::wire::{ContentType, HandshakeType, ProtocolVersion};
-use ortc_dtls::{Event, Role};
+use ortc_dtls::{CloseReason, Config, Endpoint, Event, ProtocolError, Role};
 
-use crate::pair::Pair;
+use crate::pair::{Pair, origin};
 
 pub(crate) fn record(kind: ContentType, epoch: u16, sequence: u64, contents: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
@@ -45,10 +45,44 @@ pub(crate) fn handshake(kind: HandshakeType, message_seq: u16, body: &[u8]) -> V
     out
 }
 
+/// A plaintext record with a fragment.
+pub(crate) fn fragment(sequence: u64, fragment: &Fragment<'_>) -> Vec<u8> {
+    let mut contents = Vec::new();
+    fragment.encode(&mut contents);
+    record(ContentType::HANDSHAKE, 0, sequence, &contents)
+}
+
 /// A plaintext record with one whole message.
 pub(crate) fn message(kind: HandshakeType, message_seq: u16, body: &[u8]) -> Vec<u8> {
     let contents = handshake(kind, message_seq, body);
     record(ContentType::HANDSHAKE, 0, 77, &contents)
+}
+
+/// The contents of an ACK of records with these epochs and numbers.
+pub(crate) fn ack(numbers: &[(u64, u64)]) -> Vec<u8> {
+    let len = u16::try_from(16 * numbers.len()).unwrap().to_be_bytes();
+    let numbers = numbers
+        .iter()
+        .flat_map(|(epoch, sequence)| [epoch.to_be_bytes(), sequence.to_be_bytes()].concat());
+    len.into_iter().chain(numbers).collect()
+}
+
+/// What a server says to such a ClientHello: the reason and the alert, or nothing when it goes on.
+pub(crate) fn answer_to_hello(config: Config, body: &[u8]) -> Option<(ProtocolError, u8)> {
+    let now = origin();
+    let mut server = Endpoint::new(Arc::new(config), Role::Server, now);
+    server.handle_datagram(&mut message(HandshakeType::CLIENT_HELLO, 0, body), now);
+    let mut answer = Vec::new();
+    server.poll_transmit(&mut answer, now).unwrap();
+    match server.poll_event() {
+        Some(Event::Closed(CloseReason::Protocol(error))) => {
+            assert_eq!(answer.len(), 15);
+            assert_eq!(answer[13], 2, "fatal");
+            Some((error, answer[14]))
+        }
+        None => None,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// The records of a datagram: header and contents.

@@ -4,9 +4,9 @@
 //!
 //! Each fault counts datagrams of both sides in the order in which they leave, so that those of
 //! the client suffer as those of the server do, and repetitions as what they repeat. What
-//! `cargo test` runs is all single faults and all pairs of them. Three at once, pairs with long
-//! certificates, and pairs over a path on which everything is sent again before its answer comes,
-//! are for an optimised build:
+//! `cargo test` runs is all single faults, all pairs of them, and all orders of most flights. Three
+//! faults at once, pairs with long certificates, pairs over a path on which everything is sent
+//! again before its answer comes, and the orders of the longest flights are for an optimised build:
 //!
 //! ```text
 //! cargo test --release -p ortc-dtls --test faults -- --ignored --nocapture
@@ -21,21 +21,24 @@
 
 #[path = "../cheap/mod.rs"]
 mod cheap;
+mod kinds;
+mod orders;
 #[path = "../pair/mod.rs"]
 mod pair;
 mod path;
+mod replay;
+mod side;
 
 use core::time::Duration;
 
-use path::{FAULTS, FIRST, Fault, Issuers, KINDS, Kind, LATE, Outcome, Plan, Setup};
-
-const MTUS: [usize; 4] = [256, 576, 1200, 1500];
+use kinds::{FIRST, Issuers, Kind, LONG_KINDS, MTUS, SHORT_KINDS, Setup, kinds};
+use path::{FAULTS, Fault, LATE, run};
 
 /// Faults reach so many datagrams beyond those of a handshake without any.
 const REPEATED: usize = 4;
 
 /// A round trip shorter than the first interval of the timer.
-const QUICK: Duration = Duration::from_millis(20);
+pub(crate) const QUICK: Duration = Duration::from_millis(20);
 /// One that is longer: everything is sent twice.
 const SLOW: Duration = Duration::from_millis(40);
 
@@ -66,11 +69,11 @@ fn cost(faults: usize) -> Duration {
 
 /// Runs all ways to have so many faults; returns how many there are.
 fn endure(setup: &Setup, faults: usize) -> usize {
-    let clean = setup.run(Plan::Faults(&[]));
+    let clean = run(setup, &[]);
     let longest = clean.flights.iter().max().unwrap();
     let mut runs = 0;
     let mut each = |faults: &[(usize, Fault)]| {
-        let outcome = setup.run(Plan::Faults(faults));
+        let outcome = run(setup, faults);
         let count = faults.len();
         let report = || format!("{faults:?} {outcome:?} {clean:?}");
         assert!(
@@ -116,38 +119,53 @@ fn endure_two(kind: Kind) {
 
 #[test]
 fn any_two_faults_are_repaired_in_dtls_1_2() {
-    endure_two(KINDS[0]);
+    endure_two(SHORT_KINDS[0]);
 }
 
 #[test]
 fn any_two_faults_are_repaired_with_a_hello_verify_request() {
-    endure_two(KINDS[1]);
+    endure_two(SHORT_KINDS[1]);
 }
 
 #[test]
 fn any_two_faults_are_repaired_in_dtls_1_3() {
-    endure_two(KINDS[2]);
+    endure_two(SHORT_KINDS[2]);
 }
 
 #[test]
 fn any_two_faults_are_repaired_with_a_hello_retry_request() {
-    endure_two(KINDS[3]);
+    endure_two(SHORT_KINDS[3]);
 }
 
 #[test]
 fn any_two_faults_are_repaired_with_a_hello_retry_request_without_state() {
-    endure_two(KINDS[4]);
+    endure_two(SHORT_KINDS[4]);
+}
+
+#[test]
+fn any_two_faults_are_repaired_where_the_hello_is_long() {
+    endure_two(LONG_KINDS[0]);
+}
+
+#[test]
+fn any_two_faults_are_repaired_where_only_the_second_hello_is_long() {
+    endure_two(LONG_KINDS[1]);
+}
+
+#[test]
+fn any_two_faults_are_repaired_where_both_hellos_are_long() {
+    endure_two(LONG_KINDS[2]);
 }
 
 /// Nothing is lost, and no datagram is too long.
 #[test]
 fn every_size_of_datagrams_connects() {
-    for kind in KINDS {
+    for kind in kinds() {
         for issuers in [Issuers::None, Issuers::Two] {
             let mut before = usize::MAX;
             for mtu in 256..=1500 {
                 let setup = Setup::new(kind, mtu, QUICK, issuers);
-                let outcome = setup.run(Plan::Faults(&[]));
+                let outcome = run(&setup, &[]);
                 assert_eq!(outcome.retransmissions, 0, "{mtu}");
                 assert!(outcome.sent() <= before, "{mtu}: more room, more datagrams");
                 before = outcome.sent();
@@ -159,7 +177,7 @@ fn every_size_of_datagrams_connects() {
 /// Where a round trip takes longer than the timer waits.
 #[test]
 fn any_fault_is_repaired_where_everything_is_sent_twice() {
-    for kind in KINDS {
+    for kind in kinds() {
         for mtu in MTUS {
             let setup = Setup::new(kind, mtu, SLOW, Issuers::None);
             endure(&setup, 1);
@@ -171,7 +189,7 @@ fn any_fault_is_repaired_where_everything_is_sent_twice() {
 #[ignore = "for an optimised build"]
 fn any_three_faults_are_repaired() {
     let mut runs = 0;
-    for kind in KINDS {
+    for kind in kinds() {
         for mtu in MTUS {
             runs += endure(&Setup::new(kind, mtu, QUICK, Issuers::None), 3);
         }
@@ -183,7 +201,7 @@ fn any_three_faults_are_repaired() {
 #[ignore = "for an optimised build"]
 fn any_two_faults_are_repaired_with_long_flights_and_slow_paths() {
     let mut runs = 0;
-    for kind in KINDS {
+    for kind in kinds() {
         for mtu in MTUS {
             for (trip, issuers) in [
                 (SLOW, Issuers::None),
@@ -195,77 +213,4 @@ fn any_two_faults_are_repaired_with_long_flights_and_slow_paths() {
         }
     }
     println!("two faults: {runs} handshakes");
-}
-
-/// All orders of up to five; above, every exchange of two, every rotation, and backwards.
-fn orders(len: usize) -> Vec<Vec<usize>> {
-    let sent: Vec<usize> = (0..len).collect();
-    if len <= 5 {
-        let mut orders = vec![vec![]];
-        for next in sent {
-            let longer = |order: Vec<usize>| {
-                (0..=order.len()).map(move |place| {
-                    let mut order = order.clone();
-                    order.insert(place, next);
-                    order
-                })
-            };
-            orders = orders.into_iter().flat_map(longer).collect();
-        }
-        return orders;
-    }
-    let mut orders = vec![sent.iter().rev().copied().collect()];
-    for place in 0..len {
-        let mut order = sent.clone();
-        order.rotate_left(place);
-        orders.push(order);
-        for other in 0..place {
-            let mut order = sent.clone();
-            order.swap(place, other);
-            orders.push(order);
-        }
-    }
-    orders
-}
-
-#[test]
-fn the_orders_of_a_flight_are_all_of_them() {
-    assert_eq!(orders(1), [[0]]);
-    assert_eq!(orders(2), [[1, 0], [0, 1]]);
-    for (len, count) in [(5, 120), (7, 1 + 7 + 21)] {
-        let mut all = orders(len);
-        assert_eq!(all.len(), count);
-        assert!(
-            all.iter()
-                .all(|order| (0..len).all(|place| order.contains(&place)))
-        );
-        all.sort_unstable();
-        all.dedup();
-        assert_eq!(all.len(), count);
-    }
-}
-
-#[test]
-fn every_flight_may_come_in_every_order() {
-    let mut runs = 0;
-    let mut longest = 0;
-    for kind in KINDS {
-        for mtu in MTUS {
-            for issuers in [Issuers::None, Issuers::Two] {
-                let setup = Setup::new(kind, mtu, QUICK, issuers);
-                let clean = setup.run(Plan::Faults(&[]));
-                for (flight, &len) in clean.flights.iter().enumerate() {
-                    longest = longest.max(len);
-                    for order in orders(len) {
-                        let outcome: Outcome = setup.run(Plan::Order(flight, &order));
-                        assert_eq!(outcome.connected, clean.connected, "{order:?}");
-                        assert_eq!(outcome.retransmissions, 0, "{order:?}");
-                        runs += 1;
-                    }
-                }
-            }
-        }
-    }
-    assert!(longest > 5, "{longest}");
-    println!("{runs} orders");
 }

@@ -83,14 +83,33 @@ pub(crate) fn pair_of(
     provider: &Arc<dyn Provider>,
     adapt: impl Fn(Config) -> Config,
 ) -> Pair {
-    let certificates = [(); 2].map(|()| Certificate::generate(provider).unwrap());
-    let [client, server] = certificates
-        .clone()
-        .map(|certificate| adapt(Config::new(certificate, provider.clone())));
-    let client = client.versions(versions[0]).unwrap();
-    let server = server.versions(versions[1]).unwrap();
-    let [client, server] = verified(client, server, [&certificates[0], &certificates[1]]);
+    pair_by_role(versions, provider, |_, config| adapt(config))
+}
+
+/// As [`pair_of`], where the sides differ.
+pub(crate) fn pair_by_role(
+    versions: [&[Version]; 2],
+    provider: &Arc<dyn Provider>,
+    adapt: impl Fn(Role, Config) -> Config,
+) -> Pair {
+    let [client, server] = configs(versions, provider, adapt);
     Pair::new(client, server)
+}
+
+/// The configurations of client and server, who verify each other.
+pub(crate) fn configs(
+    versions: [&[Version]; 2],
+    provider: &Arc<dyn Provider>,
+    adapt: impl Fn(Role, Config) -> Config,
+) -> [Config; 2] {
+    let certificates = [(); 2].map(|()| Certificate::generate(provider).unwrap());
+    let [client, server] = [Role::Client, Role::Server].map(|role| {
+        let certificate = certificates[role as usize].clone();
+        let config = Config::new(certificate, provider.clone());
+        let config = adapt(role, config);
+        config.versions(versions[role as usize]).unwrap()
+    });
+    verified(client, server, certificates.each_ref())
 }
 
 #[derive(Debug)]
