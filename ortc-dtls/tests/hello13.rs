@@ -154,18 +154,24 @@ fn a_list_of_a_length_that_it_may_not_have_is_a_decode_error() {
             hello.retain(|&(other, _)| other != kind);
             hello.push((kind, list));
             let body = client_hello(&[0x13, 1], &[0], &[], &hello);
-            let said = verdict(webrtc(), &body).map(|(_, alert)| alert);
+            let said = answer_to_hello(webrtc(), &body).map(|(_, alert)| alert);
             assert_eq!(said, Some(50), "{kind} {list:?}");
         }
     }
     for suites in [&[][..], &[0x13], &[0x13, 1, 0x13]] {
         let body = client_hello(suites, &[0], &[], &all);
-        assert_eq!(verdict(config(), &body).map(|(_, alert)| alert), Some(50));
+        assert_eq!(
+            answer_to_hello(config(), &body).map(|(_, alert)| alert),
+            Some(50)
+        );
     }
     // The session id stands behind the version and the random.
     let mut body = client_hello(&[0x13, 1], &[0], &[], &all);
     body.splice(34..35, [[33].as_slice(), &[7; 33]].concat());
-    assert_eq!(verdict(config(), &body).map(|(_, alert)| alert), Some(50));
+    assert_eq!(
+        answer_to_hello(config(), &body).map(|(_, alert)| alert),
+        Some(50)
+    );
 }
 
 #[test]
