@@ -129,9 +129,10 @@ impl ProtocolError {
     #[must_use]
     pub const fn alert(&self) -> AlertDescription {
         match self {
-            Self::Malformed(ParseError::Truncated(_) | ParseError::Trailing(_)) => {
-                AlertDescription::DECODE_ERROR
-            }
+            // What does not fit the syntax, and what fits it and makes no sense (RFC 8446 §6).
+            Self::Malformed(
+                ParseError::Truncated(_) | ParseError::Trailing(_) | ParseError::Length(_),
+            ) => AlertDescription::DECODE_ERROR,
             Self::Malformed(ParseError::Invalid(_) | ParseError::Duplicate(_))
             | Self::IllegalChoice(_)
             | Self::MisplacedExtension(_)

@@ -198,7 +198,7 @@ pub enum ProtocolError {
     /// The peer's public value is invalid.
     #[error("invalid key share")]
     KeyShare,
-    /// A signature is wrong or of a kind that was not offered.
+    /// A signature is wrong, or of a kind that the key does not make.
     #[error("wrong signature")]
     Signature,
     /// The Finished does not fit the handshake.

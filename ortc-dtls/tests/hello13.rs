@@ -89,7 +89,7 @@ fn hellos_that_cannot_be_answered_are_refused_with_the_right_alert() {
     assert_eq!(alert(&[VERSIONS, GROUPS, SCHEMES, (51, &twice)]), Some(47));
     for (broken, expected) in [
         (&[0_u8, 2, 0, 0][..], 50),
-        (&[0, 4, 0, 29, 0, 0], 47),
+        (&[0, 4, 0, 29, 0, 0], 50),
         (&[0], 50),
     ] {
         assert_eq!(
@@ -99,7 +99,7 @@ fn hellos_that_cannot_be_answered_are_refused_with_the_right_alert() {
     }
     assert_eq!(
         alert(&[(43, &[3, 0xfe, 0xfc, 0]), GROUPS, SCHEMES, key_share]),
-        Some(47)
+        Some(50)
     );
     // The zero point (RFC 7748 §6.1).
     let zero = [&[0, 36, 0, 0x1d, 0, 32][..], &[0; 32]].concat();
@@ -129,6 +129,48 @@ fn hellos_that_cannot_be_answered_are_refused_with_the_right_alert() {
     ] {
         assert_eq!(hello(list), Some((ProtocolError::Version, 70)));
     }
+}
+
+/// What the syntax excludes cannot be decoded; only what fits it can be illegal (RFC 8446 §6).
+#[test]
+fn a_list_of_a_length_that_it_may_not_have_is_a_decode_error() {
+    let share = share();
+    let key_share = (51, &share[..]);
+    let all = [VERSIONS, GROUPS, SCHEMES, key_share];
+    let webrtc = || {
+        let names = vec![b"webrtc".to_vec()];
+        config().application_protocols(names).unwrap()
+    };
+    for (kind, lists) in [
+        (10, &[&[0, 0][..], &[0, 1, 0], &[0, 3, 0, 0x1d, 0]][..]),
+        (13, &[&[0, 0], &[0, 1, 4], &[0, 3, 4, 3, 4]]),
+        (14, &[&[0, 0, 0], &[0, 1, 0, 0], &[0, 3, 0, 7, 0, 0]]),
+        (16, &[&[0, 0], &[0, 1, 0], &[0, 4, 1, b'h', 0, 0]]),
+        (43, &[&[0], &[1, 0xfe], &[3, 0xfe, 0xfc, 0xfe]]),
+    ] {
+        for &list in lists {
+            let mut hello = all.to_vec();
+            hello.retain(|&(other, _)| other != kind);
+            hello.push((kind, list));
+            let body = client_hello(&[0x13, 1], &[0], &[], &hello);
+            let said = answer_to_hello(webrtc(), &body).map(|(_, alert)| alert);
+            assert_eq!(said, Some(50), "{kind} {list:?}");
+        }
+    }
+    for suites in [&[][..], &[0x13], &[0x13, 1, 0x13]] {
+        let body = client_hello(suites, &[0], &[], &all);
+        assert_eq!(
+            answer_to_hello(config(), &body).map(|(_, alert)| alert),
+            Some(50)
+        );
+    }
+    // The session id stands behind the version and the random.
+    let mut body = client_hello(&[0x13, 1], &[0], &[], &all);
+    body.splice(34..35, [[33].as_slice(), &[7; 33]].concat());
+    assert_eq!(
+        answer_to_hello(config(), &body).map(|(_, alert)| alert),
+        Some(50)
+    );
 }
 
 #[test]

@@ -359,7 +359,7 @@ fn authenticated_records_that_break_the_protocol_close_and_others_do_not() {
         (
             ContentType::ALERT,
             &[1],
-            Some(ProtocolError::Malformed(ParseError::Invalid("alert")).into()),
+            Some(ProtocolError::Malformed(ParseError::Length("alert")).into()),
         ),
         (
             ContentType::CHANGE_CIPHER_SPEC,
@@ -379,7 +379,7 @@ fn authenticated_records_that_break_the_protocol_close_and_others_do_not() {
         (
             ContentType::ACK,
             &[0, 1, 7],
-            Some(ProtocolError::Malformed(ParseError::Invalid("record_numbers")).into()),
+            Some(ProtocolError::Malformed(ParseError::Length("record_numbers")).into()),
         ),
     ] {
         let (mut pair, provider) = connected(|config| config);

@@ -139,7 +139,7 @@ fn a_retry_that_asks_for_nothing_sensible_is_refused() {
     );
     assert_eq!(
         retry(&[SELECTED, (44, &[0, 0])]),
-        Some(ProtocolError::Malformed(ParseError::Invalid("cookie")))
+        Some(ProtocolError::Malformed(ParseError::Length("cookie")))
     );
     assert_eq!(
         retry(&[SELECTED, (51, &[0, 0x17]), (14, &[])]),

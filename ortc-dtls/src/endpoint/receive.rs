@@ -288,7 +288,7 @@ impl Endpoint {
     /// The level says nothing: all are errors but two (RFC 8446 §6).
     fn on_alert13(&mut self, contents: &[u8], number: RecordNumber) -> Result<(), DropReason> {
         let &[_, description] = contents else {
-            self.finish(ParseError::Invalid("alert").into());
+            self.finish(ParseError::Length("alert").into());
             return Err(DropReason::Warning);
         };
         match AlertDescription(description) {

@@ -73,7 +73,7 @@ fn has_extended_master_secret(
 /// Verifies the peer's signature, if it is of a kind that was offered.
 fn verify(cx: &Context, message: &[u8], signed: &Signed<'_>) -> Result<KeyProved, CloseReason> {
     if !cx.config.schemes.contains(&signed.scheme) {
-        return Err(ProtocolError::Signature.into());
+        return Err(ProtocolError::IllegalChoice("signature algorithm").into());
     }
     verify_signature(cx, message, signed)
 }

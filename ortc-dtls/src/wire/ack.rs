@@ -26,7 +26,7 @@ pub(crate) fn parse(
     let numbers = reader.vector16()?;
     reader.finish()?;
     let (numbers, []) = numbers.as_chunks::<NUMBER>() else {
-        return Err(ParseError::Invalid("record_numbers"));
+        return Err(ParseError::Length("record_numbers"));
     };
     Ok(numbers.iter().map(|&number| {
         let [

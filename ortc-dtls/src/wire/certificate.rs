@@ -16,7 +16,7 @@ pub(crate) fn parse_first(body: &[u8]) -> Result<Option<&[u8]>, ParseError> {
     while !list.is_empty() {
         let certificate = list.vector24()?;
         if certificate.is_empty() {
-            return Err(ParseError::Invalid("certificate"));
+            return Err(ParseError::Length("certificate"));
         }
         first.get_or_insert(certificate);
     }
@@ -47,7 +47,7 @@ impl<'a> CertificateRequest<'a> {
         let authorities = reader.sub16("certificate_authorities")?;
         reader.finish()?;
         if !schemes.len().is_multiple_of(2) {
-            return Err(ParseError::Invalid("supported_signature_algorithms"));
+            return Err(ParseError::Length("supported_signature_algorithms"));
         }
         let mut authorities = authorities;
         while !authorities.is_empty() {

@@ -25,7 +25,7 @@ impl<'a> Chain<'a> {
         while !list.is_empty() {
             let certificate = list.vector24()?;
             if certificate.is_empty() {
-                return Err(ParseError::Invalid("certificate"));
+                return Err(ParseError::Length("certificate"));
             }
             first.get_or_insert(certificate);
             let extensions = Extensions::parse(list.vector16()?)?;

@@ -152,11 +152,11 @@ impl<'a> Extensions<'a> {
         reader.finish()?;
         let mut names = Reader::new(list, "ProtocolName");
         if names.is_empty() {
-            return Err(ParseError::Invalid("ProtocolNameList"));
+            return Err(ParseError::Length("ProtocolNameList"));
         }
         while !names.is_empty() {
             if names.vector8()?.is_empty() {
-                return Err(ParseError::Invalid("ProtocolName"));
+                return Err(ParseError::Length("ProtocolName"));
             }
         }
         let mut names = Reader::new(list, "ProtocolName");
@@ -225,7 +225,7 @@ impl<'a> UseSrtp<'a> {
 
 const fn check_list16(list: &[u8]) -> Result<(), ParseError> {
     if list.is_empty() || !list.len().is_multiple_of(2) {
-        return Err(ParseError::Invalid("list length"));
+        return Err(ParseError::Length("list"));
     }
     Ok(())
 }

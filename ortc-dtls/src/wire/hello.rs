@@ -36,7 +36,7 @@ impl<'a> ClientHello<'a> {
         let cookie = reader.vector8()?;
         let cipher_suites = reader.vector16()?;
         if cipher_suites.is_empty() || !cipher_suites.len().is_multiple_of(2) {
-            return Err(ParseError::Invalid("cipher_suites"));
+            return Err(ParseError::Length("cipher_suites"));
         }
         let compression_methods = reader.vector8()?;
         if !compression_methods.contains(&0) {
@@ -118,7 +118,7 @@ pub(crate) fn parse_hello_verify_request(body: &[u8]) -> Result<&[u8], ParseErro
 fn session_id<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], ParseError> {
     let id = reader.vector8()?;
     if id.len() > 32 {
-        return Err(ParseError::Invalid("session_id"));
+        return Err(ParseError::Length("session_id"));
     }
     Ok(id)
 }

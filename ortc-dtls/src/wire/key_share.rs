@@ -46,7 +46,7 @@ fn entry<'a>(reader: &mut Reader<'a>) -> Result<(NamedGroup, &'a [u8]), ParseErr
     let group = NamedGroup(reader.u16()?);
     let share = reader.vector16()?;
     if share.is_empty() {
-        return Err(ParseError::Invalid("key share"));
+        return Err(ParseError::Length("key share"));
     }
     Ok((group, share))
 }
@@ -79,7 +79,7 @@ pub(crate) fn parse_cookie(data: &[u8]) -> Result<&[u8], ParseError> {
     let cookie = reader.vector16()?;
     reader.finish()?;
     if cookie.is_empty() {
-        return Err(ParseError::Invalid("cookie"));
+        return Err(ParseError::Length("cookie"));
     }
     Ok(cookie)
 }

@@ -10,6 +10,8 @@ pub enum ParseError {
     Truncated(&'static str),
     /// Octets follow the end of the named structure.
     Trailing(&'static str),
+    /// The named list or field has a length that its definition excludes: none, odd, too many.
+    Length(&'static str),
     /// The named field has a value that its definition excludes.
     Invalid(&'static str),
     /// The named element may occur once and occurred again.
@@ -21,6 +23,7 @@ impl fmt::Display for ParseError {
         match self {
             Self::Truncated(what) => write!(f, "{what} ends early"),
             Self::Trailing(what) => write!(f, "octets follow {what}"),
+            Self::Length(what) => write!(f, "{what} has an excluded length"),
             Self::Invalid(what) => write!(f, "{what} has an excluded value"),
             Self::Duplicate(what) => write!(f, "{what} occurs twice"),
         }
