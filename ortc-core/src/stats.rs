@@ -160,6 +160,8 @@ pub struct DtlsStats {
     pub version: Option<ortc_dtls::Version>,
     /// Cipher suite, once negotiated.
     pub cipher_suite: Option<ortc_dtls::CipherSuite>,
+    /// Group of the key exchange, once negotiated.
+    pub group: Option<ortc_dtls::wire::NamedGroup>,
     /// Whether this side is the client.
     pub role: ortc_dtls::Role,
     /// The endpoint's own counters.

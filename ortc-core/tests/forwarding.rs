@@ -17,7 +17,7 @@ use ortc_core::{
 use ortc_rtp::wire::RtpPacket;
 use ortc_testkit::call::Call;
 use ortc_testkit::link::Link;
-use ortc_testkit::puppet::{description, opus, rtp, with_extension};
+use ortc_testkit::puppet::{bye, description, opus, rtp, with_extension};
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 use relay::*;
 
@@ -206,6 +206,24 @@ fn a_source_that_jumps_far_begins_anew() {
             .eq(0..u16::try_from(numbers.len()).unwrap())
     );
     assert!(numbers.len() >= 3, "{numbers:?}");
+}
+
+/// However near its numbers lie to those before; SRTP does not let them be the same.
+#[test]
+fn a_source_that_comes_back_after_its_goodbye_begins_anew() {
+    for back in [11, 12, 500] {
+        let mut relay = relay(818, &camera(SOURCE));
+        for sequence in 0..11 {
+            relay.pass(&picture(sequence, u32::from(sequence)));
+        }
+        relay.source.send_rtcp(&bye(SOURCE));
+        for sequence in back..back + 5 {
+            relay.pass(&picture(sequence, 90_000 + u32::from(sequence)));
+        }
+        let origin = relay.leg.puppet.received.first().unwrap();
+        let origin = RtpPacket::parse(origin).unwrap().sequence();
+        assert!(relay.numbers(origin).into_iter().eq(0..16), "{back}");
+    }
 }
 
 /// However often a source jumps, what its header extensions mean stays known.

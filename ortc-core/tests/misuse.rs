@@ -85,6 +85,7 @@ fn options_out_of_range_are_named_with_their_range() {
     assert!(refused(|o| o.local_address("0.0.0.0:1".parse().unwrap())).contains("unspecified"));
     assert!(refused(|o| o.local_address(address_a()).local_address(address_a())).contains("once"));
     assert!(refused(|o| o.dtls_retransmission(Duration::ZERO)).contains("DTLS"));
+    assert!(refused(|o| o.dtls_groups(vec![])).contains("DTLS"));
     assert!(
         refused(|o| {
             let mut own = ortc_core::get_rtc_capabilities();

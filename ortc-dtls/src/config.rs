@@ -43,6 +43,22 @@ pub enum ClientCertificate {
     Requested,
 }
 
+/// What happens with a peer of DTLS 1.2 that does not have the extended master secret (RFC 7627),
+/// which binds the keys to the handshake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ExtendedMasterSecret {
+    /// The handshake fails.
+    #[default]
+    Required,
+    /// The handshake goes on with the master secret of RFC 5246 §8.1, for gateways that are older
+    /// than the extension. Somebody between two such peers, to whom both have connected, can bring
+    /// about the same keys on both sides (RFC 7627 §1). SRTP can still be keyed, because each side
+    /// expects the other's fingerprint and not that of somebody between them; but
+    /// [`Endpoint::export_keying_material`](crate::Endpoint::export_keying_material) is refused, as
+    /// RFC 7627 §5.4 demands.
+    Preferred,
+}
+
 /// What the peer's close_notify ends in DTLS 1.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Closing {
@@ -118,6 +134,7 @@ pub struct Config {
     pub(crate) max_queued: usize,
     pub(crate) verification: PeerVerification,
     pub(crate) client_certificate: ClientCertificate,
+    pub(crate) extended_master_secret: ExtendedMasterSecret,
     pub(crate) expected: Vec<Fingerprint>,
     pub(crate) key_log: bool,
     pub(crate) connection_id_length: Option<u8>,
@@ -170,6 +187,7 @@ impl Config {
             max_queued: 256 * 1024,
             verification: PeerVerification::default(),
             client_certificate: ClientCertificate::default(),
+            extended_master_secret: ExtendedMasterSecret::default(),
             expected: Vec::new(),
             key_log: false,
             connection_id_length: None,
@@ -455,6 +473,14 @@ impl Config {
     #[must_use]
     pub const fn client_certificate(mut self, policy: ClientCertificate) -> Self {
         self.client_certificate = policy;
+        self
+    }
+
+    /// What happens with a peer of DTLS 1.2 without the extended master secret, which is always
+    /// offered and answered. Default [`ExtendedMasterSecret::Required`].
+    #[must_use]
+    pub const fn extended_master_secret(mut self, policy: ExtendedMasterSecret) -> Self {
+        self.extended_master_secret = policy;
         self
     }
 

@@ -20,6 +20,8 @@ pub(crate) struct Negotiated {
     pub(crate) srtp_profile: Option<u16>,
     /// Place in the configuration's list.
     pub(crate) application_protocol: Option<usize>,
+    /// Whether the secrets are bound to the handshake (RFC 7627), as those of DTLS 1.3 always are.
+    pub(crate) extended_master_secret: bool,
 }
 
 /// The secrets of a connection.

@@ -26,6 +26,9 @@ pub enum KeyingError {
     /// The peers agreed on no SRTP profile.
     #[error("no SRTP profile was negotiated")]
     NoSrtpProfile,
+    /// The keys are not bound to the handshake, so that nothing else may be (RFC 7627 §5.4).
+    #[error("no extended master secret was negotiated")]
+    NoExtendedMasterSecret,
     /// The label belongs to TLS itself (RFC 5705 §4).
     #[error("the label is reserved")]
     Label,

@@ -126,6 +126,31 @@ fn whatever_the_group_or_the_cipher_suite() {
     }
 }
 
+/// Where the client is asked for a cookie or for another share, in the smallest datagrams, and with
+/// connection ids.
+#[test]
+fn whatever_else_a_handshake_is_made_to_do() {
+    let only = |config: Config| config.versions(&[Version::DTLS13]).unwrap();
+    assert_few("cookie", &configs(|c| only(c).cookie_exchange(true)));
+    for cookie in [false, true] {
+        let mut pair = configs(|config| {
+            let groups = vec![NamedGroup::X25519, NamedGroup::SECP384R1];
+            let config = only(config).cookie_exchange(cookie);
+            config.groups(groups).unwrap()
+        });
+        let groups = vec![NamedGroup::SECP384R1];
+        pair[1] = Arc::new(Config::clone(&pair[1]).groups(groups).unwrap());
+        assert_few("another group", &pair);
+    }
+    for version in VERSIONS {
+        let change = |config: Config| {
+            let config = config.versions(&[version]).unwrap();
+            config.mtu(256).unwrap().connection_id_length(Some(8))
+        };
+        assert_few(&format!("{version} in pieces"), &configs(change));
+    }
+}
+
 /// Every flight that has a timer, repeated again and again into the void.
 #[test]
 fn a_repetition_of_a_flight_takes_nothing_from_the_heap() {
@@ -185,6 +210,29 @@ fn an_established_endpoint_holds_less_than_4_kib_on_the_heap() {
             let heap = taken.bytes_current;
             println!("{version} {role:?}: {heap} on the heap, {inline} in itself");
             assert!(heap < 4096, "{version} {role:?}: {heap}");
+        }
+    }
+}
+
+/// What it takes besides is what it received last, and has to hand on.
+#[test]
+fn an_endpoint_that_received_a_little_has_not_grown_by_much() {
+    for version in VERSIONS {
+        let (mut sides, _) = connect_again(&only(version));
+        let now = origin();
+        let mut datagram = Vec::with_capacity(DATAGRAM);
+        for (from, to) in [(0, 1), (1, 0), (0, 1), (1, 0)] {
+            datagram.clear();
+            sides[from].send(&[7; 100], now).unwrap();
+            sides[from].poll_transmit(&mut datagram, now).unwrap();
+            let taken = measure(|| {
+                sides[to].handle_datagram(&mut datagram, now);
+                assert!(matches!(
+                    sides[to].poll_event(),
+                    Some(Event::ApplicationData(_))
+                ));
+            });
+            assert!(taken.bytes_current <= 100 + 64, "{version}: {taken:?}");
         }
     }
 }

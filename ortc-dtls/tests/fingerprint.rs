@@ -8,10 +8,12 @@
 mod pair;
 
 use ortc_dtls::{
-    AlertDescription, Certificate, CloseReason, DropReason, Event, Fingerprint, FingerprintError,
-    HashAlgorithm, KeyingError, Role, SendError, VerificationError,
+    AlertDescription, Certificate, CloseReason, Config, DropReason, Event, Fingerprint,
+    FingerprintError, HashAlgorithm, KeyingError, Role, SendError, VerificationError, Version,
 };
-use pair::{Pair, config, provider};
+use pair::{Pair, pair_of, provider};
+
+const VERSIONS: [Version; 2] = [Version::DTLS12, Version::DTLS13];
 
 #[test]
 fn the_hash_of_nothing_is_what_the_standards_print() {
@@ -81,18 +83,23 @@ fn what_is_not_a_fingerprint_says_why() {
     }
 }
 
-/// A pair in which the client expects nothing and the server does not mind.
-fn unverified_client() -> (Pair, Certificate) {
+/// A pair in which the client expects nothing and the server does not mind. A datagram has room for
+/// the server's certificate and not for all of its flight of DTLS 1.3.
+fn unverified_client(version: Version) -> (Pair, Certificate) {
     let provider = provider();
-    let certificate = Certificate::generate(&provider).unwrap();
-    let server = pair::config12(certificate.clone(), &provider)
-        .verification(ortc_dtls::PeerVerification::TrustFirst);
-    (Pair::new(config(&provider), server), certificate)
+    let [of_client, of_server] = [(); 2].map(|()| Certificate::generate(&provider).unwrap());
+    let config = |certificate: &Certificate| {
+        let config = Config::new(certificate.clone(), provider.clone());
+        let config = config.versions(&[version]).unwrap();
+        config.mtu(580).unwrap()
+    };
+    let server = config(&of_server).verification(ortc_dtls::PeerVerification::TrustFirst);
+    (Pair::new(config(&of_client), server), of_server)
 }
 
 /// Connects, and the server says something that the client may not hear yet.
-fn held() -> (Pair, Certificate) {
-    let (mut pair, certificate) = unverified_client();
+fn held(version: Version) -> (Pair, Certificate) {
+    let (mut pair, certificate) = unverified_client(version);
     pair.settle();
     assert_eq!(pair.events[0], [Event::Unverified]);
     assert_eq!(pair.events[1], [Event::Connected]);
@@ -123,30 +130,34 @@ fn assert_released(pair: &mut Pair) {
 
 #[test]
 fn without_expectation_everything_is_held_until_the_application_accepts() {
-    let (mut pair, certificate) = held();
-    for algorithm in HashAlgorithm::ALL {
-        let shown = pair.client.peer_fingerprint(algorithm);
-        assert_eq!(shown, Some(certificate.fingerprint(algorithm)));
+    for version in VERSIONS {
+        let (mut pair, certificate) = held(version);
+        for algorithm in HashAlgorithm::ALL {
+            let shown = pair.client.peer_fingerprint(algorithm);
+            assert_eq!(shown, Some(certificate.fingerprint(algorithm)));
+        }
+        assert_eq!(pair.client.peer_certificate_der(), Some(certificate.der()));
+        pair.client.accept_peer().unwrap();
+        assert_released(&mut pair);
     }
-    assert_eq!(pair.client.peer_certificate_der(), Some(certificate.der()));
-    pair.client.accept_peer().unwrap();
-    assert_released(&mut pair);
 }
 
 #[test]
 fn a_fingerprint_that_comes_after_the_handshake_lets_go_what_was_held() {
-    for algorithm in HashAlgorithm::ALL {
-        let (mut pair, certificate) = held();
-        let fingerprint = certificate.fingerprint(algorithm);
-        pair.client.set_expected_fingerprint(fingerprint).unwrap();
-        assert_released(&mut pair);
+    for version in VERSIONS {
+        for algorithm in HashAlgorithm::ALL {
+            let (mut pair, certificate) = held(version);
+            let fingerprint = certificate.fingerprint(algorithm);
+            pair.client.set_expected_fingerprint(fingerprint).unwrap();
+            assert_released(&mut pair);
+        }
     }
 }
 
 /// Junk, and copies of what the peer said, while everything is held.
 #[test]
 fn strangers_cannot_use_up_the_room_for_what_is_held() {
-    let (mut pair, _) = unverified_client();
+    let (mut pair, _) = unverified_client(Version::DTLS12);
     pair.settle();
     assert_eq!(pair.events[0], [Event::Unverified]);
     let now = pair.now;
@@ -192,92 +203,106 @@ fn assert_mismatch(pair: &mut Pair) {
 
 #[test]
 fn a_mismatch_is_fatal_whenever_the_fingerprint_comes() {
-    // Before the handshake.
-    let (mut pair, _) = unverified_client();
-    pair.client.set_expected_fingerprint(other()).unwrap();
-    assert_mismatch(&mut pair);
+    for version in VERSIONS {
+        // Before the handshake.
+        let (mut pair, _) = unverified_client(version);
+        pair.client.set_expected_fingerprint(other()).unwrap();
+        assert_mismatch(&mut pair);
 
-    // During the handshake: the certificate was seen, the Finished not.
-    let (mut pair, _) = unverified_client();
-    let path = |_, _, _: &[u8]| vec![pair::DELAY];
-    pair.run(2 * pair::DELAY, path, |_| false);
-    assert_eq!(
-        pair.client.accept_peer(),
-        Err(VerificationError::NotConnected)
-    );
-    assert_eq!(pair.client.peer_certificate_der(), None, "not proved yet");
-    let set = pair.client.set_expected_fingerprint(other());
-    assert_eq!(set, Err(VerificationError::Mismatch));
-    assert_mismatch(&mut pair);
+        // During the handshake: the certificate was seen, the Finished not.
+        let (mut pair, _) = unverified_client(version);
+        let path = |_, _, _: &[u8]| vec![pair::DELAY];
+        pair.run(pair::DELAY, path, |_| false);
+        pair.transmit(&mut |_, _, _: &[u8]| vec![pair::DELAY]);
+        if version == Version::DTLS13 {
+            // The second datagram of the flight, which has the Finished.
+            assert_eq!(pair.flying.len(), 2);
+            pair.flying.pop();
+        }
+        pair.run(pair::DELAY, path, |_| false);
+        assert_eq!(
+            pair.client.accept_peer(),
+            Err(VerificationError::NotConnected)
+        );
+        assert_eq!(pair.client.peer_certificate_der(), None, "not proved yet");
+        let set = pair.client.set_expected_fingerprint(other());
+        assert_eq!(set, Err(VerificationError::Mismatch));
+        assert_mismatch(&mut pair);
 
-    // After the handshake, while held.
-    let (mut pair, certificate) = held();
-    let set = pair.client.set_expected_fingerprint(other());
-    assert_eq!(set, Err(VerificationError::Mismatch));
-    assert_mismatch(&mut pair);
-    let alert = CloseReason::PeerAlert(AlertDescription::BAD_CERTIFICATE);
-    assert_eq!(pair.closed(Role::Server), Some(alert));
-    let right = certificate.fingerprint(HashAlgorithm::Sha256);
-    let set = pair.client.set_expected_fingerprint(right);
-    assert_eq!(set, Err(VerificationError::Closed), "closed is final");
-    assert_eq!(pair.client.accept_peer(), Err(VerificationError::Closed));
+        // After the handshake, while held.
+        let (mut pair, certificate) = held(version);
+        let set = pair.client.set_expected_fingerprint(other());
+        assert_eq!(set, Err(VerificationError::Mismatch));
+        assert_mismatch(&mut pair);
+        let alert = CloseReason::PeerAlert(AlertDescription::BAD_CERTIFICATE);
+        assert_eq!(pair.closed(Role::Server), Some(alert));
+        let right = certificate.fingerprint(HashAlgorithm::Sha256);
+        let set = pair.client.set_expected_fingerprint(right);
+        assert_eq!(set, Err(VerificationError::Closed), "closed is final");
+        assert_eq!(pair.client.accept_peer(), Err(VerificationError::Closed));
 
-    // After the application had accepted the peer.
-    let (mut pair, _) = held();
-    pair.client.accept_peer().unwrap();
-    let set = pair.client.set_expected_fingerprint(other());
-    assert_eq!(set, Err(VerificationError::Mismatch));
-    assert!(pair.client.srtp_keying().is_err());
+        // After the application had accepted the peer.
+        let (mut pair, _) = held(version);
+        pair.client.accept_peer().unwrap();
+        let set = pair.client.set_expected_fingerprint(other());
+        assert_eq!(set, Err(VerificationError::Mismatch));
+        assert!(pair.client.srtp_keying().is_err());
+    }
 }
 
 #[test]
 fn of_several_fingerprints_the_strongest_hash_decides() {
-    use HashAlgorithm::{Sha1, Sha256, Sha512};
-    for (list, good) in [
-        (vec![(Sha256, true)], true),
-        (vec![(Sha256, false), (Sha256, true)], true),
-        (vec![(Sha1, false), (Sha512, true)], true),
-        (vec![(Sha1, true), (Sha512, false)], false),
-        (vec![(Sha256, false), (Sha1, true)], false),
-    ] {
-        let (mut pair, certificate) = unverified_client();
-        let list: Vec<Fingerprint> = list
-            .into_iter()
-            .map(|(algorithm, right)| {
-                let der = if right { certificate.der() } else { b"other" };
-                Fingerprint::of(algorithm, der)
-            })
-            .collect();
-        pair.client.set_expected_fingerprints(&list).unwrap();
-        pair.settle();
-        let expected = if good {
-            None
-        } else {
-            Some(CloseReason::FingerprintMismatch)
-        };
-        assert_eq!(pair.closed(Role::Client), expected, "{list:?}");
-        assert_eq!(pair.client.is_verified(), good);
+    for version in VERSIONS {
+        use HashAlgorithm::{Sha1, Sha256, Sha512};
+        for (list, good) in [
+            (vec![(Sha256, true)], true),
+            (vec![(Sha256, false), (Sha256, true)], true),
+            (vec![(Sha1, false), (Sha512, true)], true),
+            (vec![(Sha1, true), (Sha512, false)], false),
+            (vec![(Sha256, false), (Sha1, true)], false),
+        ] {
+            let (mut pair, certificate) = unverified_client(version);
+            let list: Vec<Fingerprint> = list
+                .into_iter()
+                .map(|(algorithm, right)| {
+                    let der = if right { certificate.der() } else { b"other" };
+                    Fingerprint::of(algorithm, der)
+                })
+                .collect();
+            pair.client.set_expected_fingerprints(&list).unwrap();
+            pair.settle();
+            let expected = if good {
+                None
+            } else {
+                Some(CloseReason::FingerprintMismatch)
+            };
+            assert_eq!(pair.closed(Role::Client), expected, "{list:?}");
+            assert_eq!(pair.client.is_verified(), good);
+        }
     }
 }
 
 #[test]
 fn an_empty_list_is_an_error_and_not_a_pass() {
-    let (mut pair, _) = held();
-    let set = pair.client.set_expected_fingerprints(&[]);
-    assert_eq!(set, Err(VerificationError::Empty));
-    assert!(!pair.client.is_verified());
+    for version in VERSIONS {
+        let (mut pair, _) = held(version);
+        let set = pair.client.set_expected_fingerprints(&[]);
+        assert_eq!(set, Err(VerificationError::Empty));
+        assert!(!pair.client.is_verified());
+    }
 }
 
 /// A man in the middle has a certificate of its own on both sides.
 #[test]
 fn the_server_refuses_a_client_with_another_certificate() {
-    let provider = provider();
-    let server = config(&provider).expected_fingerprints(vec![other()]);
-    let mut pair = Pair::new(config(&provider), server);
-    pair.settle();
-    assert_eq!(
-        pair.closed(Role::Server),
-        Some(CloseReason::FingerprintMismatch)
-    );
-    assert!(pair.server.srtp_keying().is_err());
+    for version in VERSIONS {
+        let mut pair = pair_of([&[version]; 2], &provider(), |config| config);
+        pair.server.set_expected_fingerprint(other()).unwrap();
+        pair.settle();
+        assert_eq!(
+            pair.closed(Role::Server),
+            Some(CloseReason::FingerprintMismatch)
+        );
+        assert!(pair.server.srtp_keying().is_err());
+    }
 }

@@ -13,7 +13,7 @@ use craft::{answer_to_hello, extensions, message, records};
 use ortc_dtls::wire::handshake::Fragment;
 use ortc_dtls::wire::hello::ClientHello;
 use ortc_dtls::wire::{ExtensionType, HandshakeType, ParseError};
-use ortc_dtls::{CloseReason, Endpoint, Event, ProtocolError, Role};
+use ortc_dtls::{CloseReason, Endpoint, Event, ExtendedMasterSecret, ProtocolError, Role};
 use pair::{config, hello_of, provider};
 
 #[test]
@@ -170,6 +170,24 @@ fn hellos_that_cannot_be_answered_are_refused_with_the_right_alert() {
     );
     trailing.truncate(40);
     assert_eq!(verdict(&trailing).map(|(_, alert)| alert), Some(50));
+}
+
+/// RFC 7627 §5.2
+#[test]
+fn a_hello_without_extended_master_secret_is_taken_where_it_is_only_preferred() {
+    let hello = |list: &[(u16, &[u8])]| {
+        let policy = ExtendedMasterSecret::Preferred;
+        let config = config(&provider()).extended_master_secret(policy);
+        let body = client_hello([0xfe, 0xfd], &[0xc0, 0x2b], &[0], list);
+        answer_to_hello(config, &body)
+    };
+    assert_eq!(hello(&[GROUPS, SCHEMES]), None);
+    assert_eq!(hello(&[EMS, GROUPS, SCHEMES]), None);
+    // An extension with contents is not the one that is meant.
+    assert_eq!(
+        hello(&[(23, &[0]), GROUPS, SCHEMES]),
+        Some((ProtocolError::NoExtendedMasterSecret, 40))
+    );
 }
 
 /// What a client says to a ServerHello.

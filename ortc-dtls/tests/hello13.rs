@@ -2,6 +2,7 @@
 //! (RFC 8446 §4.1, §4.2, RFC 9147 §5.1 to §5.4).
 
 mod craft;
+mod craft13;
 #[path = "craft13/hello.rs"]
 mod hellos;
 mod pair;
@@ -9,10 +10,12 @@ mod pair;
 use std::sync::Arc;
 
 use craft::{answer_to_hello, records};
+use craft13::Epoch;
 use hellos::{GROUPS, List, SCHEMES, VERSIONS, client_hello, config, only13, reply, share};
+use ortc_dtls::wire::extension::Extensions;
 use ortc_dtls::wire::handshake::Fragment;
 use ortc_dtls::wire::hello::ServerHello;
-use ortc_dtls::wire::{ExtensionType, ParseError};
+use ortc_dtls::wire::{ExtensionType, HandshakeType, ParseError};
 use ortc_dtls::{
     AlertDescription, CloseReason, DropReason, Endpoint, Event, ProtocolError, Role, Version,
 };
@@ -38,6 +41,22 @@ fn hellos_that_cannot_be_answered_are_refused_with_the_right_alert() {
         (41, &[0, 1, 2]),
     ];
     assert_eq!(hello(more), None);
+    let not_last: &List<'_> = &[
+        VERSIONS,
+        GROUPS,
+        SCHEMES,
+        (41, &[0, 1, 2]),
+        (45, &[1, 1]),
+        key_share,
+    ];
+    assert_eq!(
+        hello(not_last),
+        Some((
+            ProtocolError::Malformed(ParseError::Invalid("pre_shared_key")),
+            47
+        )),
+        "RFC 8446 §4.2.11"
+    );
 
     let missing = |kind| Some((ProtocolError::MissingExtension(ExtensionType(kind)), 109));
     assert_eq!(hello(&[VERSIONS, SCHEMES, key_share]), missing(10));
@@ -188,6 +207,36 @@ fn a_record_size_limit_is_kept_in_both_versions() {
     }
 }
 
+/// Clients refuse more than the version that was chosen has (RFC 8449 §4).
+#[test]
+fn a_server_of_both_versions_says_the_limit_of_the_one_that_it_chose() {
+    let mut said = Vec::new();
+    for client in [Version::DTLS12, Version::DTLS13] {
+        let both: &[_] = &[Version::DTLS13, Version::DTLS12];
+        let mut pair = pair_of([&[client], both], &provider(), |config| {
+            config.key_log(true)
+        });
+        assert!(pair.connect());
+        let flight = pair.sent.iter().find(|(from, _)| *from == Role::Server);
+        let flight = &flight.unwrap().1;
+        let extensions = if client == Version::DTLS12 {
+            let (_, contents) = records(flight).remove(0);
+            let (fragment, _) = Fragment::split(&contents).unwrap();
+            let hello = ServerHello::parse(fragment.body).unwrap();
+            hello.extensions.record_size_limit().unwrap()
+        } else {
+            let epoch = Epoch::of(&provider(), &pair, Role::Server, 2);
+            let records = epoch.open_all(flight);
+            let (fragment, _) = Fragment::split(&records[0].contents).unwrap();
+            assert_eq!(fragment.kind, HandshakeType::ENCRYPTED_EXTENSIONS);
+            let extensions = Extensions::parse(&fragment.body[2..]).unwrap();
+            extensions.record_size_limit().unwrap()
+        };
+        said.push(extensions);
+    }
+    assert_eq!(said, [Some(16_384), Some(16_385)]);
+}
+
 #[test]
 fn a_server_chooses_only_from_what_was_offered() {
     const SELECTED: (u16, &[u8]) = (43, &[0xfe, 0xfc]);
@@ -253,12 +302,15 @@ fn a_server_chooses_only_from_what_was_offered() {
 
 #[test]
 fn a_server_that_could_do_better_is_not_believed() {
-    let mut random = [7; 32];
-    random[24..].copy_from_slice(b"DOWNGRD\x01");
-    let old = |config| reply(config, random, &[], [0xc0, 0x2b], &[(23, &[])]).0;
-    assert_eq!(old(config()), Some(ProtocolError::Downgrade));
-    let only12 = config().versions(&[Version::DTLS12]).unwrap();
-    assert_eq!(old(only12), None, "it offered nothing better");
+    // The second is that of a server which says DTLS 1.1 and is made to say DTLS 1.2.
+    for sign in [b"DOWNGRD\x01", b"DOWNGRD\x00"] {
+        let mut random = [7; 32];
+        random[24..].copy_from_slice(sign);
+        let old = |config| reply(config, random, &[], [0xc0, 0x2b], &[(23, &[])]).0;
+        assert_eq!(old(config()), Some(ProtocolError::Downgrade));
+        let only12 = config().versions(&[Version::DTLS12]).unwrap();
+        assert_eq!(old(only12), None, "it offered nothing better");
+    }
     assert_eq!(
         ProtocolError::Downgrade.alert(),
         AlertDescription::ILLEGAL_PARAMETER

@@ -1,6 +1,6 @@
-//! Handshakes of DTLS 1.3 with NSS, the library of Firefox, over loopback in both roles: NSS's own
-//! `tstclnt` with the libraries of a Firefox that is installed. Skipped where one of them is
-//! missing.
+//! Handshakes with NSS, the library of Firefox, over loopback in both roles, in DTLS 1.3 and, where
+//! we have both versions, in DTLS 1.2: NSS's own `tstclnt` with the libraries of a Firefox that is
+//! installed. Skipped where one of them is missing.
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_types,
@@ -92,16 +92,24 @@ impl Nss {
     }
 
     /// Starts as this role, at or towards this port.
-    fn start(&self, role: Role, port: u16) -> Running {
+    fn start(&self, version: Version, role: Role, port: u16) -> Running {
         let role = match role {
             Role::Client => "client",
             Role::Server => "server",
         };
         let database = format!("sql:{}", self.directory.display());
-        let mut child = Command::new("tstclnt")
+        let versions = if version == Version::DTLS13 {
+            "tls1.3:tls1.3"
+        } else {
+            "tls1.2:tls1.2"
+        };
+        // What it exports is written by lines only to a terminal, unless `stdbuf` says so.
+        let mut child = Command::new("stdbuf")
             .env("LD_LIBRARY_PATH", self.libraries)
+            .args(["-oL", "tstclnt"])
             .args(["-P", role, "-h", "127.0.0.1", "-p", &port.to_string()])
-            .args(["-d", &database, "-n", "peer", "-V", "tls1.3:tls1.3", "-o"])
+            .args(["-d", &database, "-n", "peer", "-V", versions, "-o"])
+            .args(["-x", "EXTRACTOR-dtls_srtp:60,EXPORTER-test:40:context"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -137,6 +145,27 @@ impl Drop for Nss {
 struct Running {
     child: Child,
     lines: Receiver<String>,
+}
+
+impl Running {
+    /// The next key material that it prints, so many octets.
+    fn exported(&self, ours: &mut Ours, len: usize) -> Vec<u8> {
+        let (mut begun, mut octets) = (false, Vec::new());
+        let complete = ours.run(|_| {
+            while octets.len() < len
+                && let Ok(line) = self.lines.try_recv()
+            {
+                if begun {
+                    let digits = line.replace([':', ' '], "");
+                    octets.extend(hex::decode(digits.trim()).unwrap());
+                }
+                begun |= line.contains("Keying Material:") && !line.contains("Exported");
+            }
+            octets.len() >= len
+        });
+        assert!(complete, "NSS prints no key material");
+        octets
+    }
 }
 
 impl Drop for Running {
@@ -218,8 +247,19 @@ fn config(suite: CipherSuite, groups: &[NamedGroup]) -> Config {
         .unwrap()
 }
 
-/// Data both ways, before and after both sides have changed their keys.
+/// Both export the same, with a context and without; data both ways, in DTLS 1.3 before and after
+/// both sides have changed their keys.
 fn converse(ours: &mut Ours, peer: &mut Running) {
+    for (label, context, len) in [
+        ("EXTRACTOR-dtls_srtp", None, 60),
+        ("EXPORTER-test", Some(&b"context"[..]), 40),
+    ] {
+        let mut exported = vec![0; len];
+        (ours.endpoint)
+            .export_keying_material(label, context, &mut exported)
+            .unwrap();
+        assert_eq!(peer.exported(ours, len), exported, "{label}");
+    }
     let mut stdin = peer.child.stdin.take().unwrap();
     for round in 0..3 {
         let text = format!("to NSS {round}");
@@ -240,9 +280,11 @@ fn converse(ours: &mut Ours, peer: &mut Running) {
             "{:?}",
             ours.events
         );
-        ours.endpoint
-            .update_keys(KeyUpdate::Both, Instant::now())
-            .unwrap();
+        if ours.endpoint.version() == Some(Version::DTLS13) {
+            ours.endpoint
+                .update_keys(KeyUpdate::Both, Instant::now())
+                .unwrap();
+        }
     }
 }
 
@@ -259,7 +301,7 @@ fn a_server_of_nss_connects_and_changes_keys() {
         let port = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = port.local_addr().unwrap();
         drop(port);
-        let mut peer = nss.start(Role::Server, address.port());
+        let mut peer = nss.start(Version::DTLS13, Role::Server, address.port());
         let groups = [NamedGroup::X25519, NamedGroup::SECP256R1];
         let mut ours = Ours::new(config(suite, &groups), Role::Client, Some(address));
         assert!(ours.run(Ours::connected), "{suite}: {:?}", ours.events);
@@ -279,7 +321,7 @@ fn a_client_of_nss_connects_and_changes_keys() {
             let config = config(suite, groups).cookie_exchange(cookie);
             let mut ours = Ours::new(config, Role::Server, None);
             let port = ours.socket.local_addr().unwrap().port();
-            let mut peer = nss.start(Role::Client, port);
+            let mut peer = nss.start(Version::DTLS13, Role::Client, port);
             assert!(ours.run(Ours::connected), "{groups:?}: {:?}", ours.events);
             converse(&mut ours, &mut peer);
         }
@@ -298,7 +340,7 @@ fn a_client_of_nss_passes_a_cookie_gate() {
         let config = Arc::new(config);
         let mut gate = CookieGate::new(config.clone(), Instant::now()).unwrap();
         let port = ours.socket.local_addr().unwrap().port();
-        let mut peer = nss.start(Role::Client, port);
+        let mut peer = nss.start(Version::DTLS13, Role::Client, port);
         ours.socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut datagram = [0; 2048];
         let mut asked = 0;
@@ -319,5 +361,38 @@ fn a_client_of_nss_passes_a_cookie_gate() {
         assert!(asked > 0);
         assert!(ours.run(Ours::connected), "{groups:?}: {:?}", ours.events);
         converse(&mut ours, &mut peer);
+    }
+}
+
+/// Nothing is configured but whom to trust, so that both versions are offered and answered.
+#[test]
+fn a_peer_that_has_dtls_1_2_alone_connects_with_the_default_configuration() {
+    let Some(nss) = Nss::new("older") else {
+        return;
+    };
+    for version in [Version::DTLS12, Version::DTLS13] {
+        for role in [Role::Client, Role::Server] {
+            let provider = provider();
+            let certificate = Certificate::generate(&provider).unwrap();
+            let trust = PeerVerification::TrustFirst;
+            let config = Config::new(certificate, provider).verification(trust);
+            let (mut ours, mut peer);
+            if role == Role::Server {
+                ours = Ours::new(config, role, None);
+                let port = ours.socket.local_addr().unwrap().port();
+                peer = nss.start(version, Role::Client, port);
+            } else {
+                let port = UdpSocket::bind("127.0.0.1:0").unwrap();
+                let address = port.local_addr().unwrap();
+                drop(port);
+                peer = nss.start(version, Role::Server, address.port());
+                ours = Ours::new(config, role, Some(address));
+            }
+            let connected = ours.run(Ours::connected);
+            let told = ours.endpoint.plaintext_alert();
+            assert!(connected, "{version} {role:?} {:?} {told:?}", ours.events);
+            assert_eq!(ours.endpoint.version(), Some(version));
+            converse(&mut ours, &mut peer);
+        }
     }
 }

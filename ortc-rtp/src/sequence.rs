@@ -85,6 +85,15 @@ impl Unwrapper {
         self.highest
     }
 
+    /// One that has seen nothing, and whose numbers will lie more than a cycle above these.
+    pub(crate) const fn successor(&self) -> Self {
+        let highest = match self.highest {
+            Some(highest) => Some(highest.saturating_add(CYCLE)),
+            None => None,
+        };
+        Self { highest }
+    }
+
     /// Goes on after `sequence` in the next cycle: the source restarted elsewhere.
     ///
     /// The extended number grows, however the new sequence number lies to the old.

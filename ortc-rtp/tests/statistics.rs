@@ -481,3 +481,29 @@ fn ms(milliseconds: u64) -> Duration {
 fn start() -> Instant {
     Instant::now()
 }
+
+/// After BYE the same SSRC is another source (RFC 3550 §6.3.4).
+#[test]
+fn what_succeeds_a_stream_counts_from_nothing_and_above_it() {
+    let start = start();
+    let mut before = ReceiveStream::new(7, 48_000);
+    for sequence in [65_534, 65_535, 0, 9] {
+        before.on_rtp(sequence, Some(0), 80, start);
+    }
+    let highest = before.on_rtp(10, Some(0), 80, start).extended;
+    for first in [0, 10, 11, 40_000] {
+        let mut after = before.successor(7, 48_000);
+        assert_eq!(after.stats(), ReceiveStream::new(7, 48_000).stats());
+        let reception = after.on_rtp(first, Some(0), 80, start);
+        assert_eq!(reception.order, Order::First);
+        assert!(reception.extended > highest + 65_536, "{first}");
+        assert_eq!(reception.extended % 65_536, u64::from(first));
+        assert_eq!(
+            after.on_rtp(first + 1, Some(0), 80, start).order,
+            Order::InOrder
+        );
+        let block = after.report_block(start);
+        assert_eq!(block.highest_sequence, u32::from(first) + 1);
+        assert_eq!(block.cumulative_lost, 0);
+    }
+}

@@ -67,6 +67,7 @@ impl Figures {
             "rtt": rtt(pair.and_then(|pair| pair.rtt)),
             "dtls": stats.dtls.as_ref().map(|dtls| json!({
                 "version": dtls.version.map(|version| version.to_string()),
+                "group": dtls.group.map(|group| group.to_string()),
                 "cipher": dtls.cipher_suite.map(|suite| suite.to_string()),
                 "role": format!("{:?}", dtls.role).to_lowercase(),
             })),

@@ -39,6 +39,9 @@ pub(crate) struct Arguments {
     /// The only version of DTLS to speak; by default 1.3 or 1.2, as the page likes.
     #[arg(long, value_enum)]
     pub(crate) dtls_version: Option<DtlsVersion>,
+    /// Prefer X25519MLKEM768 for the key exchange, which DTLS 1.3 has.
+    #[arg(long)]
+    pub(crate) post_quantum: bool,
     /// ICE role of this side. A page always begins as the controlling one.
     #[arg(long, value_enum, default_value_t = Ice::Controlled)]
     pub(crate) ice: Ice,

@@ -44,7 +44,7 @@ pub(crate) enum Order {
 type Orders = mpsc::Sender<Order>;
 
 /// The files of the page; they are part of the program.
-const FILES: [(&str, &str, &str); 11] = [
+const FILES: [(&str, &str, &str); 13] = [
     (
         "/",
         "text/html; charset=utf-8",
@@ -56,6 +56,8 @@ const FILES: [(&str, &str, &str); 11] = [
     ("/sentences.js", SCRIPT, include_str!("page/sentences.js")),
     ("/graph.js", SCRIPT, include_str!("page/graph.js")),
     ("/ortc.js", SCRIPT, include_str!("page/ortc.js")),
+    ("/track.js", SCRIPT, include_str!("page/track.js")),
+    ("/event.js", SCRIPT, include_str!("page/event.js")),
     ("/sdp.js", SCRIPT, include_str!("page/sdp.js")),
     ("/candidate.js", SCRIPT, include_str!("page/candidate.js")),
     ("/tones.js", SCRIPT, include_str!("page/tones.js")),

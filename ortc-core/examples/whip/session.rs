@@ -24,8 +24,8 @@ use crate::system;
 /// octets of RTP, others up to 1,400. So large a datagram fits Ethernet below IPv6 (RFC 8200 §3).
 const MTU: usize = 1_452;
 
-/// Silence after which a session is over: those who never connect make room, and those who are gone.
-/// A lite agent asks for no consent, but is asked for it each five seconds (RFC 7675 §5.1).
+/// How long a session waits to be connected after the client's last request: those who never are
+/// make room. Of those who have gone the connection tells, lite or not.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Session {
@@ -37,7 +37,7 @@ pub(crate) struct Session {
     pub(crate) agent: String,
     /// Lines for the log.
     pub(crate) said: Vec<String>,
-    /// When something came from the client last.
+    /// When the client's last request came.
     heard: Instant,
     /// When it connected first.
     pub(crate) connected: Option<Instant>,
@@ -443,7 +443,6 @@ impl Session {
             contents,
             ecn: Ecn::default(),
         };
-        self.heard = now;
         self.connection.handle_datagram(datagram, now);
         // At once, so that however many datagrams wait no event is lost.
         self.handle_events(now);
@@ -452,16 +451,20 @@ impl Session {
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.connection.handle_timeout(now);
         self.handle_events(now);
-        if now >= self.heard + PATIENCE && !self.is_over() {
-            self.said.push("has not been heard for 30 s".to_owned());
+        if self.patience_ends().is_some_and(|end| now >= end) {
+            self.said.push("has not connected within 30 s".to_owned());
             self.connection.close(now);
         }
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let connection = self.connection.poll_timeout().map(|timeout| timeout.at);
-        let silence = (!self.is_over()).then(|| self.heard + PATIENCE);
-        connection.into_iter().chain(silence).min()
+        connection.into_iter().chain(self.patience_ends()).min()
+    }
+
+    fn patience_ends(&self) -> Option<Instant> {
+        let waits = self.connected.is_none() && !self.is_over();
+        waits.then(|| self.heard + PATIENCE)
     }
 
     pub(crate) fn is_over(&self) -> bool {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use ortc_rtp::jitter::{self, PushError, ReorderBuffer};
 use ortc_rtp::payload::Format;
 use ortc_rtp::pool::PayloadPool;
-use ortc_rtp::stream::{Order, ReceiveStream};
+use ortc_rtp::stream::Order;
 use ortc_rtp::wire::RtpPacket;
 
 use crate::api::codec::CodecKind;
@@ -351,11 +351,12 @@ impl ReceiveTrack {
         })
     }
 
-    /// The same SSRC after BYE is another source: its numbers say nothing about those before.
+    /// The same SSRC after BYE is another source; whoever forwards it notices by its numbers.
     fn begin_anew(&mut self, out: &mut Output, now: Instant) {
         self.presence = Presence::Disconnected;
         self.flush(out, now);
-        self.stream = ReceiveStream::new(self.wire_ssrc, self.payloads.first_clock_rate());
+        let rate = self.payloads.first_clock_rate();
+        self.stream = self.stream.successor(self.wire_ssrc, rate);
         self.nack.clear();
         self.current = None;
         self.buffer = None;

@@ -1,5 +1,6 @@
 //! Frames, key frames, RTCP, application data and counters.
 
+use ortc_core::dtls::wire::NamedGroup;
 use ortc_core::{Autostart, DropReason, Event, Frame, MediaKind, RTCTrackFilter, RtcpForm};
 use ortc_testkit::link::Link;
 use ortc_testkit::puppet::{Stage, opus, rtp, vp8};
@@ -209,5 +210,19 @@ fn every_profile_of_srtp_carries_media() {
         assert_eq!(frames(&mut call), 5);
         let now = call.net.now();
         assert_eq!(call.b().connection.stats(now).srtp_profile, Some(profile));
+    }
+}
+
+#[test]
+fn the_group_that_is_preferred_keys_the_call() {
+    for (number, group) in (615..).zip([NamedGroup::X25519MLKEM768, NamedGroup::SECP384R1]) {
+        let groups = vec![group, NamedGroup::X25519];
+        let (mut call, mic, _) =
+            connected_with(number, |_, options| options.dtls_groups(groups.clone()));
+        talk(&mut call, mic, 0, 5);
+        assert_eq!(frames(&mut call), 5);
+        let now = call.net.now();
+        let dtls = call.b().connection.stats(now).dtls;
+        assert_eq!(dtls.and_then(|dtls| dtls.group), Some(group));
     }
 }

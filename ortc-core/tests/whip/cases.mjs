@@ -1,5 +1,7 @@
 // What has to work. A case gets the program, and a page of the publishing and of the playing browser.
 
+import { readFileSync } from "node:fs";
+
 import { sleep, until } from "../browsers/checks.mjs";
 
 const publish = (page, url, options = {}) => page.evaluate(([url, options]) => globalThis.publish(url, options), [url, options]);
@@ -115,6 +117,21 @@ export const CASES = [
       is("the answer to a second publisher", await refused(publish(player, program.whip("a"))), 409);
       is("the first end", await end(publisher), 200);
       is("the second end", await end(publisher), 404);
+    },
+  },
+  {
+    name: "who never connects makes room", browsers: ["chromium"],
+    run: async ({ program, publisher, player }) => {
+      // Its candidates are of another network.
+      const body = readFileSync(new URL("offers/chromium.sdp", import.meta.url), "utf8").replaceAll("a=sendrecv", "a=sendonly");
+      const headers = { "content-type": "application/sdp" };
+      const answer = await fetch(program.whip("a"), { method: "POST", headers, body });
+      is("the answer to one who will not connect", answer.status, 201);
+      is("the answer to a second publisher", await refused(publish(publisher, program.whip("a"))), 409);
+      await until("the first gives up", () => program.said(), (text) => text.includes("has not connected within 30 s"), 40);
+      await publish(publisher, program.whip("a"));
+      await play(player, program.whep("a"));
+      await decodes(player);
     },
   },
 ];

@@ -319,7 +319,19 @@ impl Endpoint {
     }
 
     /// Sends what waits for earlier messages to be acknowledged.
+    #[inline]
     pub(super) fn advance_keys(&mut self) {
+        if let State::Connected(Connected { established, .. }) = &self.state
+            && let Secrets::V13(traffic) = &established.secrets
+        {
+            let untimed = self.deadline.is_none() && self.cx.flight.deadline().is_some();
+            if untimed || traffic.may_advance(&self.cx) {
+                self.advance_keys_now();
+            }
+        }
+    }
+
+    fn advance_keys_now(&mut self) {
         if let State::Connected(Connected { established, .. }) = &mut self.state
             && let Secrets::V13(traffic) = &mut established.secrets
         {

@@ -58,6 +58,8 @@ pub struct Endpoint {
     hint: Option<AlertDescription>,
     outgoing: Outgoing,
     slab: BytesMut,
+    /// Octets that it was last made with.
+    slab_len: usize,
     /// Octets of application data in events that were not taken out.
     incoming: usize,
     receipt: Receipt,
@@ -146,6 +148,7 @@ impl Endpoint {
             hint: None,
             outgoing: Outgoing::default(),
             slab: BytesMut::new(),
+            slab_len: 0,
             incoming: 0,
             receipt: Receipt::Nothing,
         };
@@ -293,8 +296,7 @@ impl Endpoint {
             }
         }
         let (outbound, mtu) = (&self.cx.outbound, self.cx.config.mtu);
-        let epoch = outbound.epoch();
-        let max = (mtu - outbound.overhead(epoch)).min(outbound.limit(epoch));
+        let max = outbound.room(mtu);
         if data.len() > max {
             return Err(SendError::TooLarge { max });
         }

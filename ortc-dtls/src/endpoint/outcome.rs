@@ -42,16 +42,21 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// [`KeyingError`]: not connected, not verified, a label of TLS itself, or a context above
-    /// 65535 octets.
+    /// [`KeyingError`]: not connected, not verified, no extended master secret (see
+    /// [`ExtendedMasterSecret::Preferred`](crate::ExtendedMasterSecret::Preferred)), a label of
+    /// TLS itself, or a context above 65535 octets.
     pub fn export_keying_material(
         &self,
         label: &str,
         context: Option<&[u8]>,
         out: &mut [u8],
     ) -> Result<(), KeyingError> {
+        let established = self.open()?;
+        if !established.negotiated.extended_master_secret {
+            return Err(KeyingError::NoExtendedMasterSecret);
+        }
         let provider = &*self.cx.config.provider;
-        self.open()?.secrets.export(provider, label, context, out)
+        established.secrets.export(provider, label, context, out)
     }
 
     /// The cipher suite, while connected.
@@ -76,6 +81,13 @@ impl Endpoint {
     #[must_use]
     pub fn group(&self) -> Option<NamedGroup> {
         self.connected()?.established.negotiated.group
+    }
+
+    /// Whether the keys are bound to the handshake (RFC 7627), while connected; always in DTLS 1.3.
+    #[must_use]
+    pub fn extended_master_secret(&self) -> Option<bool> {
+        let negotiated = &self.connected()?.established.negotiated;
+        Some(negotiated.extended_master_secret)
     }
 
     /// How the peer proved its key, while connected; `None` for a client without certificate.

@@ -13,7 +13,7 @@ use crate::wire::record::RecordHeader;
 use crate::wire::unified::UnifiedHeader;
 use crate::wire::{ContentType, ParseError, ProtocolVersion, RecordNumber};
 
-/// Octets of a buffer that received application data is copied into.
+/// Octets that the buffer that received application data is copied into grows to.
 const SLAB: usize = 16 * 1024;
 
 /// What a datagram proved of where it came from; each is more than the one before.
@@ -354,10 +354,13 @@ impl Endpoint {
         }
     }
 
-    /// Copies into a buffer that is used again once its readers have dropped it.
+    /// Copies into a buffer that is used again once its readers have dropped it. As long as they
+    /// have not, the next is twice as long, so that who holds much costs few allocations and who
+    /// holds one record no more than that.
     fn copy(&mut self, contents: &[u8]) -> Bytes {
         if !self.slab.try_reclaim(contents.len()) {
-            self.slab = BytesMut::with_capacity(contents.len().max(SLAB));
+            self.slab_len = (2 * self.slab_len).min(SLAB).max(contents.len());
+            self.slab = BytesMut::with_capacity(self.slab_len);
         }
         self.slab.extend_from_slice(contents);
         self.slab.split().freeze()

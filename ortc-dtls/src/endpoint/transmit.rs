@@ -32,7 +32,7 @@ impl Endpoint {
         }
         let outbound = &mut cx.outbound;
         let epoch = outbound.epoch();
-        let room = (mtu - outbound.overhead(epoch)).min(outbound.limit(epoch));
+        let room = outbound.room(mtu);
         while let Some(data) = self.outgoing.front() {
             let fits = data.len() <= room;
             if fits {

@@ -258,7 +258,8 @@ impl Flight {
         epoch: u64,
         body: impl FnOnce(&mut Vec<u8>),
     ) -> &[u8] {
-        if self.octets.capacity() == 0 {
+        if self.octets.is_empty() {
+            // At once, also after a flight that had given its room back.
             self.octets.reserve(USUAL);
         }
         let start = self.octets.len();

@@ -29,12 +29,15 @@ impl Flight {
         buf: &mut Vec<u8>,
         now: Instant,
     ) -> Result<bool, CryptoError> {
+        if !self.is_queued() {
+            return Ok(false);
+        }
         let mtu = if self.timeouts >= NARROW_AFTER {
             mtu.min(NARROW_MTU)
         } else {
             mtu
         };
-        let wrote = self.is_queued() && self.fill_datagram(outbound, mtu, buf)?;
+        let wrote = self.fill_datagram(outbound, mtu, buf)?;
         if wrote && !self.is_unsent() {
             if self.timeouts == 0 {
                 self.make_room();

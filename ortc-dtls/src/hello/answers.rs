@@ -87,8 +87,8 @@ impl Answers {
         }
     }
 
-    /// Appends the server's answers.
-    pub(crate) fn encode(&self, out: &mut Vec<u8>, config: &Config) {
+    /// Appends the server's answers in this version.
+    pub(crate) fn encode(&self, version: ProtocolVersion, out: &mut Vec<u8>, config: &Config) {
         if let Some(profile) = self.srtp_profile {
             extension(out, ExtensionType::USE_SRTP, |out| {
                 writer::vector16(out, |out| writer::u16(out, profile));
@@ -100,7 +100,7 @@ impl Answers {
             protocols(out, core::slice::from_ref(name));
         }
         if self.record_size_limit.is_some() {
-            size_limit(out, config);
+            size_limit(version, out, config);
         }
     }
 
@@ -119,7 +119,12 @@ impl Answers {
         if !config.application_protocols.is_empty() {
             protocols(out, &config.application_protocols);
         }
-        size_limit(out, config);
+        let newest = if config.has_dtls13() {
+            ProtocolVersion::DTLS13
+        } else {
+            ProtocolVersion::DTLS12
+        };
+        size_limit(newest, out, config);
     }
 }
 
@@ -137,9 +142,13 @@ fn protocols(out: &mut Vec<u8>, names: &[Vec<u8>]) {
     });
 }
 
-fn size_limit(out: &mut Vec<u8>, config: &Config) {
-    // An endpoint that knows DTLS 1.3 may exceed the greatest length of DTLS 1.2 by one.
-    let max = if config.has_dtls13() { 16_385 } else { 16_384 };
+/// Clients refuse a limit above the greatest length of the version that was chosen (RFC 8449 §4).
+fn size_limit(version: ProtocolVersion, out: &mut Vec<u8>, config: &Config) {
+    let max = if version == ProtocolVersion::DTLS13 {
+        16_385
+    } else {
+        16_384
+    };
     extension(out, ExtensionType::RECORD_SIZE_LIMIT, |out| {
         writer::u16(out, config.record_size_limit.min(max));
     });

@@ -2,7 +2,7 @@
 //! RFC 9147 §5.1, RFC 8446 §4.1).
 
 use super::verify::Verify;
-use super::{Answers, DOWNGRADE, connection_id, extension};
+use super::{Answers, connection_id, extension, says_downgrade};
 use crate::config::Config;
 use crate::context::Context;
 use crate::crypto::{KeyExchange, NamedGroup};
@@ -162,7 +162,7 @@ impl AwaitServerHello {
         match version(&hello, retry, &self.asked, cx)? {
             ProtocolVersion::DTLS12 => {
                 // Somebody made the server choose less than both can do.
-                if cx.config.has_dtls13() && hello.random.ends_with(&DOWNGRADE) {
+                if cx.config.has_dtls13() && says_downgrade(hello.random) {
                     return Err(ProtocolError::Downgrade.into());
                 }
                 cx.flight.set_acknowledgements(Acknowledgements::Unknown);

@@ -16,6 +16,16 @@ use crate::wire::{ExtensionType, writer};
 /// (RFC 8446 §4.1.3).
 pub(crate) const DOWNGRADE: [u8; 8] = *b"DOWNGRD\x01";
 
+/// The same where an older version than DTLS 1.2 was chosen.
+const DOWNGRADE_FURTHER: [u8; 8] = *b"DOWNGRD\x00";
+
+/// Whether the server says that it could have done better. A client of DTLS 1.3 looks for both,
+/// whichever older version was chosen (RFC 8446 §4.1.3).
+fn says_downgrade(server_random: &[u8; 32]) -> bool {
+    let signs = [DOWNGRADE, DOWNGRADE_FURTHER];
+    signs.iter().any(|sign| server_random.ends_with(sign))
+}
+
 /// Appends an extension whose contents `body` appends.
 pub(crate) fn extension(out: &mut Vec<u8>, kind: ExtensionType, body: impl FnOnce(&mut Vec<u8>)) {
     writer::u16(out, kind.0);

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use zeroize::Zeroizing;
 
-use super::protection::{MAX_BLOCKS, MAX_FAILURES, MAX_SEQUENCE, blocks};
+use super::protection::{MAX_BLOCKS, MAX_FAILURES, MAX_SEQUENCE, blocks, with_number};
 use super::replay::ReplayWindow;
 use crate::crypto::{AeadKey, CryptoError, HeaderProtectionKey, NONCE_LEN, TAG_LEN};
 use crate::stats::DropReason;
@@ -44,20 +44,15 @@ impl TrafficKeys {
     /// The sequence number, exclusive-ored into the IV; the epoch is no part of it
     /// (RFC 9147 §4, RFC 8446 §5.3).
     fn nonce(&self, sequence: u64) -> [u8; NONCE_LEN] {
-        let mut nonce = *self.iv;
-        for (octet, number) in nonce.iter_mut().skip(4).zip(sequence.to_be_bytes()) {
-            *octet ^= number;
-        }
-        nonce
+        with_number(*self.iv, sequence)
     }
 
-    /// Encrypts or decrypts the sequence number in a header, by the ciphertext that follows.
-    fn mask(&self, number: &mut [u8], ciphertext: &[u8]) -> Result<(), CryptoError> {
+    /// What encrypts and decrypts the first two octets of a sequence number, by the ciphertext that
+    /// follows the header (RFC 9147 §4.2.3).
+    fn mask(&self, ciphertext: &[u8]) -> Result<u16, CryptoError> {
         let sample = ciphertext.first_chunk().ok_or(CryptoError)?;
-        for (octet, mask) in number.iter_mut().zip(self.numbers.mask(*sample)) {
-            *octet ^= mask;
-        }
-        Ok(())
+        let [high, low, ..] = self.numbers.mask(*sample);
+        Ok(u16::from_be_bytes([high, low]))
     }
 }
 
@@ -105,7 +100,10 @@ impl WriteEpoch {
         }
         let start = out.len();
         let header_len = UnifiedHeader::LEN + id.len();
-        out.resize(start + header_len, 0);
+        out.extend_from_slice(&[0; UnifiedHeader::LEN]);
+        if !id.is_empty() {
+            out.resize(start + header_len, 0);
+        }
         body(out);
         out.push(content_type.0);
         let sequence = self.next;
@@ -123,9 +121,13 @@ impl WriteEpoch {
         out.extend_from_slice(&tag);
         let record = out.get_mut(start..).ok_or(CryptoError)?;
         let (header, ciphertext) = record.split_at_mut_checked(header_len).ok_or(CryptoError)?;
-        let at = UnifiedHeader::ID_AT + id.len();
-        let number = header.get_mut(at..at + 2).ok_or(CryptoError)?;
-        self.keys.mask(number, ciphertext)
+        let mask = self.keys.mask(ciphertext)?;
+        let (_, number) = header
+            .split_at_mut_checked(UnifiedHeader::ID_AT + id.len())
+            .ok_or(CryptoError)?;
+        let number = number.first_chunk_mut().ok_or(CryptoError)?;
+        *number = (u16::from_be_bytes(*number) ^ mask).to_be_bytes();
+        Ok(())
     }
 }
 
@@ -211,19 +213,27 @@ impl ReadEpoch {
         header: &UnifiedHeader,
         record: &'a mut [u8],
     ) -> Result<Opened<'a>, DropReason> {
+        let (_, sealed) = record
+            .split_at_checked(header.len)
+            .ok_or(DropReason::Malformed)?;
+        let mask = self.keys.mask(sealed).map_err(|_| DropReason::Malformed)?;
+        let number = record
+            .get_mut(header.sequence_at..)
+            .and_then(|number| number.first_chunk_mut())
+            .ok_or(DropReason::Malformed)?;
+        let masked = u16::from_be_bytes(*number);
+        // Of a short number the octet behind it is no part.
+        let (clear, low, bits) = if header.sequence_len == 1 {
+            let clear = masked ^ (mask & 0xff00);
+            (clear, clear >> 8, 8)
+        } else {
+            (masked ^ mask, masked ^ mask, 16)
+        };
+        *number = clear.to_be_bytes();
+        let sequence = nearest(self.next, low.into(), bits);
         let (head, sealed) = record
             .split_at_mut_checked(header.len)
             .ok_or(DropReason::Malformed)?;
-        let number = head
-            .get_mut(header.sequence_at..header.sequence_at + header.sequence_len)
-            .ok_or(DropReason::Malformed)?;
-        self.keys
-            .mask(number, sealed)
-            .map_err(|_| DropReason::Malformed)?;
-        let low = number
-            .iter()
-            .fold(0, |low, &octet| (low << 8) | u64::from(octet));
-        let sequence = nearest(self.next, low, 1 << (8 * header.sequence_len));
         let (inner, tag) = sealed
             .split_last_chunk_mut::<TAG_LEN>()
             .ok_or(DropReason::Malformed)?;
@@ -241,9 +251,11 @@ impl ReadEpoch {
     }
 }
 
-/// The number with these low bits that is closest to the expected one (RFC 9147 §4.2.2).
-const fn nearest(expected: u64, low: u64, modulus: u64) -> u64 {
-    let candidate = expected - expected % modulus + low;
+/// The number with so many low bits of this value that is closest to the expected one
+/// (RFC 9147 §4.2.2).
+const fn nearest(expected: u64, low: u64, bits: u32) -> u64 {
+    let modulus = 1 << bits;
+    let candidate = (expected & !(modulus - 1)) + low;
     let half = modulus / 2;
     if candidate > expected + half && candidate >= modulus {
         candidate - modulus
@@ -302,7 +314,7 @@ mod tests {
                         continue;
                     };
                     let low = sequence % modulus;
-                    assert_eq!(nearest(expected, low, modulus), sequence, "{bits} bits");
+                    assert_eq!(nearest(expected, low, bits), sequence, "{bits} bits");
                 }
             }
         }

@@ -211,7 +211,10 @@ impl Inbound {
     /// Whether DTLS 1.3 has keys for these low bits of an epoch.
     pub(crate) fn reads_epoch(&self, bits: u8) -> bool {
         match &self.reading {
-            Reading::V13(epochs) => epochs.iter().any(|epoch| epoch.epoch % 4 == bits.into()),
+            Reading::V13(epochs) => {
+                let mut newest_first = epochs.iter().rev();
+                newest_first.any(|epoch| epoch.epoch % 4 == bits.into())
+            }
             Reading::Plaintext | Reading::V12(..) => false,
         }
     }
@@ -226,10 +229,13 @@ impl Inbound {
         let Reading::V13(epochs) = &mut self.reading else {
             return Err(DropReason::Epoch);
         };
-        epochs.retain(|epoch| epoch.until.is_none_or(|until| now < until));
+        // The older, the sooner.
+        while (epochs.first().and_then(|oldest| oldest.until)).is_some_and(|until| until <= now) {
+            epochs.remove(0);
+        }
         let used = epochs
             .iter()
-            .position(|epoch| epoch.epoch % 4 == header.epoch_bits.into());
+            .rposition(|epoch| epoch.epoch % 4 == header.epoch_bits.into());
         let (before, rest) = epochs
             .split_at_mut_checked(used.ok_or(DropReason::Epoch)?)
             .ok_or(DropReason::Epoch)?;
@@ -238,7 +244,9 @@ impl Inbound {
         // The sender has the keys of this epoch, so that it has given up the others
         // (RFC 9147 §8).
         for before in before {
-            before.until = before.until.or(now.checked_add(PREVIOUS_EPOCH));
+            if before.until.is_none() {
+                before.until = now.checked_add(PREVIOUS_EPOCH);
+            }
         }
         Ok(opened)
     }
@@ -357,6 +365,12 @@ impl Outbound {
         }
     }
 
+    /// Octets of contents that a record of the newest epoch may have in a datagram of this size.
+    pub(crate) fn room(&self, mtu: usize) -> usize {
+        let epoch = self.epoch();
+        (mtu - self.overhead(epoch)).min(self.limit(epoch))
+    }
+
     /// Octets that DTLS 1.2 adds to the contents of a record before it is protected: the type,
     /// where there is a connection id (RFC 9146 §4).
     const fn inner(&self) -> usize {
@@ -406,7 +420,7 @@ impl Outbound {
             Writing::V12(protection) if epoch > 0 => protection.seal(id, content_type, out, body),
             Writing::V13(epochs) if epoch > 0 => epochs
                 .iter_mut()
-                .find(|known| known.epoch == epoch)
+                .rfind(|known| known.epoch == epoch)
                 .ok_or(CryptoError)?
                 .seal(id, content_type, out, body),
             Writing::Plaintext if epoch > 0 => Err(CryptoError),

@@ -50,19 +50,13 @@ impl Nonce {
     }
 
     fn of(self, number: [u8; 8]) -> [u8; NONCE_LEN] {
-        let mut nonce = [0; NONCE_LEN];
-        if let Some((fixed, variable)) = nonce.split_first_chunk_mut::<4>() {
-            variable.copy_from_slice(&number);
-            if let Self::Explicit(salt) = self {
-                *fixed = salt;
+        let number = u64::from_be_bytes(number);
+        match self {
+            Self::Explicit([s0, s1, s2, s3]) => {
+                with_number([s0, s1, s2, s3, 0, 0, 0, 0, 0, 0, 0, 0], number)
             }
+            Self::Implicit(iv) => with_number(iv, number),
         }
-        if let Self::Implicit(iv) = self {
-            for (octet, mask) in nonce.iter_mut().zip(iv) {
-                *octet ^= mask;
-            }
-        }
-        nonce
     }
 }
 
@@ -222,6 +216,17 @@ impl Protection {
             }
         }
     }
+}
+
+/// An IV with a number exclusive-ored into its end.
+pub(super) const fn with_number(iv: [u8; NONCE_LEN], number: u64) -> [u8; NONCE_LEN] {
+    let [i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, i10, i11] = iv;
+    // Whole words: an octet at a time, the cipher would wait for each before it reads them.
+    let iv = u128::from_be_bytes([
+        0, 0, 0, 0, i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, i10, i11,
+    ]);
+    let [_, _, _, _, nonce @ ..] = (iv ^ number as u128).to_be_bytes();
+    nonce
 }
 
 pub(super) const fn blocks(len: usize) -> u64 {

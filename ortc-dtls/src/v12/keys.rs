@@ -1,4 +1,4 @@
-//! From the shared secret to record protection and Finished (RFC 5246 §6.3, §7.4.9, RFC 7627).
+//! From the shared secret to record protection and Finished (RFC 5246 §6.3, §7.4.9, §8.1, RFC 7627).
 
 use zeroize::Zeroizing;
 
@@ -31,12 +31,21 @@ pub(super) fn establish(
         client_random: session.client_random,
         server_random: session.server_random,
     };
+    let (handshake, randoms) = (
+        [session_hash.as_ref()],
+        [&session.client_random[..], &session.server_random],
+    );
+    let (label, seed): (&[u8], &[&[u8]]) = if session.extended_master_secret {
+        (b"extended master secret", &handshake)
+    } else {
+        (b"master secret", &randoms)
+    };
     prf(
         &*provider,
         hash,
         pre_master,
-        b"extended master secret",
-        &[session_hash.as_ref()],
+        label,
+        seed,
         &mut *secrets.master,
     );
     cx.log_key("CLIENT_RANDOM", &session.client_random, &*secrets.master);

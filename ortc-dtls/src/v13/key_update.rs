@@ -102,6 +102,14 @@ impl Traffic {
         }
     }
 
+    /// Whether [`Traffic::advance`] may have something to do: seldom, and it is asked about every
+    /// record.
+    pub(crate) fn may_advance(&self, cx: &Context) -> bool {
+        matches!(self.update, Update::Wanted(_))
+            || cx.ids.is_some()
+            || cx.outbound.is_worn(cx.config.update_keys_after)
+    }
+
     /// Sends what waits for earlier messages to be acknowledged.
     pub(crate) fn advance(&mut self, cx: &mut Context) -> Result<(), CryptoError> {
         if self.update == Update::Idle && cx.outbound.is_worn(cx.config.update_keys_after) {

@@ -59,6 +59,7 @@ impl Session {
             group: Some(self.group),
             srtp_profile: self.answers.srtp_profile,
             application_protocol: self.answers.application_protocol,
+            extended_master_secret: true,
         }
     }
 }

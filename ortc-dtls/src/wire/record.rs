@@ -95,10 +95,12 @@ impl RecordHeader {
 
     /// Appends the header.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.push(self.content_type.0);
-        out.extend_from_slice(&self.version.0.to_be_bytes());
-        out.extend_from_slice(&self.number().to_be_bytes());
-        out.extend_from_slice(&self.length.to_be_bytes());
+        let kind = self.content_type.0;
+        let [v0, v1] = self.version.0.to_be_bytes();
+        let [n0, n1, n2, n3, n4, n5, n6, n7] = self.number().to_be_bytes();
+        let [l0, l1] = self.length.to_be_bytes();
+        let header: [u8; Self::LEN] = [kind, v0, v1, n0, n1, n2, n3, n4, n5, n6, n7, l0, l1];
+        out.extend_from_slice(&header);
     }
 }
 

@@ -124,9 +124,15 @@ impl UnifiedHeader {
         sequence: u64,
         ciphertext: u16,
     ) -> Option<()> {
-        let [first, rest @ ..] = Self::encode(epoch, sequence, ciphertext);
+        let encoded = Self::encode(epoch, sequence, ciphertext);
+        if id.is_empty() {
+            let header: &mut [u8; Self::LEN] = header.try_into().ok()?;
+            *header = encoded;
+            return Some(());
+        }
+        let [first, rest @ ..] = encoded;
         let (flags, header) = header.split_first_mut()?;
-        *flags = if id.is_empty() { first } else { first | CID };
+        *flags = first | CID;
         let (id_at, rest_at) = header.split_at_mut_checked(id.len())?;
         id_at.copy_from_slice(id);
         let rest_at: &mut [u8; Self::LEN - 1] = rest_at.try_into().ok()?;

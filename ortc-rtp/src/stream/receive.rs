@@ -186,6 +186,16 @@ impl ReceiveStream {
         }
     }
 
+    /// A stream that has received nothing, after this one has ended with BYE. The numbers of its
+    /// packets say nothing about those before; extended, they are all more than 65,536 above them,
+    /// so that nobody takes them for the same.
+    #[must_use]
+    pub const fn successor(&self, ssrc: u32, clock_rate: u32) -> Self {
+        let mut stream = Self::new(ssrc, clock_rate);
+        stream.sequence = self.sequence.successor();
+        stream
+    }
+
     /// The synchronisation source.
     #[must_use]
     pub const fn ssrc(&self) -> u32 {
@@ -246,7 +256,7 @@ impl ReceiveStream {
     /// The order of a packet, by RFC 3550 A.1 without its probation.
     fn place(&mut self, sequence: u16) -> Reception {
         let (Some(highest), Some(source)) = (self.sequence.highest(), &mut self.source) else {
-            let extended = self.sequence.unwrap(sequence);
+            let extended = self.sequence.restart(sequence);
             self.source = Some(Source::new(extended));
             return Reception {
                 extended,
@@ -389,9 +399,11 @@ impl ReceiveStream {
 
     /// The highest sequence number with the wraps since the first packet, or since the restart.
     fn reported_highest(&self) -> u32 {
-        let base = self.source.map_or(CYCLE, |source| source.base);
-        let first_cycle = base - base % CYCLE;
-        let highest = self.sequence.highest().unwrap_or(first_cycle) - first_cycle;
+        let (Some(source), Some(highest)) = (self.source, self.sequence.highest()) else {
+            return 0;
+        };
+        let first_cycle = source.base - source.base % CYCLE;
+        let highest = highest - first_cycle;
         let [_, _, _, _, a, b, c, d] = highest.to_be_bytes();
         u32::from_be_bytes([a, b, c, d])
     }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use ortc_core::dtls::Version;
+use ortc_core::dtls::wire::NamedGroup;
 use ortc_core::{
     Autostart, Datagram, DescriptionForm, DisconnectReason, DtlsRole, DtmfContainer, Ecn, Event,
     LocalCandidates, MediaKind, MediaStream, MediaStreamTrack, Path, PeerVerification, RTCCodec,
@@ -33,6 +34,7 @@ pub(crate) struct Settings {
     ice: ortc_core::ice::Config,
     lite: bool,
     versions: Vec<Version>,
+    groups: Vec<NamedGroup>,
     verification: PeerVerification,
 }
 
@@ -51,9 +53,16 @@ impl From<&Arguments> for Settings {
                 Some(only) => vec![only.into()],
                 None => vec![Version::DTLS13, Version::DTLS12],
             },
+            groups: match arguments.post_quantum {
+                true => [&[NamedGroup::X25519MLKEM768], GROUPS].concat(),
+                false => GROUPS.to_vec(),
+            },
         }
     }
 }
+
+/// What browsers have in common for the key exchange.
+const GROUPS: &[NamedGroup] = &[NamedGroup::X25519, NamedGroup::SECP256R1];
 
 /// A tone of the default length with its gap, and some time to spare (draft §4.2.2.1).
 const TONE: Duration = Duration::from_millis(200);
@@ -111,6 +120,7 @@ impl Call {
             .local_candidates(LocalCandidates::AtOnce)
             .ice(settings.ice.clone())
             .dtls_versions(settings.versions.clone())
+            .dtls_groups(settings.groups.clone())
             .dtls_role(settings.dtls)
             .peer_verification(settings.verification)
             .mtu(MTU)

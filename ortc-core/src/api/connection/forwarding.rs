@@ -23,7 +23,7 @@ pub enum Forwarded {
 impl RTCTrack {
     /// Makes the track send on the packets of a source, our extension; what they are given to is
     /// [`RTCConnection::forward`]. Called again, it switches to another source, or begins the same
-    /// one anew, as is needed when that was disconnected.
+    /// one anew.
     ///
     /// `source` is the description by which another connection receives it, as
     /// [`ReceiveMode::Raw`](super::super::ReceiveMode::Raw) or
@@ -114,7 +114,7 @@ impl RTCConnection {
     /// whatever that was. A number that is missing in the source is missing on the track, and waits
     /// there for its packet: up to 512 such numbers of the last 900. What the peer asks for again
     /// comes from this connection's own history. A source whose numbers jump by more than 3,000
-    /// begins anew.
+    /// begins anew, and so does one that comes back after BYE.
     ///
     /// A packet is never cut: give connections that forward an
     /// [`mtu`](super::super::RTCConnectionOptions::mtu) as large as the packets of their sources. With

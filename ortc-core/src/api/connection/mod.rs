@@ -214,9 +214,13 @@ impl RTCConnection {
                     .collect(),
             )?
             .verification(options.verification)
+            .extended_master_secret(options.extended_master_secret)
             .key_log(options.key_log);
         if let Some(versions) = &options.dtls_versions {
             dtls = dtls.versions(versions)?;
+        }
+        if let Some(groups) = options.dtls_groups {
+            dtls = dtls.groups(groups)?;
         }
         if let Some(first) = options.dtls_retransmission {
             dtls = dtls.retransmission(first, LONGEST_RETRANSMISSION.max(first))?;
@@ -342,6 +346,7 @@ impl RTCConnection {
         let dtls = self.transport.running().map(|running| DtlsStats {
             version: running.endpoint.version(),
             cipher_suite: running.endpoint.cipher_suite(),
+            group: running.endpoint.group(),
             role: running.role,
             endpoint: running.endpoint.stats(),
         });

@@ -7,7 +7,7 @@ use crate::event::{CloseReason, ProtocolError};
 use crate::hello::{Answers, is_offered};
 use crate::reassembly::Message;
 use crate::transcript::Transcript;
-use crate::v12::{Session, Suite};
+use crate::v12::{Session, Suite, has_extended_master_secret};
 use crate::wire::hello::ServerHello;
 use crate::wire::{ExtensionType, ProtocolVersion};
 
@@ -53,11 +53,7 @@ fn accept(
             _ => {}
         }
     }
-    // RFC 7627 §5.2
-    match hello.extensions.get(ExtensionType::EXTENDED_MASTER_SECRET) {
-        Some([]) => {}
-        Some(_) | None => return Err(ProtocolError::NoExtendedMasterSecret.into()),
-    }
+    let extended_master_secret = has_extended_master_secret(&hello.extensions, config)?;
     if !hello.extensions.renegotiation_is_initial() {
         return Err(ProtocolError::Renegotiation.into());
     }
@@ -68,6 +64,7 @@ fn accept(
         suite,
         client_random,
         server_random: *hello.random,
+        extended_master_secret,
         group: None,
         answers: Answers::accept(&hello.extensions, config)?,
     })

@@ -10,7 +10,9 @@ use crate::flight::Await;
 use crate::hello::{Answers, DOWNGRADE, connection_id, extension};
 use crate::reassembly::Message;
 use crate::transcript::Transcript;
-use crate::v12::{Authentication, Session, Suite, has_group, signed_params};
+use crate::v12::{
+    Authentication, Session, Suite, has_extended_master_secret, has_group, signed_params,
+};
 use crate::wire::certificate::{self, CertificateRequest, ECDSA_SIGN, RSA_SIGN, Signed};
 use crate::wire::hello::ClientHello;
 use crate::wire::key_exchange::encode_params;
@@ -44,11 +46,7 @@ pub(crate) fn on_client_hello(
 fn choose(hello: &ClientHello<'_>, cx: &Context) -> Result<Choice, CloseReason> {
     let config = &cx.config;
     let extensions = &hello.extensions;
-    match extensions.get(ExtensionType::EXTENDED_MASTER_SECRET) {
-        Some([]) => {}
-        // RFC 7627 §5.3: without it the handshake is refused.
-        Some(_) | None => return Err(ProtocolError::NoExtendedMasterSecret.into()),
-    }
+    let extended_master_secret = has_extended_master_secret(extensions, config)?;
     if !extensions.renegotiation_is_initial() {
         return Err(ProtocolError::Renegotiation.into());
     }
@@ -97,6 +95,7 @@ fn choose(hello: &ClientHello<'_>, cx: &Context) -> Result<Choice, CloseReason> 
             suite,
             client_random: *hello.random,
             server_random,
+            extended_master_secret,
             group: Some(group),
             answers: Answers::choose(extensions, config)?,
         },
@@ -166,13 +165,18 @@ fn encode(out: &mut Vec<u8>, choice: &Choice, config: &Config, id: Option<&[u8]>
         if choice.renegotiation_info {
             extension(out, ExtensionType::RENEGOTIATION_INFO, |out| out.push(0));
         }
-        extension(out, ExtensionType::EXTENDED_MASTER_SECRET, |_| ());
+        if choice.session.extended_master_secret {
+            extension(out, ExtensionType::EXTENDED_MASTER_SECRET, |_| ());
+        }
         if choice.point_formats {
             extension(out, ExtensionType::EC_POINT_FORMATS, |out| {
                 out.extend_from_slice(&[1, 0]);
             });
         }
-        choice.session.answers.encode(out, config);
+        choice
+            .session
+            .answers
+            .encode(ProtocolVersion::DTLS12, out, config);
         if let Some(id) = id {
             connection_id(out, id);
         }

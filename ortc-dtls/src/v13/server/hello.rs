@@ -165,10 +165,14 @@ fn choose<'a>(
     }
     // A client that would resume must say how, even where nothing is resumed (RFC 8446 §4.2.9).
     let missing = |kind| CloseReason::from(ProtocolError::MissingExtension(kind));
-    let psk = extensions.get(ExtensionType::PRE_SHARED_KEY);
-    let modes = ExtensionType::PSK_KEY_EXCHANGE_MODES;
-    if psk.is_some() && extensions.get(modes).is_none() {
-        return Err(missing(modes));
+    let psk = ExtensionType::PRE_SHARED_KEY;
+    if extensions.get(psk).is_some() {
+        let modes = ExtensionType::PSK_KEY_EXCHANGE_MODES;
+        extensions.get(modes).ok_or_else(|| missing(modes))?;
+        // It is the last one (RFC 8446 §4.2.11).
+        if extensions.iter().last().is_none_or(|(kind, _)| kind != psk) {
+            return Err(ParseError::Invalid("pre_shared_key").into());
+        }
     }
 
     let suite = config
@@ -328,7 +332,9 @@ fn answer(
     let keys = start_handshake_epoch(cx, Role::Server, &session, &shared, &transcript)?;
     let kind = HandshakeType::ENCRYPTED_EXTENSIONS;
     transcript.add_sent(cx.flight.message(kind, HANDSHAKE, |out| {
-        writer::vector16(out, |out| choice.answers.encode(out, &config));
+        writer::vector16(out, |out| {
+            choice.answers.encode(ProtocolVersion::DTLS13, out, &config)
+        });
     }));
     let kind = HandshakeType::CERTIFICATE_REQUEST;
     transcript.add_sent(cx.flight.message(kind, HANDSHAKE, |out| {

@@ -10,247 +10,31 @@
     reason = "the only tests with real sockets and a real clock"
 )]
 
+mod driver;
+mod legacy;
+#[path = "../pair/mod.rs"]
 mod pair;
+mod peers;
 
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::net::UdpSocket;
-use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver};
 use std::time::Instant;
 
+use driver::Driver;
 use ortc_dtls::crypto::KeyAlgorithm;
 use ortc_dtls::wire::NamedGroup;
 use ortc_dtls::{
     Certificate, CertificateConfig, CipherSuite, ClientCertificate, CloseReason, Config,
-    CookieGate, Endpoint, Event, Fingerprint, PeerVerification, Role, Verdict,
+    CookieGate, Endpoint, Event, PeerVerification, Role, Verdict,
 };
-
-/// DTLS 1.2 alone, with what else is usual.
-const GNUTLS_DTLS12: &str = "NORMAL:-VERS-ALL:+VERS-DTLS1.2";
+use peers::{OpenSsl, Peer};
 
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// `openssl` with a certificate of its own, in a directory of its own.
-struct OpenSsl {
-    directory: PathBuf,
-    fingerprint: Fingerprint,
-}
-
-/// A running `openssl s_client` or `s_server`.
-struct Peer {
-    child: Child,
-    stdin: ChildStdin,
-    lines: Receiver<String>,
-}
-
-impl OpenSsl {
-    /// `None` where there is no `openssl`.
-    fn new(name: &str, key: &[&str]) -> Option<Self> {
-        if Command::new("openssl").arg("version").output().is_err() {
-            println!("skipped: openssl is not installed");
-            return None;
-        }
-        let directory =
-            std::env::temp_dir().join(format!("ortc-dtls-{name}-{}", std::process::id()));
-        fs::create_dir_all(&directory).unwrap();
-        let made = Command::new("openssl")
-            .args(["req", "-x509", "-nodes", "-subj", "/CN=peer", "-days", "10"])
-            .args(["-keyout", "key.pem", "-out", "cert.pem", "-newkey"])
-            .args(key)
-            .current_dir(&directory)
-            .output()
-            .unwrap();
-        assert!(made.status.success());
-        let printed = Command::new("openssl")
-            .args([
-                "x509",
-                "-in",
-                "cert.pem",
-                "-noout",
-                "-fingerprint",
-                "-sha512",
-            ])
-            .current_dir(&directory)
-            .output()
-            .unwrap();
-        let printed = String::from_utf8(printed.stdout).unwrap();
-        let (_, value) = printed.trim().split_once('=').unwrap();
-        Some(Self {
-            directory,
-            fingerprint: Fingerprint::parse("sha-512", value).unwrap(),
-        })
-    }
-
-    fn start(&self, arguments: &[&str]) -> Peer {
-        let own = ["-cert", "cert.pem", "-key", "key.pem"];
-        self.start_anonymous(&[arguments, &own].concat())
-    }
-
-    /// Without its certificate.
-    fn start_anonymous(&self, arguments: &[&str]) -> Peer {
-        let mut command = Command::new("openssl");
-        command
-            .args(arguments)
-            .arg("-dtls1_2")
-            .args(["-use_srtp", "SRTP_AES128_CM_SHA1_80:SRTP_AEAD_AES_256_GCM"])
-            .args([
-                "-keymatexport",
-                "EXTRACTOR-dtls_srtp",
-                "-keymatexportlen",
-                "88",
-            ]);
-        self.spawn(&mut command)
-    }
-
-    /// `gnutls-cli` or `gnutls-serv` with the certificate that OpenSSL made; `None` where it is
-    /// missing.
-    fn start_gnutls(&self, program: &str, arguments: &[&str]) -> Option<Peer> {
-        if Command::new(program).arg("--version").output().is_err() {
-            println!("skipped: {program} is not installed");
-            return None;
-        }
-        // Its output is written by lines only to a terminal, unless `stdbuf` says so.
-        let mut command = Command::new("stdbuf");
-        command
-            .args(["-oL", program, "--udp", "--priority", GNUTLS_DTLS12])
-            .args(["--x509certfile", "cert.pem", "--x509keyfile", "key.pem"])
-            .arg("--srtp-profiles=SRTP_AES128_CM_HMAC_SHA1_80")
-            .args(arguments);
-        Some(self.spawn(&mut command))
-    }
-
-    fn spawn(&self, command: &mut Command) -> Peer {
-        let mut child = command
-            .current_dir(&self.directory)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let (sender, lines) = mpsc::channel();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        std::thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    break;
-                }
-            }
-        });
-        let stdin = child.stdin.take().unwrap();
-        Peer {
-            child,
-            stdin,
-            lines,
-        }
-    }
-}
-
-impl Drop for OpenSsl {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.directory);
-    }
-}
-
-impl Peer {
-    /// The rest of the first line that contains `text`.
-    fn line_with(&self, text: &str) -> String {
-        let mut seen = String::new();
-        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
-            if let Some((_, rest)) = line.split_once(text) {
-                return rest.trim().to_owned();
-            }
-            seen.push_str(&line);
-            seen.push('\n');
-        }
-        panic!("no line with {text:?} in:\n{seen}");
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Our endpoint behind a socket.
-struct Driver {
-    endpoint: Endpoint,
-    socket: UdpSocket,
-    peer: Option<SocketAddr>,
-    events: Vec<Event>,
-}
-
-impl Driver {
-    fn new(config: Config, role: Role, socket: UdpSocket, peer: Option<SocketAddr>) -> Self {
-        Self {
-            endpoint: Endpoint::new(Arc::new(config), role, Instant::now()),
-            socket,
-            peer,
-            events: Vec::new(),
-        }
-    }
-
-    /// Runs until an event satisfies `done`.
-    fn run(&mut self, done: impl Fn(&Event) -> bool) {
-        let end = Instant::now() + PATIENCE;
-        let mut contents = [0; 2048];
-        loop {
-            assert!(
-                Instant::now() < end,
-                "{:?} {:?}",
-                self.events,
-                self.endpoint.stats()
-            );
-            let mut out = Vec::new();
-            while let Some(peer) = self.peer {
-                out.clear();
-                if self
-                    .endpoint
-                    .poll_transmit(&mut out, Instant::now())
-                    .is_none()
-                {
-                    break;
-                }
-                let _ = self.socket.send_to(&out, peer);
-            }
-            if self.events.iter().any(&done) {
-                return;
-            }
-            self.socket
-                .set_read_timeout(Some(Duration::from_millis(5)))
-                .unwrap();
-            if let Ok((len, from)) = self.socket.recv_from(&mut contents) {
-                self.peer = Some(from);
-                self.endpoint
-                    .handle_datagram(&mut contents[..len], Instant::now());
-            }
-            self.endpoint.handle_timeout(Instant::now());
-            while let Some(event) = self.endpoint.poll_event() {
-                self.events.push(event);
-            }
-        }
-    }
-
-    fn material(&self) -> String {
-        let keying = self.endpoint.srtp_keying().unwrap();
-        let parts = [
-            &keying.client_key,
-            &keying.server_key,
-            &keying.client_salt,
-            &keying.server_salt,
-        ];
-        parts
-            .iter()
-            .map(|part| hex::encode_upper(&part[..]))
-            .collect()
-    }
-}
 
 fn config() -> Config {
     pair::config(&pair::provider()).verification(PeerVerification::HoldUntilVerified)
@@ -273,6 +57,8 @@ fn converse(mut driver: Driver, mut peer: Peer, suite: &str) {
     // The peer asks for as many octets as the longest profile takes; shorter ones are its head.
     assert!(exported.starts_with(&driver.material()), "{exported}");
     assert_eq!(driver.endpoint.cipher_suite().unwrap().to_string(), suite);
+    let bound = driver.endpoint.extended_master_secret();
+    assert_eq!(bound, Some(peer.extended_master_secret));
 
     driver
         .endpoint
@@ -301,9 +87,12 @@ fn connect_to_server(
     suite: &str,
     adapt: impl Fn(Config) -> Config,
 ) {
-    let Some(openssl) = OpenSsl::new(name, key) else {
-        return;
-    };
+    if let Some(openssl) = OpenSsl::new(name, key) {
+        connect_to(&openssl, options, suite, adapt);
+    }
+}
+
+fn connect_to(openssl: &OpenSsl, options: &[&str], suite: &str, adapt: impl Fn(Config) -> Config) {
     // A port that is free now.
     let port = socket().local_addr().unwrap().port();
     let accept = port.to_string();
@@ -327,9 +116,12 @@ fn accept_client(
     suite: &str,
     adapt: impl Fn(Config) -> Config,
 ) {
-    let Some(openssl) = OpenSsl::new(name, key) else {
-        return;
-    };
+    if let Some(openssl) = OpenSsl::new(name, key) {
+        accept(&openssl, options, suite, adapt);
+    }
+}
+
+fn accept(openssl: &OpenSsl, options: &[&str], suite: &str, adapt: impl Fn(Config) -> Config) {
     let socket = socket();
     let connect = socket.local_addr().unwrap().to_string();
     let mut arguments = vec!["s_client", "-connect", &connect];
