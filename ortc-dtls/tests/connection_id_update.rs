@@ -234,11 +234,7 @@ fn verdict(length: u8, messages: &[(HandshakeType, &[u8])]) -> (Pair, Option<Clo
         .flat_map(|(seq, (kind, body))| handshake(*kind, seq, body))
         .collect();
     let kind = ContentType::HANDSHAKE;
-    let mut record = if own.is_empty() {
-        epoch.seal(kind, 100, &contents)
-    } else {
-        epoch.seal_with_id(own.octets(), kind, 100, &contents)
-    };
+    let mut record = epoch.seal_with_id(own.octets(), kind, 100, &contents);
     let now = pair.now;
     pair.client.handle_datagram(&mut record, now);
     let mut closed = None;

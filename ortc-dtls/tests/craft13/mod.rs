@@ -7,6 +7,7 @@
     reason = "test code: a failed expectation is the report"
 )]
 
+use core::ops::Range;
 use std::sync::Arc;
 
 use ortc_dtls::crypto::{AeadAlgorithm, Hash, Provider};
@@ -93,38 +94,45 @@ impl Epoch {
         key.unwrap().mask(sample[..16].try_into().unwrap())
     }
 
+    /// The first octet of a header of this form.
+    fn first(&self, form: u8) -> u8 {
+        form | (self.epoch % 4).to_be_bytes()[7]
+    }
+
+    /// The form of a header with 16-bit number and length, and the id if there is one.
+    const fn form(id: &[u8]) -> u8 {
+        if id.is_empty() { 0x2c } else { 0x3c }
+    }
+
+    /// A record with this header, in which the number is still to be masked.
+    fn protect(
+        &self,
+        mut header: Vec<u8>,
+        number: Range<usize>,
+        kind: ContentType,
+        sequence: u64,
+        contents: &[u8],
+    ) -> Vec<u8> {
+        let mut inner = [contents, &[kind.0]].concat();
+        let aead = self.provider.aead(AeadAlgorithm::Aes128Gcm, &self.key);
+        let nonce = self.nonce(sequence);
+        let tag = aead.unwrap().seal(nonce, &header, &mut inner).unwrap();
+        inner.extend_from_slice(&tag);
+        for (octet, mask) in header[number].iter_mut().zip(self.mask(&inner)) {
+            *octet ^= mask;
+        }
+        [header, inner].concat()
+    }
+
     /// A record as we write them; `kind` 0 and contents of zeros make one of padding alone.
     pub(crate) fn seal(&self, kind: ContentType, sequence: u64, contents: &[u8]) -> Vec<u8> {
-        let mut inner = [contents, &[kind.0]].concat();
-        let length = u16::try_from(inner.len() + 16).unwrap().to_be_bytes();
-        let [.., high, low] = sequence.to_be_bytes();
-        let first = 0x2c | (self.epoch % 4).to_be_bytes()[7];
-        let mut header = [first, high, low, length[0], length[1]];
-        let aead = self.provider.aead(AeadAlgorithm::Aes128Gcm, &self.key);
-        let tag = aead
-            .unwrap()
-            .seal(self.nonce(sequence), &header, &mut inner)
-            .unwrap();
-        inner.extend_from_slice(&tag);
-        let mask = self.mask(&inner);
-        header[1] ^= mask[0];
-        header[2] ^= mask[1];
-        [&header[..], &inner].concat()
+        self.seal_with_id(&[], kind, sequence, contents)
     }
 
     /// The same with an 8-bit number and no length (RFC 9147 §4).
     pub(crate) fn seal_short(&self, kind: ContentType, sequence: u64, contents: &[u8]) -> Vec<u8> {
-        let mut inner = [contents, &[kind.0]].concat();
-        let first = 0x20 | (self.epoch % 4).to_be_bytes()[7];
-        let mut header = [first, sequence.to_be_bytes()[7]];
-        let aead = self.provider.aead(AeadAlgorithm::Aes128Gcm, &self.key);
-        let tag = aead
-            .unwrap()
-            .seal(self.nonce(sequence), &header, &mut inner)
-            .unwrap();
-        inner.extend_from_slice(&tag);
-        header[1] ^= self.mask(&inner)[0];
-        [&header[..], &inner].concat()
+        let header = vec![self.first(0x20), sequence.to_be_bytes()[7]];
+        self.protect(header, 1..2, kind, sequence, contents)
     }
 
     /// A record with a connection id (RFC 9147 §4).
@@ -135,25 +143,23 @@ impl Epoch {
         sequence: u64,
         contents: &[u8],
     ) -> Vec<u8> {
-        let mut inner = [contents, &[kind.0]].concat();
-        let length = u16::try_from(inner.len() + 16).unwrap().to_be_bytes();
+        let length = u16::try_from(contents.len() + 17).unwrap().to_be_bytes();
         let [.., high, low] = sequence.to_be_bytes();
-        let first = 0x3c | (self.epoch % 4).to_be_bytes()[7];
-        let mut header = [&[first], id, &[high, low], &length].concat();
-        let aead = self.provider.aead(AeadAlgorithm::Aes128Gcm, &self.key);
-        let nonce = self.nonce(sequence);
-        let tag = aead.unwrap().seal(nonce, &header, &mut inner).unwrap();
-        inner.extend_from_slice(&tag);
-        let mask = self.mask(&inner);
-        header[1 + id.len()] ^= mask[0];
-        header[2 + id.len()] ^= mask[1];
-        [&header[..], &inner].concat()
+        let first = self.first(Self::form(id));
+        let header = [&[first], id, &[high, low], &length].concat();
+        let at = 1 + id.len();
+        self.protect(header, at..at + 2, kind, sequence, contents)
     }
 
-    /// Reads a record with this connection id, whose full number is below 2^16.
+    /// Reads a record whose full number is below 2^16.
+    pub(crate) fn open(&self, record: &[u8]) -> Option<Plain> {
+        self.open_with_id(&[], record)
+    }
+
+    /// The same with this connection id.
     pub(crate) fn open_with_id(&self, id: &[u8], record: &[u8]) -> Option<Plain> {
         let (header, sealed) = record.split_at_checked(5 + id.len())?;
-        if header[0] != 0x3c | (self.epoch % 4).to_be_bytes()[7] || !header[1..].starts_with(id) {
+        if header[0] != self.first(Self::form(id)) || !header[1..].starts_with(id) {
             return None;
         }
         let mask = self.mask(sealed);
@@ -165,31 +171,6 @@ impl Epoch {
         let (inner, tag) = sealed.split_last_chunk()?;
         let mut inner = inner.to_vec();
         let aead = self.provider.aead(AeadAlgorithm::Aes128Gcm, &self.key);
-        let nonce = self.nonce(sequence);
-        aead.unwrap().open(nonce, &header, &mut inner, tag).ok()?;
-        let kind = ContentType(inner.pop()?);
-        Some(Plain {
-            kind,
-            sequence,
-            contents: inner,
-        })
-    }
-
-    /// Reads a record whose full number is below 2^16.
-    pub(crate) fn open(&self, record: &[u8]) -> Option<Plain> {
-        let (header, sealed) = record.split_at_checked(5)?;
-        if header[0] != 0x2c | (self.epoch % 4).to_be_bytes()[7] {
-            return None;
-        }
-        let mask = self.mask(sealed);
-        let mut header = header.to_vec();
-        header[1] ^= mask[0];
-        header[2] ^= mask[1];
-        let sequence = u64::from(header[1]) << 8 | u64::from(header[2]);
-        let (inner, tag) = sealed.split_at_checked(sealed.len() - 16)?;
-        let mut inner = inner.to_vec();
-        let aead = self.provider.aead(AeadAlgorithm::Aes128Gcm, &self.key);
-        let tag = tag.try_into().unwrap();
         let nonce = self.nonce(sequence);
         aead.unwrap().open(nonce, &header, &mut inner, tag).ok()?;
         let kind = ContentType(inner.pop()?);

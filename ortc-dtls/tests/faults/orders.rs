@@ -4,9 +4,10 @@
 //! `cargo test` runs all orders of up to seven datagrams, an optimised build those of up to nine.
 //! Eleven, a server's with X25519MLKEM768 and a long certificate in datagrams of 256 octets, have
 //! forty million orders, which nobody would wait for. But exchanging neighbours makes any order out
-//! of any other. So if it mattered, there would be a set of datagrams after which it matters how
-//! the next two come: after every set the next three are tried in every order. What that leaves out
-//! is every other order of the set itself and of what comes last; they come forwards and backwards.
+//! of any other: if it mattered, there would be a set of datagrams after which it matters how the
+//! next two come. So after every set the next three are tried in every order; the set and what
+//! comes last are then in order, or backwards, and not in every other one. To have those too where
+//! they are short, any five come first, and any five last, in every order.
 
 use std::collections::BTreeMap;
 
@@ -37,9 +38,9 @@ fn all(len: usize, run: Run<'_>) {
     each_order(&mut order, 0, len, run);
 }
 
-/// After any set of them, in order, any next three in any order, and the rest in order; and all of
-/// that backwards.
-fn threes(len: usize, run: Run<'_>) {
+/// As many as can be waited for, forwards and backwards: after any set of them, in order, any next
+/// three in any order, and the rest in order; and any five first, in any order.
+fn many(len: usize, run: Run<'_>) {
     let mut backwards = Vec::new();
     let mut both_ways = |order: &[usize]| {
         run(order);
@@ -54,6 +55,8 @@ fn threes(len: usize, run: Run<'_>) {
         order.extend(rest);
         each_order(&mut order, next, next + 3, &mut both_ways);
     }
+    let mut order: Vec<usize> = (0..len).collect();
+    each_order(&mut order, 0, 5, &mut both_ways);
 }
 
 /// Any two come first, and the rest in order.
@@ -106,7 +109,7 @@ fn every_long_flight_may_come_in_every_order() {
     let runs = reorder(|len| match len {
         0..=7 => None,
         8..=9 => Some(all),
-        10.. => Some(threes),
+        10.. => Some(many),
     });
     println!("orders of flights of so many: {runs:?}");
     assert!(runs.keys().any(|&len| len > 9), "{runs:?}");
@@ -130,8 +133,12 @@ fn the_orders_are_all_of_them() {
     let is_one = |order: &Vec<usize>| (0..5).all(|place| order.contains(&place));
     assert!(orders.iter().all(is_one));
     assert_eq!(collect(pairs, 5).len(), 20);
-    // Five are three and any two, so that a few are missing.
-    let some = collect(threes, 5);
-    assert!(some.iter().all(is_one));
-    assert_eq!(collect(threes, 4).len(), 24);
+    assert_eq!(collect(many, 5).len(), 120);
+    let many = collect(many, 8);
+    assert!((10_000..40_320).contains(&many.len()), "{}", many.len());
+    for swapped in 0..7 {
+        let mut order: Vec<usize> = (0..8).collect();
+        order.swap(swapped, swapped + 1);
+        assert!(many.contains(&order));
+    }
 }
