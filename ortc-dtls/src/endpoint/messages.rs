@@ -331,6 +331,7 @@ impl Endpoint {
         }
     }
 
+    #[cold]
     fn advance_keys_now(&mut self) {
         if let State::Connected(Connected { established, .. }) = &mut self.state
             && let Secrets::V13(traffic) = &mut established.secrets

@@ -22,6 +22,7 @@ impl Flight {
     /// Appends the next datagram of the flight to `buf`, if one is left: at most `mtu` octets.
     /// A plaintext record carries one message or fragment, a protected one of DTLS 1.3 as many as
     /// fit. The timer counts from the last datagram.
+    #[cold]
     pub(crate) fn write_datagram(
         &mut self,
         outbound: &mut Outbound,
@@ -29,9 +30,6 @@ impl Flight {
         buf: &mut Vec<u8>,
         now: Instant,
     ) -> Result<bool, CryptoError> {
-        if !self.is_queued() {
-            return Ok(false);
-        }
         let mtu = if self.timeouts >= NARROW_AFTER {
             mtu.min(NARROW_MTU)
         } else {
