@@ -13,8 +13,10 @@ use crate::wire::record::RecordHeader;
 use crate::wire::unified::UnifiedHeader;
 use crate::wire::{ContentType, ParseError, ProtocolVersion, RecordNumber};
 
-/// Octets of a buffer that received application data is copied into.
-const SLAB: usize = 16 * 1024;
+/// Octets of a buffer that received application data is copied into: a few datagrams, so that what
+/// is written over and over stays in the cache, and a piece that somebody keeps does not keep much
+/// more.
+const SLAB: usize = 4 * 1024;
 
 /// What a datagram proved of where it came from; each is more than the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

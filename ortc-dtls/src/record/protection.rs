@@ -222,9 +222,7 @@ impl Protection {
 pub(super) const fn with_number(iv: [u8; NONCE_LEN], number: u64) -> [u8; NONCE_LEN] {
     let [i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, i10, i11] = iv;
     // Whole words: an octet at a time, the cipher would wait for each before it reads them.
-    let iv = u128::from_be_bytes([
-        0, 0, 0, 0, i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, i10, i11,
-    ]);
+    let iv = u128::from_be_bytes([0, 0, 0, 0, i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, i10, i11]);
     let [_, _, _, _, nonce @ ..] = (iv ^ number as u128).to_be_bytes();
     nonce
 }
