@@ -331,6 +331,7 @@ impl Endpoint {
         }
     }
 
+    // Seldom, and asked about with every record.
     #[cold]
     fn advance_keys_now(&mut self) {
         if let State::Connected(Connected { established, .. }) = &mut self.state

@@ -365,6 +365,29 @@ mod tests {
     }
 
     #[test]
+    fn the_other_forms_of_the_header_are_opened_and_the_ciphertext_behind_a_short_number_is_kept() {
+        for algorithm in ALGORITHMS {
+            for (first, sequence) in [(0x23_u8, &[5_u8][..]), (0x27, &[5]), (0x2b, &[0, 5])] {
+                let keys = keys(algorithm);
+                let mut record = [&[first], sequence].concat();
+                if first & 4 != 0 {
+                    record.extend_from_slice(&[0, 20]);
+                }
+                let len = record.len();
+                let mut inner = [1, 2, 3, ContentType::APPLICATION_DATA.0];
+                let tag = keys.aead.seal(keys.nonce(5), &record, &mut inner).unwrap();
+                record.extend_from_slice(&[&inner[..], &tag].concat());
+                let mask = keys.mask(&record[len..]).unwrap().to_be_bytes();
+                for (octet, mask) in record[1..=sequence.len()].iter_mut().zip(mask) {
+                    *octet ^= mask;
+                }
+                let mut reader = ReadEpoch::new(keys, 3);
+                assert_eq!(open(&mut reader, &record), Ok((5, vec![1, 2, 3])));
+            }
+        }
+    }
+
+    #[test]
     fn two_records_with_the_same_contents_have_unrelated_numbers_on_the_wire() {
         let mut writer = WriteEpoch::new(keys(AeadAlgorithm::Aes128Gcm), 2);
         let mut seen = std::collections::BTreeSet::new();
