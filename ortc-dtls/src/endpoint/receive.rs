@@ -80,6 +80,8 @@ impl Endpoint {
     }
 
     /// Hands in again what came too early.
+    // When keys are new, not with every record.
+    #[cold]
     pub(super) fn on_early(&mut self) {
         let mut early = self.cx.inbound.take_early();
         let mut rest = &mut early[..];
