@@ -335,6 +335,8 @@ impl Endpoint {
         }
     }
 
+    // Seldom, and asked about with every record.
+    #[cold]
     fn advance_keys_now(&mut self) {
         if let State::Connected(Connected { established, .. }) = &mut self.state
             && let Secrets::V13(traffic) = &mut established.secrets

@@ -78,6 +78,8 @@ impl Endpoint {
     }
 
     /// Hands in again what came too early.
+    // When keys are new, not with every record.
+    #[cold]
     pub(super) fn on_early(&mut self) {
         let mut early = self.cx.inbound.take_early();
         let mut rest = &mut early[..];
@@ -141,7 +143,7 @@ impl Endpoint {
         }
         let opened = self.cx.inbound.open(header, fragment);
         let contents = self.opened(opened)?;
-        self.authenticated(1, header.sequence);
+        self.authenticated(self.cx.inbound.is_newest(header.sequence));
         if contents.len() > self.cx.receive_limit {
             return Err(DropReason::RecordTooLong);
         }
@@ -173,7 +175,7 @@ impl Endpoint {
         }
         let opened = self.cx.inbound.open_with_id(header, id_len, record);
         let opened = self.opened(opened)?;
-        self.authenticated(1, opened.sequence);
+        self.authenticated(opened.newest);
         // The type counts as well (RFC 8449 §4, RFC 9146 §5).
         if opened.padded_len + 1 > self.cx.receive_limit {
             return Err(DropReason::RecordTooLong);
@@ -205,23 +207,12 @@ impl Endpoint {
         if !self.cx.accepts_id(header.id(record)) {
             return Err(DropReason::ConnectionId);
         }
-        if !self.cx.inbound.reads_epoch(header.epoch_bits) {
-            // Epochs 2 and 3 come; 1 is early data, which nobody offered. A client sends nothing
-            // protected before the server has its keys.
-            let early = matches!(self.state, State::Handshake(_))
-                && header.epoch_bits >= 2
-                && (self.role == Role::Client || self.cx.inbound.has_keys());
-            return if !early {
-                Err(DropReason::Epoch)
-            } else if self.cx.inbound.hold_record(record) {
-                Ok(())
-            } else {
-                Err(DropReason::EarlyFull)
-            };
-        }
-        let opened = self.cx.inbound.open_unified(header, record, self.cx.now);
-        let opened = self.opened(opened)?;
-        self.authenticated(opened.epoch, opened.sequence);
+        let opened = match self.cx.inbound.open_unified(header, record, self.cx.now) {
+            Ok(opened) => opened,
+            Err(DropReason::Epoch) => return self.on_unknown_epoch(header, record),
+            Err(reason) => return self.opened(Err(reason)),
+        };
+        self.authenticated(opened.newest);
         if opened.padded_len > self.cx.receive_limit {
             return Err(DropReason::RecordTooLong);
         }
@@ -254,9 +245,29 @@ impl Endpoint {
         }
     }
 
+    /// A protected record of DTLS 1.3 of an epoch that has no keys, or none any more.
+    fn on_unknown_epoch(
+        &mut self,
+        header: &UnifiedHeader,
+        record: &[u8],
+    ) -> Result<(), DropReason> {
+        // Epochs 2 and 3 come; 1 is early data, which nobody offered. A client sends nothing
+        // protected before the server has its keys.
+        let early = matches!(self.state, State::Handshake(_))
+            && header.epoch_bits >= 2
+            && (self.role == Role::Client || self.cx.inbound.has_keys());
+        if !early {
+            Err(DropReason::Epoch)
+        } else if self.cx.inbound.hold_record(record) {
+            Ok(())
+        } else {
+            Err(DropReason::EarlyFull)
+        }
+    }
+
     /// A record was authenticated and had not come before.
-    fn authenticated(&mut self, epoch: u64, sequence: u64) {
-        let receipt = if self.cx.inbound.is_newest(epoch, sequence) {
+    fn authenticated(&mut self, newest: bool) {
+        let receipt = if newest {
             Receipt::Newest
         } else {
             Receipt::Authentic

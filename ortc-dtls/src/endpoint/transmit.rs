@@ -24,9 +24,8 @@ impl Endpoint {
         }
         let cx = &mut self.cx;
         let mtu = cx.config.mtu;
-        if cx
-            .flight
-            .write_datagram(&mut cx.outbound, mtu, buf, cx.now)?
+        if cx.flight.is_queued()
+            && (cx.flight).write_datagram(&mut cx.outbound, mtu, buf, cx.now)?
         {
             return Ok(true);
         }

@@ -22,6 +22,8 @@ impl Flight {
     /// Appends the next datagram of the flight to `buf`, if one is left: at most `mtu` octets.
     /// A plaintext record carries one message or fragment, a protected one of DTLS 1.3 as many as
     /// fit. The timer counts from the last datagram.
+    // A few times in a connection, which may have millions of records.
+    #[cold]
     pub(crate) fn write_datagram(
         &mut self,
         outbound: &mut Outbound,
@@ -29,9 +31,6 @@ impl Flight {
         buf: &mut Vec<u8>,
         now: Instant,
     ) -> Result<bool, CryptoError> {
-        if !self.is_queued() {
-            return Ok(false);
-        }
         let mtu = if self.timeouts >= NARROW_AFTER {
             mtu.min(NARROW_MTU)
         } else {

@@ -138,6 +138,8 @@ pub(crate) struct Opened<'a> {
     pub(crate) content_type: ContentType,
     pub(crate) epoch: u64,
     pub(crate) sequence: u64,
+    /// No record that was accepted before has a higher number.
+    pub(crate) newest: bool,
     pub(crate) contents: &'a mut [u8],
     /// Octets of contents and padding.
     pub(crate) padded_len: usize,
@@ -145,7 +147,12 @@ pub(crate) struct Opened<'a> {
 
 impl<'a> Opened<'a> {
     /// Takes apart what was decrypted: contents, type, padding (RFC 8446 §5.4, RFC 9146 §4).
-    pub(super) fn new(epoch: u64, sequence: u64, inner: &'a mut [u8]) -> Result<Self, DropReason> {
+    pub(super) fn new(
+        epoch: u64,
+        sequence: u64,
+        newest: bool,
+        inner: &'a mut [u8],
+    ) -> Result<Self, DropReason> {
         // The last octet that is not zero is the type, what follows it is padding.
         let end = inner.iter().rposition(|&octet| octet != 0);
         let end = end.unwrap_or_default();
@@ -160,6 +167,7 @@ impl<'a> Opened<'a> {
             content_type: ContentType(rest.first().copied().unwrap_or_default()),
             epoch,
             sequence,
+            newest,
             contents,
             padded_len,
         })
@@ -199,11 +207,6 @@ impl ReadEpoch {
     /// Whether a record was accepted.
     pub(super) const fn is_used(&self) -> bool {
         self.next > 0
-    }
-
-    /// Whether no accepted number is above this one, which is.
-    pub(super) const fn is_newest(&self, sequence: u64) -> bool {
-        self.next == sequence.saturating_add(1)
     }
 
     /// Decrypts a record in place; only when it is authentic its number is remembered, and only
@@ -246,8 +249,11 @@ impl ReadEpoch {
             return Err(DropReason::Replayed);
         }
         self.replay.accept(sequence);
-        self.next = self.next.max(sequence.saturating_add(1));
-        Opened::new(self.epoch, sequence, inner)
+        let newest = sequence >= self.next;
+        if newest {
+            self.next = sequence.saturating_add(1);
+        }
+        Opened::new(self.epoch, sequence, newest, inner)
     }
 }
 
@@ -354,6 +360,29 @@ mod tests {
                 let (sequence, contents) = open(&mut reader, record).unwrap();
                 assert_eq!((sequence, contents), (number as u64, vec![5; *len]));
                 assert_eq!(open(&mut reader, record), Err(DropReason::Replayed));
+            }
+        }
+    }
+
+    #[test]
+    fn the_other_forms_of_the_header_are_opened_and_the_ciphertext_behind_a_short_number_is_kept() {
+        for algorithm in ALGORITHMS {
+            for (first, sequence) in [(0x23_u8, &[5_u8][..]), (0x27, &[5]), (0x2b, &[0, 5])] {
+                let keys = keys(algorithm);
+                let mut record = [&[first], sequence].concat();
+                if first & 4 != 0 {
+                    record.extend_from_slice(&[0, 20]);
+                }
+                let len = record.len();
+                let mut inner = [1, 2, 3, ContentType::APPLICATION_DATA.0];
+                let tag = keys.aead.seal(keys.nonce(5), &record, &mut inner).unwrap();
+                record.extend_from_slice(&[&inner[..], &tag].concat());
+                let mask = keys.mask(&record[len..]).unwrap().to_be_bytes();
+                for (octet, mask) in record[1..=sequence.len()].iter_mut().zip(mask) {
+                    *octet ^= mask;
+                }
+                let mut reader = ReadEpoch::new(keys, 3);
+                assert_eq!(open(&mut reader, &record), Ok((5, vec![1, 2, 3])));
             }
         }
     }

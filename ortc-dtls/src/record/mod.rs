@@ -192,34 +192,19 @@ impl Inbound {
             .open(header, id.unwrap_or_default(), fragment)
             .map_err(|_| DropReason::BadRecord)?;
         replay.accept(header.sequence);
-        Opened::new(header.epoch.into(), header.sequence, inner)
+        let newest = replay.is_newest(header.sequence);
+        Opened::new(header.epoch.into(), header.sequence, newest, inner)
     }
 
-    /// Whether the record that was just accepted is newer than all before.
-    pub(crate) fn is_newest(&self, epoch: u64, sequence: u64) -> bool {
+    /// Whether the record of DTLS 1.2 that was just accepted is newer than all before.
+    pub(crate) const fn is_newest(&self, sequence: u64) -> bool {
         match &self.reading {
-            Reading::Plaintext => false,
             Reading::V12(_, replay) => replay.is_newest(sequence),
-            // The newest epoch that was used is the one that counts.
-            Reading::V13(epochs) => epochs
-                .iter()
-                .rfind(|epoch| epoch.is_used())
-                .is_some_and(|newest| newest.epoch == epoch && newest.is_newest(sequence)),
+            Reading::Plaintext | Reading::V13(_) => false,
         }
     }
 
-    /// Whether DTLS 1.3 has keys for these low bits of an epoch.
-    pub(crate) fn reads_epoch(&self, bits: u8) -> bool {
-        match &self.reading {
-            Reading::V13(epochs) => {
-                let mut newest_first = epochs.iter().rev();
-                newest_first.any(|epoch| epoch.epoch % 4 == bits.into())
-            }
-            Reading::Plaintext | Reading::V12(..) => false,
-        }
-    }
-
-    /// Decrypts a record of DTLS 1.3.
+    /// Decrypts a record of DTLS 1.3. Without keys for its epoch it stays as it is.
     pub(crate) fn open_unified<'a>(
         &mut self,
         header: &UnifiedHeader,
@@ -239,8 +224,10 @@ impl Inbound {
         let (before, rest) = epochs
             .split_at_mut_checked(used.ok_or(DropReason::Epoch)?)
             .ok_or(DropReason::Epoch)?;
-        let epoch = rest.first_mut().ok_or(DropReason::Epoch)?;
-        let opened = epoch.open(header, record)?;
+        let (epoch, after) = rest.split_first_mut().ok_or(DropReason::Epoch)?;
+        let mut opened = epoch.open(header, record)?;
+        // The newest epoch that was used is the one that counts.
+        opened.newest &= !after.iter().any(ReadEpoch::is_used);
         // The sender has the keys of this epoch, so that it has given up the others
         // (RFC 9147 §8).
         for before in before {
@@ -367,8 +354,16 @@ impl Outbound {
 
     /// Octets of contents that a record of the newest epoch may have in a datagram of this size.
     pub(crate) fn room(&self, mtu: usize) -> usize {
-        let epoch = self.epoch();
-        (mtu - self.overhead(epoch)).min(self.limit(epoch))
+        let id = self.id.octets().len();
+        match &self.writing {
+            Writing::Plaintext => (mtu - RecordHeader::LEN).min(MAX_CONTENTS),
+            Writing::V12(protection) => {
+                let inner = self.inner();
+                let overhead = RecordHeader::LEN + protection.overhead() + id + inner;
+                (mtu - overhead).min(self.limit - inner)
+            }
+            Writing::V13(_) => (mtu - ciphertext::OVERHEAD - id).min(self.limit),
+        }
     }
 
     /// Octets that DTLS 1.2 adds to the contents of a record before it is protected: the type,

@@ -301,6 +301,15 @@ mod tests {
         }
     }
 
+    /// RFC 8446 §5.3: padded to the left with zeros.
+    #[test]
+    fn a_number_changes_the_last_octets_of_an_iv() {
+        let iv = [0xff, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0xff];
+        assert_eq!(with_number(iv, 0), iv);
+        let nonce = with_number(iv, 0xf000_0000_0000_010f);
+        assert_eq!(nonce, [0xff, 1, 2, 3, 0xf4, 5, 6, 7, 8, 9, 11, 0xf0]);
+    }
+
     #[test]
     fn no_record_is_sealed_beyond_the_last_sequence_number() {
         let mut protection = protection();
