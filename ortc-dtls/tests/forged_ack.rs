@@ -118,6 +118,29 @@ fn a_path_that_comes_up_gets_the_hello_at_once_whatever_anyone_said_of_it() {
     assert_eq!(hello_of(&mut pair.client, now).len(), hello.len());
 }
 
+/// In the order in which a driver may hand it in that looks at its timers first.
+#[test]
+fn what_is_about_to_leave_again_leaves_whatever_anyone_says_of_it() {
+    let mut pair = pair13(&provider(), |config| config.cookie_exchange(true));
+    let now = pair.now;
+    let hello = hello_of(&mut pair.client, now);
+    pair.server.handle_datagram(&mut hello.clone(), now);
+    let request = hello_of(&mut pair.server, now);
+    pair.server.handle_datagram(&mut hello.clone(), now);
+    pair.server.handle_datagram(&mut everything_arrived(), now);
+    assert_eq!(hello_of(&mut pair.server, now).len(), request.len());
+    let mut now = now;
+    for _ in 0..5 {
+        now = pair.client.poll_timeout().unwrap();
+        pair.client.handle_timeout(now);
+        pair.client.handle_datagram(&mut everything_arrived(), now);
+        assert_eq!(hello_of(&mut pair.client, now).len(), hello.len());
+    }
+    pair.client.restart_timer(now);
+    pair.client.handle_datagram(&mut everything_arrived(), now);
+    assert_eq!(hello_of(&mut pair.client, now).len(), hello.len());
+}
+
 fn carried(side: &mut Endpoint) -> Vec<Vec<u8>> {
     let flight = side.flight(1200).unwrap();
     flight.datagrams().map(<[u8]>::to_vec).collect()
@@ -169,8 +192,8 @@ fn a_flight_that_comes_back_from_a_carrier_is_sent_whole() {
     assert_eq!(hello_of(&mut pair.client, now).len(), hello.len());
 }
 
-/// The end of a hello is not the hello: a request is sent again for as many octets as were sent
-/// for the first one (RFC 9147 §5.1).
+/// The end of a hello is not the hello: a request is sent again when half as many octets have come
+/// again as it has (RFC 9147 §5.1).
 #[test]
 fn a_server_that_asked_for_a_cookie_is_no_amplifier() {
     let mut pair = pair13(&provider(), |config| config.cookie_exchange(true));

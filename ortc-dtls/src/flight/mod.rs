@@ -451,8 +451,9 @@ impl Flight {
         voucher: Voucher,
         now: Instant,
     ) -> Acked {
-        // A carrier that shows less than all has no timer to show the rest again.
-        if voucher == Voucher::Anyone && !self.is_own() {
+        // A carrier that shows less than all has no timer to show the rest again; and what is about
+        // to leave, perhaps because such a word did not help, leaves.
+        if voucher == Voucher::Anyone && (!self.is_own() || self.is_unsent()) {
             return Acked::Nothing;
         }
         let mut news = false;
