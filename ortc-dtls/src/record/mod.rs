@@ -70,10 +70,10 @@ impl Inbound {
         self.reading = Reading::V13(epochs);
     }
 
-    /// Nothing that an earlier epoch than the newest could bring is of use.
-    pub(crate) fn retire_epochs(&mut self) {
+    /// Nothing that an epoch before this one could bring is of use.
+    pub(crate) fn retire_epochs(&mut self, before: u64) {
         if let Reading::V13(epochs) = &mut self.reading {
-            epochs.drain(..epochs.len().saturating_sub(1));
+            epochs.retain(|epoch| epoch.epoch >= before);
         }
     }
 

@@ -2,7 +2,7 @@
 //! (RFC 9147 §8, RFC 8446 §4.6.3).
 
 use super::schedule::Secret;
-use super::{Suite, connection_id, unexpected};
+use super::{APPLICATION, Suite, connection_id, unexpected};
 use crate::config::Role;
 use crate::context::Context;
 use crate::crypto::{CryptoError, Output, Provider};
@@ -147,8 +147,9 @@ impl Traffic {
         } else if cx.ids.as_mut().is_some_and(|ids| ids.on_acknowledged()) {
             // What the peer wrote before stays readable.
         } else if self.role == Role::Client {
-            // The server has our last flight, and will not repeat its own.
-            cx.inbound.retire_epochs();
+            // The server has our last flight, and will not repeat its own. What it writes with may
+            // still be the key before the newest that it has announced (RFC 9147 §8).
+            cx.inbound.retire_epochs(APPLICATION);
         }
         cx.outbound.retire_epochs();
         Ok(())
