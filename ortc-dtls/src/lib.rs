@@ -131,9 +131,10 @@
 //! A handshake takes at most 40 allocations on each side, whatever the group and whatever the client
 //! is asked for (by default 23 in DTLS 1.2 and 29 in 1.3; an RSA key costs 17 more), the repetition
 //! of a flight and a record of application data none; an established endpoint has less than 4 KiB on
-//! the heap, and as much again as a key takes, 1 KiB, while keys change: `cargo test -p ortc-dtls
-//! --test allocation`. Besides it keeps a buffer as long as the application data that it received at
-//! once, up to 16 KiB.
+//! the heap, and as much again as a key takes, 1 KiB, while keys change, a server also for four
+//! minutes after its client has changed them for the first time: `cargo test -p ortc-dtls --test
+//! allocation`. Besides it keeps a buffer as long as the application data that it received at once,
+//! up to 16 KiB.
 //! A record of 1200 octets, sent and received, costs at most 1.25 times what the AEAD alone does:
 //! `cargo bench -p ortc-dtls --bench ratio` fails above that.
 //!

@@ -9,11 +9,13 @@
 )]
 
 mod craft;
+mod dice;
 mod pair;
 
 use core::time::Duration;
 
 use craft::record;
+use dice::Dice;
 use ortc_dtls::wire::handshake::Fragment;
 use ortc_dtls::wire::record::RecordHeader;
 use ortc_dtls::wire::{ContentType, HandshakeType};
@@ -30,33 +32,6 @@ const STORMS: u64 = 400;
 const DTLS12: &[Version] = &[Version::DTLS12];
 const DTLS13: &[Version] = &[Version::DTLS13];
 const BOTH: &[Version] = &[Version::DTLS13, Version::DTLS12];
-
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit
-    }
-
-    fn size(&mut self, limit: usize) -> usize {
-        usize::try_from(self.below(limit as u64)).unwrap()
-    }
-
-    fn octet(&mut self, limit: u64) -> u8 {
-        u8::try_from(self.below(limit)).unwrap()
-    }
-
-    fn role(&mut self) -> Role {
-        match self.below(2) {
-            0 => Role::Client,
-            _ => Role::Server,
-        }
-    }
-}
 
 const fn other(role: Role) -> Role {
     match role {
@@ -175,10 +150,7 @@ fn forge(passed: &[(Role, Vec<u8>)], lies: bool, dice: &mut Dice) -> Option<(Rol
 }
 
 fn storm(seed: u64) {
-    let mut dice = Dice(seed);
-    for _ in 0..8 {
-        dice.below(2);
-    }
+    let mut dice = Dice::new(seed);
     let versions = [
         [DTLS12; 2],
         [DTLS13; 2],

@@ -15,6 +15,7 @@ use self::replay::ReplayWindow;
 use crate::connection_id::ConnectionId;
 use crate::crypto::CryptoError;
 use crate::stats::DropReason;
+use crate::v13;
 use crate::wire::record::RecordHeader;
 use crate::wire::unified::UnifiedHeader;
 use crate::wire::{ContentType, ProtocolVersion, RecordNumber};
@@ -27,8 +28,8 @@ pub(crate) const MAX_EARLY: usize = 16 * 1024;
 /// (RFC 9147 §4.2.1, §5.8.1).
 const PREVIOUS_EPOCH: Duration = Duration::from_secs(240);
 
-/// Epochs that are read at once in DTLS 1.3: the current one, the one before, and the one before that
-/// as long as nothing has come in the current one.
+/// Epochs that are read at once in DTLS 1.3: the current one, the one before, and the one before
+/// that if it is the handshake's or nothing has come in the current one.
 const MAX_EPOCHS: usize = 3;
 
 #[derive(Debug, Default)]
@@ -236,6 +237,7 @@ impl Inbound {
             .split_at_mut_checked(used.ok_or(DropReason::Epoch)?)
             .ok_or(DropReason::Epoch)?;
         let (epoch, after) = rest.split_first_mut().ok_or(DropReason::Epoch)?;
+        let is_newest = after.is_empty();
         let mut opened = epoch.open(header, record)?;
         // The newest epoch that was used is the one that counts.
         opened.newest &= !after.iter().any(ReadEpoch::is_used);
@@ -247,8 +249,10 @@ impl Inbound {
             }
         }
         // Who writes with the newest keys has heard that we read the ones before, and writes no
-        // more with those before them.
-        if after.is_empty() && epochs.len() == MAX_EPOCHS {
+        // more with those before them. Only its last flight of the handshake may still come again,
+        // until it hears that it has arrived (RFC 9147 §5.8.1).
+        let oldest = epochs.first().map_or(0, |oldest| oldest.epoch);
+        if is_newest && epochs.len() == MAX_EPOCHS && oldest > v13::HANDSHAKE {
             epochs.remove(0);
         }
         Ok(opened)
