@@ -13,7 +13,7 @@ use craft::{answer_to_hello, extensions, message, records};
 use ortc_dtls::wire::handshake::Fragment;
 use ortc_dtls::wire::hello::ClientHello;
 use ortc_dtls::wire::{ExtensionType, HandshakeType, ParseError};
-use ortc_dtls::{CloseReason, Endpoint, Event, ExtendedMasterSecret, ProtocolError, Role};
+use ortc_dtls::{CloseReason, Config, Endpoint, Event, ExtendedMasterSecret, ProtocolError, Role};
 use pair::{config, hello_of, provider};
 
 #[test]
@@ -190,11 +190,34 @@ fn a_hello_without_extended_master_secret_is_taken_where_it_is_only_preferred() 
     );
 }
 
+/// RFC 7627 §5.2
+#[test]
+fn a_server_without_extended_master_secret_is_taken_where_it_is_only_preferred() {
+    let says = |list: &[(u16, &[u8])]| {
+        let policy = ExtendedMasterSecret::Preferred;
+        let config = config(&provider()).extended_master_secret(policy);
+        reply_of(config, [0xc0, 0x2b], [0xfe, 0xfd], list)
+    };
+    assert_eq!(says(&[]), None);
+    assert_eq!(says(&[EMS]), None);
+    let error = ProtocolError::NoExtendedMasterSecret;
+    assert_eq!(says(&[(23, &[0])]), Some(error.into()));
+}
+
 /// What a client says to a ServerHello.
 fn reply(suite: [u8; 2], version: [u8; 2], list: &[(u16, &[u8])]) -> Option<CloseReason> {
-    let provider = provider();
+    reply_of(config(&provider()), suite, version, list)
+}
+
+/// The same with this configuration.
+fn reply_of(
+    config: Config,
+    suite: [u8; 2],
+    version: [u8; 2],
+    list: &[(u16, &[u8])],
+) -> Option<CloseReason> {
     let now = pair::origin();
-    let mut client = Endpoint::new(config(&provider).into(), Role::Client, now);
+    let mut client = Endpoint::new(config.into(), Role::Client, now);
     hello_of(&mut client, now);
     let mut body = version.to_vec();
     body.extend_from_slice(&[9; 32]);

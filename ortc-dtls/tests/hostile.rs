@@ -26,7 +26,8 @@
 //! | secrets in what is printed | `debug_output_shows_no_secret` in `handshake.rs`, `an_endpoint_prints_no_secrets` in `key_update.rs` |
 //!
 //! What is left to somebody who can send in plaintext over the path: to be the first with a whole
-//! message whose turn it is, or with other octets of one that comes in several fragments. A handshake that he spoils ends, or is repeated in vain until it times out.
+//! message whose turn it is, or with other octets of one that comes in several fragments. A handshake
+//! that he spoils ends, or is repeated in vain until it times out.
 
 mod craft;
 mod pair;

@@ -473,15 +473,6 @@ fn a_jump_is_suspect_exactly_from_the_bounds_on() {
     }
 }
 
-fn ms(milliseconds: u64) -> Duration {
-    Duration::from_millis(milliseconds)
-}
-
-#[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
-fn start() -> Instant {
-    Instant::now()
-}
-
 /// After BYE the same SSRC is another source (RFC 3550 §6.3.4).
 #[test]
 fn what_succeeds_a_stream_counts_from_nothing_and_above_it() {
@@ -506,4 +497,13 @@ fn what_succeeds_a_stream_counts_from_nothing_and_above_it() {
         assert_eq!(block.highest_sequence, u32::from(first) + 1);
         assert_eq!(block.cumulative_lost, 0);
     }
+}
+
+fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+#[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
+fn start() -> Instant {
+    Instant::now()
 }
