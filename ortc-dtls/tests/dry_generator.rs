@@ -1,19 +1,17 @@
 //! A generator that fails when a client is let in: the endpoint is closed, once and for good.
 
+mod altered;
 mod pair;
 
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 
-use ortc_dtls::crypto::{
-    AeadAlgorithm, AeadKey, CryptoError, Hash, HashContext, HeaderProtectionKey, HmacKey,
-    KeyAlgorithm, KeyExchange, NamedGroup, Provider, PublicKey, SignatureScheme, SigningKey,
-};
+use altered::as_real;
+use ortc_dtls::crypto::{CryptoError, KeyExchange, NamedGroup, Provider};
 use ortc_dtls::{
     Certificate, CloseReason, Config, CookieGate, Endpoint, Event, Role, Verdict, Version,
 };
 use pair::{hello_of, provider};
-use zeroize::Zeroizing;
 
 /// The generator fails as often as this says.
 #[derive(Debug)]
@@ -39,46 +37,7 @@ impl Provider for Dry {
         self.real.generate_key_exchange(group)
     }
 
-    fn generate_signing_key(
-        &self,
-        algorithm: KeyAlgorithm,
-    ) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-        self.real.generate_signing_key(algorithm)
-    }
-
-    fn load_signing_key(&self, pkcs8: &[u8]) -> Result<Box<dyn SigningKey>, CryptoError> {
-        self.real.load_signing_key(pkcs8)
-    }
-
-    fn verify(
-        &self,
-        scheme: SignatureScheme,
-        key: PublicKey<'_>,
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<(), CryptoError> {
-        self.real.verify(scheme, key, message, signature)
-    }
-
-    fn aead(&self, algorithm: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadKey>, CryptoError> {
-        self.real.aead(algorithm, key)
-    }
-
-    fn header_protection(
-        &self,
-        algorithm: AeadAlgorithm,
-        key: &[u8],
-    ) -> Result<Box<dyn HeaderProtectionKey>, CryptoError> {
-        self.real.header_protection(algorithm, key)
-    }
-
-    fn hash(&self, algorithm: Hash) -> Box<dyn HashContext> {
-        self.real.hash(algorithm)
-    }
-
-    fn hmac(&self, algorithm: Hash, key: &[u8]) -> Box<dyn HmacKey> {
-        self.real.hmac(algorithm, key)
-    }
+    as_real!();
 }
 
 #[test]
