@@ -265,8 +265,8 @@ impl RTCConnectionOptions {
 
     /// Groups for the key exchange of DTLS, most preferred first; by default X25519, P-256 and P-384.
     /// X25519MLKEM768 before them makes recorded calls safe from quantum computers to come, for
-    /// 2.3 KiB more in the handshake: [`ortc_dtls::Config::groups`]. An empty list is refused when
-    /// the connection is made.
+    /// 2.3 KiB more in the handshake: [`ortc_dtls::Config::groups`]. An empty list and a group that is
+    /// none of these four are refused when the connection is made.
     #[must_use]
     pub fn dtls_groups(self, groups: Vec<NamedGroup>) -> Self {
         Self {
