@@ -273,6 +273,28 @@ fn an_endpoint_that_received_a_little_has_not_grown_by_much() {
     }
 }
 
+/// What nobody takes out is in few pieces, none of them longer than 16 KiB.
+#[test]
+fn an_endpoint_whose_data_is_left_lying_takes_few_allocations() {
+    const RECORDS: usize = 1000;
+    let (mut sides, _) = connect_again(&only(Version::DTLS13));
+    let now = origin();
+    let mut datagram = Vec::with_capacity(DATAGRAM);
+    let mut taken = AllocationInfo::default();
+    for _ in 0..RECORDS {
+        datagram.clear();
+        sides[0].send(&[7; 100], now).unwrap();
+        sides[0].poll_transmit(&mut datagram, now).unwrap();
+        taken += measure(|| {
+            sides[1].handle_datagram(&mut datagram, now);
+        });
+    }
+    let events = RECORDS.next_power_of_two() * size_of::<Event>();
+    let held = usize::try_from(taken.bytes_current).unwrap() - events;
+    assert!(held < 100 * RECORDS + 16 * 1024 + 1024, "{taken:?}");
+    assert!(taken.count_total <= 40, "{taken:?}");
+}
+
 #[test]
 fn records_are_sealed_and_opened_without_allocation() {
     for version in VERSIONS {
