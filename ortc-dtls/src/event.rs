@@ -160,8 +160,9 @@ pub enum ProtocolError {
     /// (RFC 8446 §4.2).
     #[error("extension {0} is in the wrong message")]
     MisplacedExtension(ExtensionType),
-    /// The second ClientHello is not the first with what the HelloRetryRequest asked for, or the
-    /// request asked for nothing (RFC 8446 §4.1.2, §4.1.4).
+    /// The second ClientHello is not the first with what the HelloRetryRequest asked for, or offers
+    /// another version than the one that asked, or the request asked for nothing (RFC 8446 §4.1.2,
+    /// §4.1.4).
     #[error("the second ClientHello does not follow from the first")]
     SecondHello,
     /// The server says in its random that it would have chosen a newer version (RFC 8446 §4.1.3):

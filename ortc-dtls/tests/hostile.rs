@@ -8,7 +8,7 @@
 //! | the same, hellos, requests for cookies and shares, ACKs, at every step in both roles, each counted | `injection.rs` |
 //! | the same and repetitions, parts and reflections of what was sent, on a lossy path, with and without a carrier | `storm.rs` |
 //! | acknowledgements in plaintext of what never arrived | `forged_ack.rs` |
-//! | a second ClientHello, with and without a gate | `injection.rs`, `restart.rs`, `gate.rs` |
+//! | a second ClientHello, with and without a gate or a cookie | `injection.rs`, `restart.rs`, `gate.rs`, `verify_request.rs` |
 //! | a complete message in its turn that breaks the protocol, and its alert | `hello.rs`, `hello13.rs`, `retry13.rs`, `flights13.rs`, `an_unexpected_message_in_sequence_closes` |
 //! | authenticated records that break the protocol | `only_authenticated_alerts_close_and_renegotiation_is_ignored`, `key_update.rs` |
 //! | ChangeCipherSpec out of order | `injection.rs`, `noise_at_every_step_changes_nothing` |

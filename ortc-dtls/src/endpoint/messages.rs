@@ -7,7 +7,9 @@ use super::{Connected, Endpoint, State};
 use crate::established::{Secrets, Step};
 use crate::event::{CloseReason, ProtocolError};
 use crate::flight::{Acked, Voucher};
-use crate::reassembly::{Message, Stored};
+use crate::gate::MAX_SEQUENCE;
+use crate::hello::Asking;
+use crate::reassembly::{Message, Reassembly, Stored};
 use crate::stats::DropReason;
 use crate::v13;
 use crate::wire::handshake::Fragment;
@@ -29,6 +31,7 @@ impl Endpoint {
         contents: &[u8],
         number: RecordNumber,
     ) -> Result<(), DropReason> {
+        self.mirror(number);
         let mut rest = contents;
         let mut first_error = None;
         let mut received = !contents.is_empty();
@@ -91,6 +94,9 @@ impl Endpoint {
         if !protected13 && !handshake::accepts(role, fragment.kind, cx.version, &cx.config) {
             return Err(DropReason::Role);
         }
+        if epoch == 0 {
+            self.on_asked_hello(fragment)?;
+        }
         let past = fragment.message_seq < self.reassembly.next_seq();
         let verify = !protected13 && fragment.kind == HandshakeType::HELLO_VERIFY_REQUEST;
         if verify && !self.is_first_verify() {
@@ -121,6 +127,40 @@ impl Endpoint {
             self.on_next_flight();
         }
         outcome
+    }
+
+    /// A server that asks for cookies gives its answers the numbers of the records that they answer,
+    /// or higher ones where it has used those (RFC 6347 §4.2.1).
+    fn mirror(&mut self, number: RecordNumber) {
+        if self.cx.config.cookie
+            && matches!(self.state, State::Handshake(Handshake::ClientHello(_)))
+            && number.epoch == 0
+            && number.sequence <= MAX_SEQUENCE
+        {
+            let outbound = &mut self.cx.outbound;
+            let next = outbound.next_number(0).sequence;
+            outbound.number_from(next.max(number.sequence));
+        }
+    }
+
+    /// A whole hello where a cookie was asked for: one that has it begins the handshake, whatever
+    /// its number, others are asked for theirs.
+    fn on_asked_hello(&mut self, fragment: &Fragment<'_>) -> Result<(), DropReason> {
+        let State::Handshake(Handshake::ClientHello(state)) = &mut self.state else {
+            return Ok(());
+        };
+        match state.on_whole(fragment, &mut self.cx) {
+            Asking::Nothing => Ok(()),
+            Asking::Again => {
+                self.cx.stats.retransmissions += 1;
+                Err(DropReason::Duplicate)
+            }
+            Asking::Over => {
+                let limit = self.cx.config.max_handshake_message;
+                self.reassembly = Reassembly::starting_at(limit, fragment.message_seq);
+                Ok(())
+            }
+        }
     }
 
     /// Whether a HelloVerifyRequest is the first.

@@ -10,6 +10,7 @@
     reason = "the only tests with real sockets and a real clock"
 )]
 
+mod cookie;
 mod driver;
 mod legacy;
 #[path = "../pair/mod.rs"]
