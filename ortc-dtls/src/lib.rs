@@ -149,7 +149,7 @@
 //! | RFC | what | deviation |
 //! |---|---|---|
 //! | 6347 | DTLS 1.2 | first retransmission at 50 ms unless [`Config::rfc6347`]; a server sends a HelloVerifyRequest only by a [`CookieGate`] or with [`Config::cookie_exchange`], since ICE has validated the path (a client answers one, and another a second later if nothing else has come); ChangeCipherSpec is sent and not awaited: the epoch says the same; each flight begins with the first interval again (§4.2.4.1) |
-//! | 5246 | TLS 1.2 | no resumption, no renegotiation: requests for it are ignored |
+//! | 5246 | TLS 1.2 | no resumption, no renegotiation: the first request for it is answered with the warning no_renegotiation (§7.2.2), others are ignored |
 //! | 5288, 5289, 7905, 8422 | ECDHE with ECDSA or RSA, AES-GCM, ChaCha20-Poly1305; X25519, P-256, P-384; Ed25519 | |
 //! | 5705 | exporter of DTLS 1.2 | |
 //! | 5746 | renegotiation_info | not required of a peer, since nothing is renegotiated |

@@ -3,7 +3,8 @@
 use core::mem;
 
 use super::handshake::{self, Handshake};
-use super::{Connected, Endpoint, State};
+use super::{Connected, Endpoint, Renegotiation, State};
+use crate::config::Role;
 use crate::established::{Secrets, Step};
 use crate::event::{CloseReason, ProtocolError};
 use crate::flight::{Acked, Voucher};
@@ -89,8 +90,12 @@ impl Endpoint {
 
     fn on_fragment(&mut self, fragment: &Fragment<'_>, epoch: u64) -> Result<Outcome, DropReason> {
         let dtls13 = self.cx.is_dtls13();
-        let (role, cx) = (self.role, &self.cx);
         let protected13 = dtls13 && epoch > 0;
+        if epoch > 0 && !dtls13 && self.begins_again(fragment.kind) {
+            self.refuse_renegotiation();
+            return Err(DropReason::Renegotiation);
+        }
+        let (role, cx) = (self.role, &self.cx);
         if !protected13 && !handshake::accepts(role, fragment.kind, cx.version, &cx.config) {
             return Err(DropReason::Role);
         }
@@ -160,6 +165,24 @@ impl Endpoint {
                 self.reassembly = Reassembly::starting_at(limit, fragment.message_seq);
                 Ok(())
             }
+        }
+    }
+
+    /// Whether a message of DTLS 1.2 asks this side for another handshake.
+    fn begins_again(&self, kind: HandshakeType) -> bool {
+        let request = match self.role {
+            Role::Client => HandshakeType::HELLO_REQUEST,
+            Role::Server => HandshakeType::CLIENT_HELLO,
+        };
+        kind == request && self.connected().is_some()
+    }
+
+    /// RFC 5246 §7.2.2, §7.4.1.1, RFC 5746 §4.2, §4.4.
+    const fn refuse_renegotiation(&mut self) {
+        if let State::Connected(connected) = &mut self.state
+            && let Renegotiation::Unasked = connected.renegotiation
+        {
+            connected.renegotiation = Renegotiation::Refusing;
         }
     }
 

@@ -16,6 +16,7 @@ mod legacy;
 #[path = "../pair/mod.rs"]
 mod pair;
 mod peers;
+mod renegotiation;
 
 use core::net::SocketAddr;
 use core::time::Duration;
