@@ -140,6 +140,7 @@ impl ProtocolError {
                 ParseError::Truncated(_) | ParseError::Trailing(_) | ParseError::Length(_),
             ) => AlertDescription::DECODE_ERROR,
             Self::Malformed(ParseError::Invalid(_) | ParseError::Duplicate(_))
+            | Self::MessageTooLong(_)
             | Self::IllegalChoice(_)
             | Self::MisplacedExtension(_)
             | Self::SecondHello

@@ -439,9 +439,10 @@ impl Config {
         self
     }
 
-    /// Octets that a handshake message of the peer may have. Default 16384; 2048 to 65536. At
-    /// most eight messages wait at once, in memory for what was received of them, and one more where
-    /// fragments in plaintext contradict each other.
+    /// Octets that a handshake message of the peer may have. Default 16384; 2048 to 65536. A longer
+    /// one is dropped in plaintext, and closes where it is authenticated. At most eight messages wait
+    /// at once, in memory for what was received of them, and one more where fragments in plaintext
+    /// contradict each other.
     ///
     /// # Errors
     ///

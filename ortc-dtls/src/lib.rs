@@ -64,11 +64,14 @@
 //! owner should let in only what comes over a path that ICE has validated. What is left to such a
 //! sender: alerts, ChangeCipherSpec, HelloRequest, data in plaintext, records out of place,
 //! fragments that contradict each other, a hello where none is due are dropped and counted
-//! ([`DropReason`]); only a complete message in its turn that breaks the protocol closes, and after
-//! the handshake only authenticated records matter. A fragment that somebody else was first with
-//! does not keep its message out: what contradicts it is collected beside it. What waits is bounded:
-//! 16 KiB of records that came early, eight messages in memory for what came of them and the next of
-//! them once more, four connection ids, and [`Config::max_queued_data`].
+//! ([`DropReason`]); only a complete message that breaks the protocol closes, in its turn or, in
+//! DTLS 1.2, kept until then if it was the first with its number, and after the handshake only
+//! authenticated records matter. An authenticated fragment that is malformed, contradicts earlier
+//! ones or is of a message above [`Config::max_handshake_message`] closes. In plaintext a fragment
+//! that somebody else was first with does not keep its message out: what contradicts it is collected
+//! beside it. What waits is bounded: 16 KiB of records that came early, eight messages in memory for
+//! what came of them and the next of them once more, four connection ids, and
+//! [`Config::max_queued_data`].
 //!
 //! Without ICE, a server on an open port puts a [`CookieGate`] before its endpoints: no state is
 //! kept, and at most three octets leave for each that came, until a client has shown with a cookie

@@ -29,14 +29,14 @@ pub enum DropReason {
     /// the end of the handshake or in plaintext, a ClientHello to a client, a hello in plaintext
     /// where none is due.
     Role,
-    /// A handshake fragment that is malformed, empty, or contradicts earlier ones; the message may
-    /// still be completed by the next of its kind.
+    /// A handshake fragment that is malformed, empty, or contradicts earlier ones. In plaintext the
+    /// message may still be completed by the next of its kind; an authenticated one closes.
     Fragment,
     /// A fragment of a message that was processed, or octets that were already there.
     Duplicate,
     /// A fragment of a message too far ahead.
     Ahead,
-    /// A fragment of a message above the limit.
+    /// A fragment of a message above the limit; an authenticated one closes.
     TooLong,
     /// A handshake message in plaintext where only a protected one counts.
     PlaintextHandshake,

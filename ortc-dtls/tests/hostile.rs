@@ -18,7 +18,7 @@
 //! | tampered transcripts | `flipped.rs`, `flights13.rs` |
 //! | a missing, repeated or moved message | `no_handshake_completes_without_each_of_its_messages` here and in `flights13.rs` |
 //! | replayed and very old records | `reorder.rs`, `epochs.rs`, `what_was_sent_before_changes_nothing_later` in `hostile13.rs` |
-//! | fragments that lie about their length, overlap, are empty, come before the peer's | `pieces.rs`, `fragmentation.rs` |
+//! | fragments that lie about their length, overlap, are empty, come before the peer's | `pieces.rs`, `fragmentation.rs`; authenticated ones: `authentic_fragments.rs` |
 //! | a million fragments or junk records, before, amid and after a handshake | `floods.rs` |
 //! | records and extensions with connection ids | `connection_id_hostile.rs` |
 //! | amplification | `repeated_hellos_do_not_make_a_server_an_amplifier`, `forged_acknowledgements_do_not_make_a_server_an_amplifier` in `hostile13.rs`, `a_server_that_asked_for_a_cookie_is_no_amplifier` in `forged_ack.rs`, `gate.rs` |
@@ -26,7 +26,10 @@
 //! | secrets in what is printed | `debug_output_shows_no_secret` in `handshake.rs`, `an_endpoint_prints_no_secrets` in `key_update.rs` |
 //!
 //! What is left to somebody who can send in plaintext over the path: to be the first with a whole
-//! message whose turn it is, or with other octets of one that comes in several fragments. A handshake that he spoils ends, or is repeated in vain until it times out.
+//! message whose turn it is, or with other octets of one that comes in several fragments; and in
+//! DTLS 1.2, where most of the handshake is plaintext, to be the first with a whole message that
+//! waits for its turn. A handshake that he spoils ends, or is repeated in vain until it times out.
+//! Whoever can do that can forge the ServerHello as well, which nothing but its place protects.
 
 mod craft;
 mod pair;
@@ -249,7 +252,6 @@ fn only_authenticated_alerts_close() {
     let hello = handshake(HandshakeType::SERVER_HELLO, 8, &[0; 50]);
     for (sequence, (kind, contents)) in [
         (ContentType::HANDSHAKE, hello.as_slice()),
-        (ContentType::HANDSHAKE, &[1, 2, 3]),
         (ContentType::ALERT, &[1, 100]),
         (ContentType::ALERT, &[3, 0]),
         (ContentType::ALERT, &[2]),
@@ -347,6 +349,22 @@ fn an_unexpected_message_in_sequence_closes() {
     let mut alert = Vec::new();
     server.poll_transmit(&mut alert, now).unwrap();
     assert_eq!(alert[13..], [2, 10]);
+}
+
+/// Plaintext that waits for its turn is as good, or as bad, as what comes in it: the first whole
+/// message with a number counts.
+#[test]
+fn a_whole_message_before_its_turn_counts_when_that_comes() {
+    let provider = provider();
+    let mut pair = pair(&provider, |config| config);
+    let now = pair.now;
+    pair.transmit(&mut |_, _, _: &[u8]| vec![DELAY]);
+    let mut forged = message(HandshakeType::CERTIFICATE, 1, &[0, 0, 0]);
+    pair.client.handle_datagram(&mut forged, now);
+    assert_eq!(pair.client.poll_event(), None);
+    assert!(!pair.connect());
+    let reason = CloseReason::Protocol(ProtocolError::NoCertificate);
+    assert_eq!(pair.closed(Role::Client), Some(reason));
 }
 
 #[test]

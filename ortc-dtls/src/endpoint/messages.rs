@@ -14,7 +14,7 @@ use crate::reassembly::{Message, Reassembly, Stored};
 use crate::stats::DropReason;
 use crate::v13;
 use crate::wire::handshake::Fragment;
-use crate::wire::{HandshakeType, ProtocolVersion, RecordNumber, ack};
+use crate::wire::{ContentType, HandshakeType, ParseError, ProtocolVersion, RecordNumber, ack};
 
 /// What became of a fragment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,13 +33,26 @@ impl Endpoint {
         number: RecordNumber,
     ) -> Result<(), DropReason> {
         self.mirror(number);
+        if contents.is_empty() && number.epoch > 0 {
+            return Err(self.on_empty_record());
+        }
         let mut rest = contents;
         let mut first_error = None;
         let mut received = !contents.is_empty();
         let mut new = false;
         while !rest.is_empty() {
-            let Ok((fragment, tail)) = Fragment::split(rest) else {
-                return Err(DropReason::Fragment);
+            let (fragment, tail) = match Fragment::split(rest) {
+                Ok(split) => split,
+                Err(error) if number.epoch > 0 => {
+                    self.finish(error.into());
+                    return Err(DropReason::Fragment);
+                }
+                Err(_) => {
+                    // Of what came before it in the record, this says nothing.
+                    received = false;
+                    first_error.get_or_insert(DropReason::Fragment);
+                    break;
+                }
             };
             match self.on_fragment(&fragment, number.epoch) {
                 Ok(Outcome::New) => new = true,
@@ -50,6 +63,9 @@ impl Endpoint {
                     received = false;
                     first_error.get_or_insert(reason);
                 }
+            }
+            if matches!(self.state, State::Closed) {
+                break;
             }
             rest = tail;
         }
@@ -111,22 +127,32 @@ impl Endpoint {
             return self.on_past(fragment, epoch);
         }
         if self.connected().is_some() && !protected13 {
-            return Err(if epoch > 0 {
-                DropReason::Renegotiation
-            } else {
-                DropReason::PlaintextHandshake
-            });
+            if epoch == 0 {
+                return Err(DropReason::PlaintextHandshake);
+            }
+            // Nothing is kept of it.
+            let refusal = self.reassembly.refusal(fragment);
+            let violation = refusal.and_then(|refusal| self.violation(refusal, fragment.kind));
+            return Err(violation.unwrap_or(DropReason::Renegotiation));
         }
         if !protected13 {
             self.check_turn(fragment)?;
         }
-        let outcome = match self.reassembly.insert_or_contest(fragment, epoch) {
+        let stored = self.reassembly.insert_or_contest(fragment, epoch);
+        if epoch > 0
+            && let Some(violation) = self.violation(stored, fragment.kind)
+        {
+            return Err(violation);
+        }
+        let outcome = match stored {
             Stored::New => Ok(Outcome::New),
             Stored::Repeated => Ok(Outcome::Known),
             Stored::Past => Err(DropReason::Duplicate),
             Stored::Ahead => Err(DropReason::Ahead),
             Stored::TooLong => Err(DropReason::TooLong),
-            Stored::Inconsistent | Stored::TooManyPieces => Err(DropReason::Fragment),
+            Stored::Inconsistent | Stored::Superseded | Stored::TooManyPieces => {
+                Err(DropReason::Fragment)
+            }
         };
         if protected13 && outcome.is_ok() {
             self.on_next_flight();
@@ -166,6 +192,38 @@ impl Endpoint {
                 Ok(())
             }
         }
+    }
+
+    /// Closes where an authenticated fragment cannot be one of any message that we would take
+    /// (RFC 5246 §7.2.2, RFC 8446 §6.2): nobody else can have sent it, and nothing better follows.
+    fn violation(&mut self, stored: Stored, kind: HandshakeType) -> Option<DropReason> {
+        let (reason, error) = match stored {
+            Stored::TooLong => (DropReason::TooLong, ProtocolError::MessageTooLong(kind)),
+            Stored::Inconsistent => {
+                let error = ParseError::Length("handshake fragment");
+                (DropReason::Fragment, ProtocolError::Malformed(error))
+            }
+            Stored::New
+            | Stored::Repeated
+            | Stored::Past
+            | Stored::Ahead
+            | Stored::Superseded
+            | Stored::TooManyPieces => return None,
+        };
+        self.finish(error.into());
+        Some(reason)
+    }
+
+    /// An authenticated handshake record without contents, which nobody may send; DTLS 1.3 names the
+    /// alert (RFC 5246 §6.2.1, RFC 8446 §5.4).
+    fn on_empty_record(&mut self) -> DropReason {
+        let error = if self.cx.is_dtls13() {
+            ProtocolError::ContentType(ContentType::HANDSHAKE)
+        } else {
+            ProtocolError::Malformed(ParseError::Length("handshake record"))
+        };
+        self.finish(error.into());
+        DropReason::Fragment
     }
 
     /// Whether a message of DTLS 1.2 asks this side for another handshake.
