@@ -72,6 +72,12 @@ pub(crate) struct Alert {
 }
 
 impl Alert {
+    /// The connection stays as it is (RFC 5246 §7.2.2).
+    pub(crate) const NO_RENEGOTIATION: Self = Self {
+        level: WARNING,
+        description: AlertDescription::NO_RENEGOTIATION,
+    };
+
     pub(crate) const fn parse(contents: &[u8]) -> Option<Self> {
         match *contents {
             [level @ (WARNING | FATAL), description] => Some(Self {
@@ -134,6 +140,7 @@ impl ProtocolError {
                 ParseError::Truncated(_) | ParseError::Trailing(_) | ParseError::Length(_),
             ) => AlertDescription::DECODE_ERROR,
             Self::Malformed(ParseError::Invalid(_) | ParseError::Duplicate(_))
+            | Self::MessageTooLong(_)
             | Self::IllegalChoice(_)
             | Self::MisplacedExtension(_)
             | Self::SecondHello

@@ -338,10 +338,13 @@ impl Config {
         Ok(self)
     }
 
-    /// Whether a server of DTLS 1.3 first asks the client for a cookie (RFC 9147 §5.1), which
+    /// Whether a server first asks the client for a cookie (RFC 9147 §5.1, RFC 6347 §4.2.1), which
     /// costs a round trip and proves that the client can be reached. Default off: ICE has proved
-    /// it. The endpoint keeps the first hello meanwhile; who must keep nothing before the proof
-    /// uses a [`CookieGate`](crate::CookieGate).
+    /// it. In DTLS 1.3 it asks by a HelloRetryRequest and keeps the first hello meanwhile, so that
+    /// whoever is first with a hello counts; in DTLS 1.2 it asks by a HelloVerifyRequest and keeps a
+    /// secret instead, asks again whoever has no cookie or a wrong one, and the first with the right
+    /// one counts. Who must keep nothing before the proof uses a [`CookieGate`](crate::CookieGate);
+    /// whom that let in is not asked again.
     #[must_use]
     pub const fn cookie_exchange(mut self, on: bool) -> Self {
         self.cookie = on;
@@ -436,9 +439,10 @@ impl Config {
         self
     }
 
-    /// Octets that a handshake message of the peer may have. Default 16384; 2048 to 65536. At
-    /// most eight messages wait at once, in memory for what was received of them, and one more where
-    /// fragments in plaintext contradict each other.
+    /// Octets that a handshake message of the peer may have. Default 16384; 2048 to 65536. A longer
+    /// one is dropped in plaintext, and closes where it is authenticated. At most eight messages wait
+    /// at once, in memory for what was received of them, and one more where fragments in plaintext
+    /// contradict each other.
     ///
     /// # Errors
     ///

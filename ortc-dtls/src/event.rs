@@ -131,13 +131,19 @@ impl From<CryptoError> for CloseReason {
     }
 }
 
-/// What the peer did, in a complete handshake message in its turn.
+/// What the peer did, in a complete handshake message in its turn or an authenticated record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtocolError {
-    /// A message could not be parsed.
+    /// A message, or a fragment of one that is authenticated, could not be parsed or contradicts
+    /// what came of the same message.
     #[error("malformed message: {0}")]
     Malformed(ParseError),
+    /// An authenticated fragment of a message above
+    /// [`Config::max_handshake_message`](crate::Config::max_handshake_message). Its syntax is right,
+    /// so that illegal_parameter is the alert that fits best (RFC 8446 §6.2, RFC 5246 §7.2.2).
+    #[error("{0} is above the limit")]
+    MessageTooLong(HandshakeType),
     /// A message that does not belong there.
     #[error("unexpected message {0}")]
     UnexpectedMessage(HandshakeType),
@@ -160,8 +166,9 @@ pub enum ProtocolError {
     /// (RFC 8446 §4.2).
     #[error("extension {0} is in the wrong message")]
     MisplacedExtension(ExtensionType),
-    /// The second ClientHello is not the first with what the HelloRetryRequest asked for, or the
-    /// request asked for nothing (RFC 8446 §4.1.2, §4.1.4).
+    /// The second ClientHello is not the first with what the HelloRetryRequest asked for, or offers
+    /// another version than the one that asked, or the request asked for nothing (RFC 8446 §4.1.2,
+    /// §4.1.4).
     #[error("the second ClientHello does not follow from the first")]
     SecondHello,
     /// The server says in its random that it would have chosen a newer version (RFC 8446 §4.1.3):

@@ -64,11 +64,14 @@
 //! owner should let in only what comes over a path that ICE has validated. What is left to such a
 //! sender: alerts, ChangeCipherSpec, HelloRequest, data in plaintext, records out of place,
 //! fragments that contradict each other, a hello where none is due are dropped and counted
-//! ([`DropReason`]); only a complete message in its turn that breaks the protocol closes, and after
-//! the handshake only authenticated records matter. A fragment that somebody else was first with
-//! does not keep its message out: what contradicts it is collected beside it. What waits is bounded:
-//! 16 KiB of records that came early, eight messages in memory for what came of them and the next of
-//! them once more, four connection ids, and [`Config::max_queued_data`].
+//! ([`DropReason`]); only a complete message that breaks the protocol closes, in its turn or, in
+//! DTLS 1.2, kept until then if it was the first with its number, and after the handshake only
+//! authenticated records matter. An authenticated fragment that is malformed, contradicts earlier
+//! ones or is of a message above [`Config::max_handshake_message`] closes. In plaintext a fragment
+//! that somebody else was first with does not keep its message out: what contradicts it is collected
+//! beside it. What waits is bounded: 16 KiB of records that came early, eight messages in memory for
+//! what came of them and the next of them once more, four connection ids, and
+//! [`Config::max_queued_data`].
 //!
 //! Without ICE, a server on an open port puts a [`CookieGate`] before its endpoints: no state is
 //! kept, and at most three octets leave for each that came, until a client has shown with a cookie
@@ -149,8 +152,8 @@
 //!
 //! | RFC | what | deviation |
 //! |---|---|---|
-//! | 6347 | DTLS 1.2 | first retransmission at 50 ms unless [`Config::rfc6347`]; a server sends a HelloVerifyRequest only by a [`CookieGate`], since ICE has validated the path (a client answers one, and another a second later if nothing else has come); ChangeCipherSpec is sent and not awaited: the epoch says the same; each flight begins with the first interval again (§4.2.4.1) |
-//! | 5246 | TLS 1.2 | no resumption, no renegotiation: requests for it are ignored |
+//! | 6347 | DTLS 1.2 | first retransmission at 50 ms unless [`Config::rfc6347`]; a server sends a HelloVerifyRequest only by a [`CookieGate`] or with [`Config::cookie_exchange`], since ICE has validated the path (a client answers one, and another a second later if nothing else has come); ChangeCipherSpec is sent and not awaited: the epoch says the same; each flight begins with the first interval again (§4.2.4.1) |
+//! | 5246 | TLS 1.2 | no resumption, no renegotiation: the first request for it is answered with the warning no_renegotiation (§7.2.2), others are ignored |
 //! | 5288, 5289, 7905, 8422 | ECDHE with ECDSA or RSA, AES-GCM, ChaCha20-Poly1305; X25519, P-256, P-384; Ed25519 | 8422 §5.3: a server shows its ECDSA certificate also to a client of DTLS 1.2 that does not list its curve; who minds refuses it |
 //! | 5705 | exporter of DTLS 1.2 | |
 //! | 5746 | renegotiation_info | not required of a peer, since nothing is renegotiated |

@@ -44,9 +44,10 @@ pub enum Stored {
     Ahead,
     /// Its message is longer than the limit.
     TooLong,
-    /// It contradicts earlier fragments of its message, is empty although the message is not, or
-    /// comes in an older epoch than they.
+    /// It contradicts earlier fragments of its message, or is empty although the message is not.
     Inconsistent,
+    /// Earlier fragments of its message came in a newer epoch, or protected where it is not.
+    Superseded,
     /// Its message is in too many pieces.
     TooManyPieces,
 }
@@ -122,14 +123,27 @@ impl Reassembly {
         slots.map(|slot| slot.octets.len()).sum()
     }
 
+    /// What is wrong with a fragment, whatever else came of its message.
+    pub(crate) fn refusal(&self, fragment: &Fragment<'_>) -> Option<Stored> {
+        let ahead = fragment.message_seq.wrapping_sub(self.next);
+        let length = usize::try_from(fragment.length);
+        if fragment.message_seq < self.next {
+            Some(Stored::Past)
+        } else if ahead >= SLOTS {
+            Some(Stored::Ahead)
+        } else if length.is_ok_and(|length| length > self.limit) {
+            Some(Stored::TooLong)
+        } else if fragment.body.is_empty() && fragment.length > 0 {
+            Some(Stored::Inconsistent)
+        } else {
+            None
+        }
+    }
+
     /// Keeps what is new in a fragment.
     pub fn insert(&mut self, fragment: &Fragment<'_>, epoch: u64) -> Stored {
-        let ahead = fragment.message_seq.wrapping_sub(self.next);
-        if fragment.message_seq < self.next {
-            return Stored::Past;
-        }
-        if ahead >= SLOTS {
-            return Stored::Ahead;
+        if let Some(refusal) = self.refusal(fragment) {
+            return refusal;
         }
         let (Ok(length), Ok(start)) = (
             usize::try_from(fragment.length),
@@ -137,12 +151,6 @@ impl Reassembly {
         ) else {
             return Stored::TooLong;
         };
-        if length > self.limit {
-            return Stored::TooLong;
-        }
-        if fragment.body.is_empty() && length > 0 {
-            return Stored::Inconsistent;
-        }
         let head = Head {
             kind: fragment.kind,
             length,
@@ -160,10 +168,11 @@ impl Reassembly {
             // Protected records displace what came in plaintext under the same number.
             Some(known) if known.epoch < epoch => {
                 slot.clear();
-                if ahead == 0 {
+                if fragment.message_seq == self.next {
                     self.rival = None;
                 }
             }
+            Some(known) if known.epoch > epoch => return Stored::Superseded,
             Some(_) => return Stored::Inconsistent,
             None => {}
         }

@@ -25,22 +25,23 @@ pub enum DropReason {
     ChangeCipherSpec,
     /// An unknown content type.
     ContentType,
-    /// A handshake message that a peer in its role does not send, or not now: HelloRequest, a
-    /// ClientHello to a client, a hello in plaintext where none is due.
+    /// A handshake message that a peer in its role does not send, or not now: a HelloRequest before
+    /// the end of the handshake or in plaintext, a ClientHello to a client, a hello in plaintext
+    /// where none is due.
     Role,
-    /// A handshake fragment that is malformed, empty, or contradicts earlier ones; the message may
-    /// still be completed by the next of its kind.
+    /// A handshake fragment that is malformed, empty, or contradicts earlier ones. In plaintext the
+    /// message may still be completed by the next of its kind; an authenticated one closes.
     Fragment,
     /// A fragment of a message that was processed, or octets that were already there.
     Duplicate,
     /// A fragment of a message too far ahead.
     Ahead,
-    /// A fragment of a message above the limit.
+    /// A fragment of a message above the limit; an authenticated one closes.
     TooLong,
     /// A handshake message in plaintext where only a protected one counts.
     PlaintextHandshake,
-    /// A handshake message after the handshake: renegotiation is refused by silence
-    /// (RFC 5246 §7.4.1.1).
+    /// A handshake message of DTLS 1.2 after the handshake. The first that asks for another
+    /// handshake is answered with the warning no_renegotiation (RFC 5246 §7.2.2).
     Renegotiation,
     /// A record that is longer than was allowed (RFC 8449 §4, RFC 8446 §5.2).
     RecordTooLong,

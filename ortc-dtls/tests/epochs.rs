@@ -9,7 +9,7 @@ mod craft;
 mod craft13;
 mod pair;
 
-use craft::{Forger, handshake, message, record};
+use craft::{handshake, message, record};
 use craft13::Epoch;
 use ortc_dtls::wire::{ContentType, HandshakeType};
 use ortc_dtls::{DropReason, Endpoint, Event, Role, Stats, Version};
@@ -279,35 +279,10 @@ fn a_flight_of_two_versions_is_of_the_one_that_its_hello_says() {
     }
 }
 
-/// What a peer with the keys says again under other numbers is not what it said before.
+/// RFC 8446 §4.1.2; of DTLS 1.2, `renegotiation.rs`.
 #[test]
-fn a_new_handshake_under_the_keys_of_the_connection_is_not_begun() {
+fn a_new_handshake_under_the_keys_of_the_connection_closes_in_dtls_1_3() {
     let provider = provider();
-    // DTLS 1.2: silence (RFC 5246 §7.4.1.1).
-    for from in ROLES {
-        let mut pair = connected(V12);
-        let forger = Forger::new(&provider, &pair, from);
-        let now = pair.now;
-        let (kind, reason) = match from {
-            Role::Client => (HandshakeType::CLIENT_HELLO, DropReason::Renegotiation),
-            Role::Server => (HandshakeType::HELLO_REQUEST, DropReason::Role),
-        };
-        for (sequence, seq) in (100..).zip(0..12) {
-            let hello = handshake(kind, seq, &[0; 40]);
-            let contents = forger.seal(ContentType::HANDSHAKE, sequence, &hello);
-            let side = pair.side(other(from));
-            let before = side.stats();
-            side.handle_datagram(&mut contents.clone(), now);
-            let reasons = [reason, DropReason::Duplicate];
-            let count =
-                |stats: Stats| -> u64 { reasons.map(|reason| stats.dropped(reason)).iter().sum() };
-            assert_eq!(count(side.stats()), count(before) + 1);
-            assert_eq!(side.poll_event(), None);
-        }
-        pair.settle();
-        pair.assert_works();
-    }
-    // DTLS 1.3: closes (RFC 8446 §4.1.2).
     let mut pair = connected(V13);
     let epoch = Epoch::of(&provider, &pair, Role::Client, 3);
     let hello = handshake(HandshakeType::CLIENT_HELLO, 4, &[0; 40]);

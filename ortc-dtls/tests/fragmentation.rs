@@ -172,7 +172,7 @@ fn protected_fragments_displace_plaintext_ones() {
         Stored::New
     );
     let late = fragment(KIND, 12, 0, &[8; 12]);
-    assert_eq!(reassembly.insert(&late, 0), Stored::Inconsistent);
+    assert_eq!(reassembly.insert(&late, 0), Stored::Superseded);
     let message = reassembly.pop().unwrap();
     assert_eq!((message.epoch, message.body), (1, vec![7; 12]));
 }

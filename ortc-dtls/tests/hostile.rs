@@ -8,17 +8,17 @@
 //! | the same, hellos, requests for cookies and shares, ACKs, at every step in both roles, each counted | `injection.rs` |
 //! | the same and repetitions, parts and reflections of what was sent, on a lossy path, with and without a carrier | `storm.rs` |
 //! | acknowledgements in plaintext of what never arrived | `forged_ack.rs` |
-//! | a second ClientHello, with and without a gate | `injection.rs`, `restart.rs`, `gate.rs` |
+//! | a second ClientHello, with and without a gate or a cookie | `injection.rs`, `restart.rs`, `gate.rs`, `verify_request.rs` |
 //! | a complete message in its turn that breaks the protocol, and its alert | `hello.rs`, `hello13.rs`, `retry13.rs`, `flights13.rs`, `an_unexpected_message_in_sequence_closes` |
-//! | authenticated records that break the protocol | `only_authenticated_alerts_close_and_renegotiation_is_ignored`, `key_update.rs` |
+//! | authenticated records that break the protocol | `only_authenticated_alerts_close`, `key_update.rs` |
 //! | ChangeCipherSpec out of order | `injection.rs`, `noise_at_every_step_changes_nothing` |
-//! | epoch confusion, other types and headers, plaintext after keys, renegotiation, flights of two versions | `epochs.rs`, `a_server_stays_with_the_version_and_the_suite_with_which_it_asked` in `retry13.rs` |
+//! | epoch confusion, other types and headers, plaintext after keys, renegotiation, flights of two versions | `epochs.rs`, `renegotiation.rs`, `a_server_stays_with_the_version_and_the_suite_with_which_it_asked` in `retry13.rs` |
 //! | duplicate, overlong and long extensions | `extensions.rs`, `every_protected_message_is_held_to_its_definition` in `flights13.rs` |
 //! | points beside their curve, at infinity, of low order | `bad_shares.rs`, `exchange.rs` |
 //! | tampered transcripts | `flipped.rs`, `flights13.rs` |
 //! | a missing, repeated or moved message | `no_handshake_completes_without_each_of_its_messages` here and in `flights13.rs` |
 //! | replayed and very old records | `reorder.rs`, `epochs.rs`, `what_was_sent_before_changes_nothing_later` in `hostile13.rs` |
-//! | fragments that lie about their length, overlap, are empty, come before the peer's | `pieces.rs`, `fragmentation.rs` |
+//! | fragments that lie about their length, overlap, are empty, come before the peer's | `pieces.rs`, `fragmentation.rs`; authenticated ones: `authentic_fragments.rs` |
 //! | a million fragments or junk records, before, amid and after a handshake | `floods.rs` |
 //! | records and extensions with connection ids | `connection_id_hostile.rs` |
 //! | amplification | `repeated_hellos_do_not_make_a_server_an_amplifier`, `forged_acknowledgements_do_not_make_a_server_an_amplifier` in `hostile13.rs`, `a_server_that_asked_for_a_cookie_is_no_amplifier` in `forged_ack.rs`, `gate.rs` |
@@ -26,8 +26,10 @@
 //! | secrets in what is printed | `debug_output_shows_no_secret` in `handshake.rs`, `an_endpoint_prints_no_secrets` in `key_update.rs` |
 //!
 //! What is left to somebody who can send in plaintext over the path: to be the first with a whole
-//! message whose turn it is, or with other octets of one that comes in several fragments. A handshake
-//! that he spoils ends, or is repeated in vain until it times out.
+//! message whose turn it is, or with other octets of one that comes in several fragments; and in
+//! DTLS 1.2, where most of the handshake is plaintext, to be the first with a whole message that
+//! waits for its turn. A handshake that he spoils ends, or is repeated in vain until it times out.
+//! Whoever can do that can forge the ServerHello as well, which nothing but its place protects.
 
 mod craft;
 mod pair;
@@ -236,7 +238,7 @@ fn every_nonce_is_epoch_and_sequence_and_is_used_once() {
 
 /// Authenticated records of a peer that misbehaves after the handshake.
 #[test]
-fn only_authenticated_alerts_close_and_renegotiation_is_ignored() {
+fn only_authenticated_alerts_close() {
     let provider = provider();
     let connected = || {
         let mut pair = pair(&provider, |config| config.key_log(true));
@@ -247,12 +249,9 @@ fn only_authenticated_alerts_close_and_renegotiation_is_ignored() {
 
     let (mut pair, forger) = connected();
     let now = pair.now;
-    let hello_request = handshake(HandshakeType::HELLO_REQUEST, 7, &[]);
     let hello = handshake(HandshakeType::SERVER_HELLO, 8, &[0; 50]);
     for (sequence, (kind, contents)) in [
-        (ContentType::HANDSHAKE, hello_request.as_slice()),
         (ContentType::HANDSHAKE, hello.as_slice()),
-        (ContentType::HANDSHAKE, &[1, 2, 3]),
         (ContentType::ALERT, &[1, 100]),
         (ContentType::ALERT, &[3, 0]),
         (ContentType::ALERT, &[2]),
@@ -350,6 +349,22 @@ fn an_unexpected_message_in_sequence_closes() {
     let mut alert = Vec::new();
     server.poll_transmit(&mut alert, now).unwrap();
     assert_eq!(alert[13..], [2, 10]);
+}
+
+/// Plaintext that waits for its turn is as good, or as bad, as what comes in it: the first whole
+/// message with a number counts.
+#[test]
+fn a_whole_message_before_its_turn_counts_when_that_comes() {
+    let provider = provider();
+    let mut pair = pair(&provider, |config| config);
+    let now = pair.now;
+    pair.transmit(&mut |_, _, _: &[u8]| vec![DELAY]);
+    let mut forged = message(HandshakeType::CERTIFICATE, 1, &[0, 0, 0]);
+    pair.client.handle_datagram(&mut forged, now);
+    assert_eq!(pair.client.poll_event(), None);
+    assert!(!pair.connect());
+    let reason = CloseReason::Protocol(ProtocolError::NoCertificate);
+    assert_eq!(pair.closed(Role::Client), Some(reason));
 }
 
 #[test]

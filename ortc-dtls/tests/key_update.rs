@@ -368,8 +368,17 @@ fn authenticated_records_that_break_the_protocol_close_and_others_do_not() {
         ),
         (ContentType(24), &[1], content_type(ContentType(24))),
         (ContentType(0), &[0; 20], content_type(ContentType(0))),
-        (ContentType::HANDSHAKE, &[], None),
-        (ContentType::HANDSHAKE, &[1, 2, 3], None),
+        // RFC 8446 §5.4.
+        (
+            ContentType::HANDSHAKE,
+            &[],
+            content_type(ContentType::HANDSHAKE),
+        ),
+        (
+            ContentType::HANDSHAKE,
+            &[1, 2, 3],
+            Some(ProtocolError::Malformed(ParseError::Truncated("handshake fragment")).into()),
+        ),
         (ContentType::ACK, &[0, 0], None),
         (
             ContentType::ACK,

@@ -184,6 +184,12 @@ fn carry(pair: &mut Pair, from: Role, size: usize, cut: Cut) {
     for piece in recut(&messages[0], size, cut) {
         number = deliver(pair, record(ContentType::HANDSHAKE, 0, number, &piece));
     }
+    // A peer that lies under its own keys is none (`authentic_fragments.rs`).
+    let cut = if matches!(cut, Cut::Lying) {
+        Cut::Forwards
+    } else {
+        cut
+    };
     for piece in recut(&messages[1], size, cut) {
         let sealed = epoch.as_ref().unwrap();
         number = deliver(pair, sealed.seal(ContentType::HANDSHAKE, number, &piece));
@@ -221,7 +227,9 @@ fn a_flight_may_come_in_pieces_of_any_size_order_and_overlap() {
                     if matches!(cut, Cut::Lying) {
                         let lies =
                             stats.dropped(DropReason::Fragment) + stats.dropped(DropReason::Role);
-                        assert!(lies > 3, "{stats:?}");
+                        // In DTLS 1.3 about the hellos alone.
+                        let least = if version == Version::DTLS13 { 2 } else { 4 };
+                        assert!(lies >= least, "{stats:?}");
                     }
                 }
                 pair.settle();

@@ -3,15 +3,18 @@
 use core::mem;
 
 use super::handshake::{self, Handshake};
-use super::{Connected, Endpoint, State};
+use super::{Connected, Endpoint, Renegotiation, State};
+use crate::config::Role;
 use crate::established::{Secrets, Step};
 use crate::event::{CloseReason, ProtocolError};
 use crate::flight::{Acked, Voucher};
-use crate::reassembly::{Message, Stored};
+use crate::gate::MAX_SEQUENCE;
+use crate::hello::Asking;
+use crate::reassembly::{Message, Reassembly, Stored};
 use crate::stats::DropReason;
 use crate::v13;
 use crate::wire::handshake::Fragment;
-use crate::wire::{HandshakeType, ProtocolVersion, RecordNumber, ack};
+use crate::wire::{ContentType, HandshakeType, ParseError, ProtocolVersion, RecordNumber, ack};
 
 /// What became of a fragment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,13 +32,27 @@ impl Endpoint {
         contents: &[u8],
         number: RecordNumber,
     ) -> Result<(), DropReason> {
+        self.mirror(number);
+        if contents.is_empty() && number.epoch > 0 {
+            return Err(self.on_empty_record());
+        }
         let mut rest = contents;
         let mut first_error = None;
         let mut received = !contents.is_empty();
         let mut new = false;
         while !rest.is_empty() {
-            let Ok((fragment, tail)) = Fragment::split(rest) else {
-                return Err(DropReason::Fragment);
+            let (fragment, tail) = match Fragment::split(rest) {
+                Ok(split) => split,
+                Err(error) if number.epoch > 0 => {
+                    self.finish(error.into());
+                    return Err(DropReason::Fragment);
+                }
+                Err(_) => {
+                    // Of what came before it in the record, this says nothing.
+                    received = false;
+                    first_error.get_or_insert(DropReason::Fragment);
+                    break;
+                }
             };
             match self.on_fragment(&fragment, number.epoch) {
                 Ok(Outcome::New) => new = true,
@@ -46,6 +63,9 @@ impl Endpoint {
                     received = false;
                     first_error.get_or_insert(reason);
                 }
+            }
+            if matches!(self.state, State::Closed) {
+                break;
             }
             rest = tail;
         }
@@ -86,10 +106,17 @@ impl Endpoint {
 
     fn on_fragment(&mut self, fragment: &Fragment<'_>, epoch: u64) -> Result<Outcome, DropReason> {
         let dtls13 = self.cx.is_dtls13();
-        let (role, cx) = (self.role, &self.cx);
         let protected13 = dtls13 && epoch > 0;
+        if epoch > 0 && !dtls13 && self.begins_again(fragment.kind) {
+            self.refuse_renegotiation();
+            return Err(DropReason::Renegotiation);
+        }
+        let (role, cx) = (self.role, &self.cx);
         if !protected13 && !handshake::accepts(role, fragment.kind, cx.version, &cx.config) {
             return Err(DropReason::Role);
+        }
+        if epoch == 0 {
+            self.on_asked_hello(fragment)?;
         }
         let past = fragment.message_seq < self.reassembly.next_seq();
         let verify = !protected13 && fragment.kind == HandshakeType::HELLO_VERIFY_REQUEST;
@@ -100,27 +127,121 @@ impl Endpoint {
             return self.on_past(fragment, epoch);
         }
         if self.connected().is_some() && !protected13 {
-            return Err(if epoch > 0 {
-                DropReason::Renegotiation
-            } else {
-                DropReason::PlaintextHandshake
-            });
+            if epoch == 0 {
+                return Err(DropReason::PlaintextHandshake);
+            }
+            // Nothing is kept of it.
+            let refusal = self.reassembly.refusal(fragment);
+            let violation = refusal.and_then(|refusal| self.violation(refusal, fragment.kind));
+            return Err(violation.unwrap_or(DropReason::Renegotiation));
         }
         if !protected13 {
             self.check_turn(fragment)?;
         }
-        let outcome = match self.reassembly.insert_or_contest(fragment, epoch) {
+        let stored = self.reassembly.insert_or_contest(fragment, epoch);
+        if epoch > 0
+            && let Some(violation) = self.violation(stored, fragment.kind)
+        {
+            return Err(violation);
+        }
+        let outcome = match stored {
             Stored::New => Ok(Outcome::New),
             Stored::Repeated => Ok(Outcome::Known),
             Stored::Past => Err(DropReason::Duplicate),
             Stored::Ahead => Err(DropReason::Ahead),
             Stored::TooLong => Err(DropReason::TooLong),
-            Stored::Inconsistent | Stored::TooManyPieces => Err(DropReason::Fragment),
+            Stored::Inconsistent | Stored::Superseded | Stored::TooManyPieces => {
+                Err(DropReason::Fragment)
+            }
         };
         if protected13 && outcome.is_ok() {
             self.on_next_flight();
         }
         outcome
+    }
+
+    /// A server that asks for cookies gives its answers the numbers of the records that they answer,
+    /// or higher ones where it has used those (RFC 6347 §4.2.1).
+    fn mirror(&mut self, number: RecordNumber) {
+        if self.cx.config.cookie
+            && matches!(self.state, State::Handshake(Handshake::ClientHello(_)))
+            && number.epoch == 0
+            && number.sequence <= MAX_SEQUENCE
+        {
+            let outbound = &mut self.cx.outbound;
+            let next = outbound.next_number(0).sequence;
+            outbound.number_from(next.max(number.sequence));
+        }
+    }
+
+    /// A whole hello where a cookie was asked for: one that has it begins the handshake, whatever
+    /// its number, others are asked for theirs.
+    fn on_asked_hello(&mut self, fragment: &Fragment<'_>) -> Result<(), DropReason> {
+        let State::Handshake(Handshake::ClientHello(state)) = &mut self.state else {
+            return Ok(());
+        };
+        match state.on_whole(fragment, &mut self.cx) {
+            Asking::Nothing => Ok(()),
+            Asking::Again => {
+                self.cx.stats.retransmissions += 1;
+                Err(DropReason::Duplicate)
+            }
+            Asking::Over => {
+                let limit = self.cx.config.max_handshake_message;
+                self.reassembly = Reassembly::starting_at(limit, fragment.message_seq);
+                Ok(())
+            }
+        }
+    }
+
+    /// Closes where an authenticated fragment cannot be one of any message that we would take
+    /// (RFC 5246 §7.2.2, RFC 8446 §6.2): nobody else can have sent it, and nothing better follows.
+    fn violation(&mut self, stored: Stored, kind: HandshakeType) -> Option<DropReason> {
+        let (reason, error) = match stored {
+            Stored::TooLong => (DropReason::TooLong, ProtocolError::MessageTooLong(kind)),
+            Stored::Inconsistent => {
+                let error = ParseError::Length("handshake fragment");
+                (DropReason::Fragment, ProtocolError::Malformed(error))
+            }
+            Stored::New
+            | Stored::Repeated
+            | Stored::Past
+            | Stored::Ahead
+            | Stored::Superseded
+            | Stored::TooManyPieces => return None,
+        };
+        self.finish(error.into());
+        Some(reason)
+    }
+
+    /// An authenticated handshake record without contents, which nobody may send; DTLS 1.3 names the
+    /// alert (RFC 5246 §6.2.1, RFC 8446 §5.4).
+    fn on_empty_record(&mut self) -> DropReason {
+        let error = if self.cx.is_dtls13() {
+            ProtocolError::ContentType(ContentType::HANDSHAKE)
+        } else {
+            ProtocolError::Malformed(ParseError::Length("handshake record"))
+        };
+        self.finish(error.into());
+        DropReason::Fragment
+    }
+
+    /// Whether a message of DTLS 1.2 asks this side for another handshake.
+    fn begins_again(&self, kind: HandshakeType) -> bool {
+        let request = match self.role {
+            Role::Client => HandshakeType::HELLO_REQUEST,
+            Role::Server => HandshakeType::CLIENT_HELLO,
+        };
+        kind == request && self.connected().is_some()
+    }
+
+    /// RFC 5246 §7.2.2, §7.4.1.1, RFC 5746 §4.2, §4.4.
+    const fn refuse_renegotiation(&mut self) {
+        if let State::Connected(connected) = &mut self.state
+            && let Renegotiation::Unasked = connected.renegotiation
+        {
+            connected.renegotiation = Renegotiation::Refusing;
+        }
     }
 
     /// Whether a HelloVerifyRequest is the first.

@@ -81,6 +81,17 @@ struct Connected {
     writing: Writing,
     /// The record in which the peer said that no application data follows.
     peer_closed: Option<RecordNumber>,
+    renegotiation: Renegotiation,
+}
+
+/// Whether the peer, in DTLS 1.2, wanted another handshake. It is told once that there is none,
+/// however often it asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Renegotiation {
+    Unasked,
+    /// The warning is queued.
+    Refusing,
+    Refused,
 }
 
 /// Whether application data can be sent.
@@ -500,6 +511,7 @@ impl Endpoint {
             verification,
             writing: Writing::Open,
             peer_closed: None,
+            renegotiation: Renegotiation::Unasked,
         });
         if !self.cx.flight.awaits_answer() {
             // Else the peer has not confirmed our last flight, which it must do in time.

@@ -1,6 +1,8 @@
-//! What leaves: acknowledgements, the flight, application data, an alert; in this order.
+//! What leaves: acknowledgements, the flight, the refusal of another handshake, which a peer that
+//! began one awaits before data, application data, an alert; in this order.
 
-use super::Endpoint;
+use super::{Endpoint, Renegotiation, State};
+use crate::alert::Alert;
 use crate::crypto::CryptoError;
 use crate::flight::Carrier;
 use crate::wire::{ContentType, ack};
@@ -9,12 +11,18 @@ impl Endpoint {
     pub(super) fn has_output(&self) -> bool {
         self.has_own_acks()
             || self.cx.flight.is_queued()
+            || self.is_refusing()
             || !self.outgoing.is_empty()
             || self.alert.is_some()
     }
 
     fn has_own_acks(&self) -> bool {
         self.cx.acks.is_queued() && self.carrier() == Carrier::Datagrams
+    }
+
+    fn is_refusing(&self) -> bool {
+        self.connected()
+            .is_some_and(|connected| connected.renegotiation == Renegotiation::Refusing)
     }
 
     pub(super) fn write_datagram(&mut self, buf: &mut Vec<u8>) -> Result<bool, CryptoError> {
@@ -31,6 +39,15 @@ impl Endpoint {
         }
         let outbound = &mut cx.outbound;
         let epoch = outbound.epoch();
+        if let State::Connected(connected) = &mut self.state
+            && connected.renegotiation == Renegotiation::Refusing
+        {
+            connected.renegotiation = Renegotiation::Refused;
+            outbound.record(epoch, ContentType::ALERT, buf, |out| {
+                out.extend_from_slice(&Alert::NO_RENEGOTIATION.octets());
+            })?;
+            return Ok(true);
+        }
         let room = outbound.room(mtu);
         while let Some(data) = self.outgoing.front() {
             let fits = data.len() <= room;

@@ -32,9 +32,9 @@ pub(super) const MAX_COOKIE: usize = TIME + 5 + 48 + TAG;
 
 /// What a cookie vouches for, besides its own contents.
 #[derive(Clone, Copy)]
-pub(super) struct Claim<'a> {
-    pub(super) peer: &'a [u8],
-    pub(super) hello: &'a ClientHello<'a>,
+pub(crate) struct Claim<'a> {
+    pub(crate) peer: &'a [u8],
+    pub(crate) hello: &'a ClientHello<'a>,
 }
 
 /// What a cookie of DTLS 1.3 must say.
@@ -46,7 +46,7 @@ pub(super) struct Request<'a> {
 }
 
 /// Makes cookies and knows them again.
-pub(super) struct Cookies {
+pub(crate) struct Cookies {
     provider: Arc<dyn Provider>,
     lifetime: Duration,
     origin: Instant,
@@ -69,7 +69,7 @@ impl fmt::Debug for Cookies {
 }
 
 impl Cookies {
-    pub(super) fn new(
+    pub(crate) fn new(
         provider: Arc<dyn Provider>,
         lifetime: Duration,
         now: Instant,
@@ -120,6 +120,10 @@ impl Cookies {
         self.now.saturating_duration_since(self.origin)
     }
 
+    pub(crate) fn issue12(&mut self, claim: &Claim<'_>) -> &[u8] {
+        self.issue(claim, None)
+    }
+
     pub(super) fn issue(&mut self, claim: &Claim<'_>, request: Option<&Request<'_>>) -> &[u8] {
         let millis = u64::try_from(self.age().as_millis()).unwrap_or(u64::MAX);
         self.cookie.clear();
@@ -140,7 +144,7 @@ impl Cookies {
         &self.cookie
     }
 
-    pub(super) fn verify12(&mut self, claim: &Claim<'_>, cookie: &[u8]) -> bool {
+    pub(crate) fn verify12(&mut self, claim: &Claim<'_>, cookie: &[u8]) -> bool {
         cookie.len() == TIME + TAG && self.verify(claim, None, cookie).is_some()
     }
 

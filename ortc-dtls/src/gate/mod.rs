@@ -10,7 +10,8 @@ use core::time::Duration;
 use std::sync::Arc;
 use std::time::Instant;
 
-use self::cookie::{Claim, Cookies, MAX_COOKIE, Request};
+pub(crate) use self::cookie::{Claim, Cookies};
+use self::cookie::{MAX_COOKIE, Request};
 use self::pieces::Pieces;
 pub use self::stats::GateStats;
 use crate::alert::{Alert, AlertDescription};
@@ -22,7 +23,7 @@ use crate::hello::choose_version;
 use crate::reassembly::Message;
 use crate::v13::server::RetryRequest;
 use crate::wire::handshake::Fragment;
-use crate::wire::hello::ClientHello;
+use crate::wire::hello::{ClientHello, encode_hello_verify_request};
 use crate::wire::key_share::parse_cookie;
 use crate::wire::record::RecordHeader;
 use crate::wire::{ContentType, ExtensionType, HandshakeType, ProtocolVersion, writer};
@@ -43,11 +44,11 @@ const MAX_ANSWER: usize =
 const _: () = assert!(MAX_ANSWER <= 3 * MIN_HELLO);
 
 /// A ClientHello with a higher number answers a server that does not stop asking.
-const MAX_MESSAGE_SEQ: u16 = 16;
+pub(crate) const MAX_MESSAGE_SEQ: u16 = 16;
 
 /// A record with a higher number is not the beginning of anything; above it there is room for all
 /// that a handshake sends in plaintext.
-const MAX_SEQUENCE: u64 = 1 << 32;
+pub(crate) const MAX_SEQUENCE: u64 = 1 << 32;
 
 /// What a server on an open port puts before its endpoints: it answers a first ClientHello with
 /// a request that carries a cookie, and lets in whoever returns the cookie from the address that
@@ -358,11 +359,9 @@ impl CookieGate {
             return Some(received.admitted(None));
         }
         self.stats.cookies_refused += u64::from(!received.hello.cookie.is_empty());
-        let cookie = self.cookies.issue(&claim, None);
+        let cookie = self.cookies.issue12(&claim);
         received.answer(HandshakeType::HELLO_VERIFY_REQUEST, out, |out| {
-            // Whatever version follows (RFC 6347 §4.2.1).
-            writer::u16(out, ProtocolVersion::DTLS10.0);
-            writer::vector8(out, |out| out.extend_from_slice(cookie));
+            encode_hello_verify_request(out, cookie);
         });
         None
     }

@@ -8,7 +8,7 @@ mod verify;
 pub(crate) use self::answers::Answers;
 pub(crate) use self::client::{AwaitServerHello, Outcome as ClientOutcome, Shares, is_offered};
 pub(crate) use self::server::{
-    AwaitClientHello, Outcome as ServerOutcome, choose as choose_version,
+    Asking, AwaitClientHello, Outcome as ServerOutcome, choose as choose_version,
 };
 use crate::wire::{ExtensionType, writer};
 

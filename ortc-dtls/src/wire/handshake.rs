@@ -25,7 +25,7 @@ impl<'a> Fragment<'a> {
     ///
     /// # Errors
     ///
-    /// [`ParseError::Truncated`] when header or body end early, [`ParseError::Invalid`] when the
+    /// [`ParseError::Truncated`] when header or body end early, [`ParseError::Length`] when the
     /// fragment reaches over the end of its message.
     pub fn split(contents: &'a [u8]) -> Result<(Self, &'a [u8]), ParseError> {
         let mut reader = Reader::new(contents, "handshake fragment");
@@ -36,7 +36,7 @@ impl<'a> Fragment<'a> {
         let body = reader.vector24()?;
         let end = u64::from(offset) + body.len() as u64;
         if end > u64::from(length) {
-            return Err(ParseError::Invalid("fragment length"));
+            return Err(ParseError::Length("handshake fragment"));
         }
         let fragment = Self {
             kind,

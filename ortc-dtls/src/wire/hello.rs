@@ -1,7 +1,7 @@
 //! ClientHello, ServerHello and HelloVerifyRequest (RFC 5246 §7.4.1, RFC 6347 §4.3.2).
 
 use super::extension::Extensions;
-use super::{CipherSuite, ParseError, ProtocolVersion, Reader, u16_elements};
+use super::{CipherSuite, ParseError, ProtocolVersion, Reader, u16_elements, writer};
 
 /// A ClientHello, borrowed from the reassembled message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +113,13 @@ pub(crate) fn parse_hello_verify_request(body: &[u8]) -> Result<&[u8], ParseErro
     let cookie = reader.vector8()?;
     reader.finish()?;
     Ok(cookie)
+}
+
+/// Appends the body of a HelloVerifyRequest: its version is that of DTLS 1.0, whichever follows
+/// (RFC 6347 §4.2.1).
+pub(crate) fn encode_hello_verify_request(out: &mut Vec<u8>, cookie: &[u8]) {
+    writer::u16(out, ProtocolVersion::DTLS10.0);
+    writer::vector8(out, |out| out.extend_from_slice(cookie));
 }
 
 fn session_id<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], ParseError> {

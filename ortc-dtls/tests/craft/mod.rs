@@ -186,6 +186,20 @@ impl Forger {
         record(kind, 1, sequence, &[&number[..], &sealed, &tag].concat())
     }
 
+    /// What a record that this side made holds.
+    pub(crate) fn open(&self, record: &[u8]) -> Option<(ContentType, Vec<u8>)> {
+        let (head, rest) = record.split_at_checked(RecordHeader::LEN)?;
+        let (number, sealed) = rest.split_first_chunk::<8>()?;
+        let (contents, tag) = sealed.split_last_chunk::<16>()?;
+        let mut contents = contents.to_vec();
+        let len = u16::try_from(contents.len()).unwrap().to_be_bytes();
+        let aad = [&head[3..11], &[head[0], 0xfe, 0xfd], &len].concat();
+        let opened = self
+            .aead()
+            .open(self.nonce(*number), &aad, &mut contents, tag);
+        opened.ok().map(|()| (ContentType(head[0]), contents))
+    }
+
     /// A record of type tls12_cid (RFC 9146 §4, §5.3); `inner` is contents, real type and padding.
     pub(crate) fn seal_with_id(&self, id: &[u8], sequence: u64, inner: &[u8]) -> Vec<u8> {
         let number = ((1 << 48) | sequence).to_be_bytes();

@@ -1,4 +1,5 @@
 //! A flight of the handshake epoch in the hands of somebody who has its keys.
+#![allow(dead_code, reason = "every test file uses another part of it")]
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

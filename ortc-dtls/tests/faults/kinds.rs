@@ -18,7 +18,7 @@ pub(crate) const MTUS: [usize; 4] = [256, 576, 1200, 1500];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cookie {
     Never,
-    /// The endpoint keeps the first hello.
+    /// The endpoint, which in DTLS 1.3 keeps the first hello.
     Endpoint,
     /// Nothing is kept.
     Gate,
@@ -38,7 +38,7 @@ const SHORT: &[NamedGroup] = &[NamedGroup::X25519];
 const LONG: &[NamedGroup] = &[NamedGroup::X25519MLKEM768, NamedGroup::X25519];
 
 /// With hellos that fit into a datagram of the usual size.
-pub(crate) const SHORT_KINDS: [Kind; 5] = [
+pub(crate) const SHORT_KINDS: [Kind; 6] = [
     Kind {
         name: "1.2",
         version: Version::DTLS12,
@@ -67,6 +67,12 @@ pub(crate) const SHORT_KINDS: [Kind; 5] = [
         name: "1.3, HelloRetryRequest without state",
         version: Version::DTLS13,
         cookie: Cookie::Gate,
+        groups: [SHORT; 2],
+    },
+    Kind {
+        name: "1.2, HelloVerifyRequest of the endpoint",
+        version: Version::DTLS12,
+        cookie: Cookie::Endpoint,
         groups: [SHORT; 2],
     },
 ];

@@ -143,6 +143,11 @@ fn any_two_faults_are_repaired_with_a_hello_retry_request_without_state() {
 }
 
 #[test]
+fn any_two_faults_are_repaired_with_a_hello_verify_request_of_the_endpoint() {
+    endure_two(SHORT_KINDS[5]);
+}
+
+#[test]
 fn any_two_faults_are_repaired_where_the_hello_is_long() {
     endure_two(LONG_KINDS[0]);
 }

@@ -10,11 +10,13 @@
     reason = "the only tests with real sockets and a real clock"
 )]
 
+mod cookie;
 mod driver;
 mod legacy;
 #[path = "../pair/mod.rs"]
 mod pair;
 mod peers;
+mod renegotiation;
 
 use core::net::SocketAddr;
 use core::time::Duration;
