@@ -134,9 +134,9 @@
 //! A handshake takes at most 40 allocations on each side, whatever the group and whatever the client
 //! is asked for (by default 23 in DTLS 1.2 and 29 in 1.3; an RSA key costs 17 more), the repetition
 //! of a flight and a record of application data none; an established endpoint has less than 4 KiB on
-//! the heap: `cargo test -p ortc-dtls --test allocation`. Besides it keeps a buffer as long as the
-//! application data that it received at once, up to 16 KiB, and in DTLS 1.3 the keys of two earlier
-//! epochs for what comes late, about 1 KiB each.
+//! the heap, and as much again as a key takes, 1 KiB, while keys change: `cargo test -p ortc-dtls
+//! --test allocation`. Besides it keeps a buffer as long as the application data that it received at
+//! once, up to 16 KiB.
 //! A record of 1200 octets, sent and received, costs at most 1.25 times what the AEAD alone does:
 //! `cargo bench -p ortc-dtls --bench ratio` fails above that.
 //!
@@ -153,7 +153,7 @@
 //! |---|---|---|
 //! | 6347 | DTLS 1.2 | first retransmission at 50 ms unless [`Config::rfc6347`]; a server sends a HelloVerifyRequest only by a [`CookieGate`] or with [`Config::cookie_exchange`], since ICE has validated the path (a client answers one, and another a second later if nothing else has come); ChangeCipherSpec is sent and not awaited: the epoch says the same; each flight begins with the first interval again (§4.2.4.1) |
 //! | 5246 | TLS 1.2 | no resumption, no renegotiation: the first request for it is answered with the warning no_renegotiation (§7.2.2), others are ignored |
-//! | 5288, 5289, 7905, 8422 | ECDHE with ECDSA or RSA, AES-GCM, ChaCha20-Poly1305; X25519, P-256, P-384; Ed25519 | |
+//! | 5288, 5289, 7905, 8422 | ECDHE with ECDSA or RSA, AES-GCM, ChaCha20-Poly1305; X25519, P-256, P-384; Ed25519 | 8422 §5.3: a server shows its ECDSA certificate also to a client of DTLS 1.2 that does not list its curve; who minds refuses it |
 //! | 5705 | exporter of DTLS 1.2 | |
 //! | 5746 | renegotiation_info | not required of a peer, since nothing is renegotiated |
 //! | 5764 | use_srtp | no MKI |

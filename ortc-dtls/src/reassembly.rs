@@ -259,6 +259,13 @@ impl Reassembly {
         }
     }
 
+    /// Gives the memory back if nothing waits: another message may never come.
+    pub(crate) fn release_if_idle(&mut self) {
+        if self.rival.is_none() && self.slots.iter().all(|slot| slot.head.is_none()) {
+            self.release();
+        }
+    }
+
     /// Forgets everything that waits and gives its memory back: the handshake is over.
     pub(crate) fn release(&mut self) {
         self.slots = Vec::new();

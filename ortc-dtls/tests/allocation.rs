@@ -12,7 +12,9 @@ use std::time::Instant;
 
 use allocation_counter::{AllocationInfo, measure};
 use ortc_dtls::crypto::{NamedGroup, ring_provider};
-use ortc_dtls::{Certificate, CipherSuite, Config, Endpoint, Event, HashAlgorithm, Role, Version};
+use ortc_dtls::{
+    Certificate, CipherSuite, Config, Endpoint, Event, HashAlgorithm, KeyUpdate, Role, Version,
+};
 use pair::origin;
 
 const DATAGRAM: usize = 1200;
@@ -214,6 +216,40 @@ fn an_established_endpoint_holds_less_than_4_kib_on_the_heap() {
             println!("{version} {role:?}: {heap} on the heap, {inline} in itself");
             assert!(heap < 4096, "{version} {role:?}: {heap}");
         }
+    }
+}
+
+/// Whoever comes late with keys of before the last ones is not waited for.
+#[test]
+fn an_endpoint_that_has_changed_its_keys_holds_no_more() {
+    let (mut sides, mut taken) = connect_again(&only(Version::DTLS13));
+    let now = origin();
+    let mut datagram = Vec::with_capacity(2 * DATAGRAM);
+    for _ in 0..5 {
+        for (from, to) in [(0, 1), (1, 0)] {
+            taken[from] += measure(|| sides[from].update_keys(KeyUpdate::Own, now).unwrap());
+            // The change, its acknowledgement, and something under the new key.
+            for (from, to) in [(from, to), (to, from), (from, to)] {
+                taken[from] += measure(|| sides[from].send(b"data", now).unwrap());
+                loop {
+                    datagram.clear();
+                    let mut sent = None;
+                    taken[from] += measure(|| sent = sides[from].poll_transmit(&mut datagram, now));
+                    if sent.is_none() {
+                        break;
+                    }
+                    taken[to] += measure(|| {
+                        sides[to].handle_datagram(&mut datagram, now);
+                        while sides[to].poll_event().is_some() {}
+                    });
+                }
+            }
+        }
+    }
+    for (side, taken) in sides.iter().zip(taken) {
+        let heap = taken.bytes_current;
+        println!("{:?} after KeyUpdates: {heap} on the heap", side.role());
+        assert!(heap < 4096, "{:?}: {heap}", side.role());
     }
 }
 

@@ -336,6 +336,9 @@ impl Endpoint {
                 self.cx.stats.count(DropReason::PlaintextHandshake);
             }
             let Some(message) = self.reassembly.pop() else {
+                if self.connected().is_some() {
+                    self.reassembly.release_if_idle();
+                }
                 return;
             };
             if let Err(reason) = self.on_message(&message, expected) {

@@ -12,6 +12,8 @@ mod outgoing;
 mod receive;
 mod restart;
 mod transmit;
+#[cfg(test)]
+mod worn_keys;
 
 use core::mem;
 use core::time::Duration;

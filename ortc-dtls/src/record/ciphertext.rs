@@ -204,6 +204,12 @@ impl ReadEpoch {
         self.failures >= MAX_FAILURES
     }
 
+    /// As if one forgery fewer had come than that.
+    #[cfg(test)]
+    pub(super) const fn wear(&mut self) {
+        self.failures = MAX_FAILURES - 1;
+    }
+
     /// Whether a record was accepted.
     pub(super) const fn is_used(&self) -> bool {
         self.next > 0
@@ -422,7 +428,7 @@ mod tests {
         assert!(!writer.can_seal(16));
 
         let mut reader = ReadEpoch::new(keys(AeadAlgorithm::Aes128Gcm), 3);
-        reader.failures = MAX_FAILURES - 1;
+        reader.wear();
         assert!(!reader.is_worn_out());
         let junk = [UnifiedHeader::encode(3, 0, 20).as_slice(), &[0; 20]].concat();
         assert_eq!(open(&mut reader, &junk), Err(DropReason::BadRecord));
