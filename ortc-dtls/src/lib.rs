@@ -134,7 +134,7 @@
 //! A handshake takes at most 40 allocations on each side, whatever the group and whatever the client
 //! is asked for (by default 23 in DTLS 1.2 and 29 in 1.3; an RSA key costs 17 more), the repetition
 //! of a flight and a record of application data none; an established endpoint has less than 4 KiB on
-//! the heap, and as much again as a key takes, 1 KiB, while keys change, a server also for four
+//! the heap, and 1 KiB more, which a key takes, while keys change and, in a server, for up to four
 //! minutes after its client has changed them for the first time: `cargo test -p ortc-dtls --test
 //! allocation`. Besides it keeps a buffer as long as the application data that it received at once,
 //! up to 16 KiB.

@@ -85,7 +85,7 @@ impl Unwrapper {
         self.highest
     }
 
-    /// One that has seen nothing, and whose numbers will lie more than a cycle above these.
+    /// One that has seen nothing; restarted, its first number lies more than a cycle above these.
     pub(crate) const fn successor(&self) -> Self {
         let highest = match self.highest {
             Some(highest) => Some(highest.saturating_add(CYCLE)),

@@ -60,7 +60,7 @@ pub struct Endpoint {
     hint: Option<AlertDescription>,
     outgoing: Outgoing,
     slab: BytesMut,
-    /// Octets that it was last made with.
+    /// Octets that `slab` was last made with.
     slab_len: usize,
     /// Octets of application data in events that were not taken out.
     incoming: usize,

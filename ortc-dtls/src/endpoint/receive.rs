@@ -13,7 +13,7 @@ use crate::wire::record::RecordHeader;
 use crate::wire::unified::UnifiedHeader;
 use crate::wire::{ContentType, ParseError, ProtocolVersion, RecordNumber};
 
-/// Octets that the buffer that received application data is copied into grows to.
+/// The most octets of a buffer that received application data is copied into.
 const SLAB: usize = 16 * 1024;
 
 /// What a datagram proved of where it came from; each is more than the one before.

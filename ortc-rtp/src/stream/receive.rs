@@ -187,8 +187,8 @@ impl ReceiveStream {
     }
 
     /// A stream that has received nothing, after this one has ended with BYE. The numbers of its
-    /// packets say nothing about those before; extended, they are all more than 65,536 above them,
-    /// so that nobody takes them for the same.
+    /// packets say nothing about those before; extended, the first is more than 65,536 above them,
+    /// so that nobody takes it, or what it overtook, for one of them.
     #[must_use]
     pub const fn successor(&self, ssrc: u32, clock_rate: u32) -> Self {
         let mut stream = Self::new(ssrc, clock_rate);
