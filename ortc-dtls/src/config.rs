@@ -52,8 +52,8 @@ pub enum ExtendedMasterSecret {
     Required,
     /// The handshake goes on with the master secret of RFC 5246 §8.1, for gateways that are older
     /// than the extension. Somebody between two such peers, to whom both have connected, can bring
-    /// about the same keys on both sides (RFC 7627 §1). SRTP can still be keyed, because each side
-    /// expects the other's fingerprint and not that of somebody between them; but
+    /// about the same keys on both sides (RFC 7627 §1). SRTP can still be keyed: where each side
+    /// expects the other's fingerprint, nobody connects to both; but
     /// [`Endpoint::export_keying_material`](crate::Endpoint::export_keying_material) is refused, as
     /// RFC 7627 §5.4 demands.
     Preferred,
