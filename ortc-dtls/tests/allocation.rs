@@ -36,6 +36,27 @@ fn only(version: Version) -> [Arc<Config>; 2] {
     configs(|config| config.versions(&[version]).unwrap())
 }
 
+/// Hands over all that one side has to send.
+fn carry(
+    sides: &mut [Endpoint; 2],
+    [from, to]: [usize; 2],
+    datagram: &mut Vec<u8>,
+    now: Instant,
+    taken: &mut [AllocationInfo; 2],
+) {
+    loop {
+        datagram.clear();
+        let mut sent = None;
+        taken[from] += measure(|| sent = sides[from].poll_transmit(datagram, now));
+        if sent.is_none() {
+            return;
+        }
+        taken[to] += measure(|| {
+            sides[to].handle_datagram(datagram, now);
+        });
+    }
+}
+
 /// Connects; what each side took on the way, its construction included.
 fn connect(configs: &[Arc<Config>; 2], now: Instant) -> ([Endpoint; 2], [AllocationInfo; 2]) {
     let mut taken = [AllocationInfo::default(); 2];
@@ -49,17 +70,7 @@ fn connect(configs: &[Arc<Config>; 2], now: Instant) -> ([Endpoint; 2], [Allocat
     let mut connected = 0;
     while connected < 2 {
         for (from, to) in [(0, 1), (1, 0)] {
-            loop {
-                datagram.clear();
-                let mut sent = None;
-                taken[from] += measure(|| sent = sides[from].poll_transmit(&mut datagram, now));
-                if sent.is_none() {
-                    break;
-                }
-                taken[to] += measure(|| {
-                    sides[to].handle_datagram(&mut datagram, now);
-                });
-            }
+            carry(&mut sides, [from, to], &mut datagram, now, &mut taken);
             taken[from] += measure(|| {
                 while let Some(event) = sides[from].poll_event() {
                     assert_eq!(event, Event::Connected);
@@ -231,18 +242,8 @@ fn an_endpoint_that_has_changed_its_keys_holds_no_more() {
             // The change, its acknowledgement, and something under the new key.
             for (from, to) in [(from, to), (to, from), (from, to)] {
                 taken[from] += measure(|| sides[from].send(b"data", now).unwrap());
-                loop {
-                    datagram.clear();
-                    let mut sent = None;
-                    taken[from] += measure(|| sent = sides[from].poll_transmit(&mut datagram, now));
-                    if sent.is_none() {
-                        break;
-                    }
-                    taken[to] += measure(|| {
-                        sides[to].handle_datagram(&mut datagram, now);
-                        while sides[to].poll_event().is_some() {}
-                    });
-                }
+                carry(&mut sides, [from, to], &mut datagram, now, &mut taken);
+                taken[to] += measure(|| while sides[to].poll_event().is_some() {});
             }
         }
     }
